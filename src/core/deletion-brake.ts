@@ -1,0 +1,14 @@
+/** Fewer deletions than this are never suspicious, however small the calendar. */
+export const BRAKE_MIN_DELETIONS = 20;
+/** More than this share of what is synced, gone at once, is more likely an accident than an intention. */
+export const BRAKE_SHARE = 1 / 3;
+
+/**
+ * Whether a run is about to delete suspiciously much and must ask first.
+ *
+ * @param deletions  how many events the run would delete on one side
+ * @param synced     how many events of the calendar are synced now
+ */
+export function isMassDeletion({ deletions, synced }: { deletions: number; synced: number }): boolean {
+  return deletions > BRAKE_MIN_DELETIONS && deletions > synced * BRAKE_SHARE;
+}

@@ -1,0 +1,56 @@
+import { Temporal } from 'temporal-polyfill';
+import type { FixedUnit } from './canonical-event.ts';
+import type { EventContent, EventFields } from './event.ts';
+import { seriesEndsAt } from './recurrence.ts';
+import { datePart, normalDateTime, toInstant } from './time-zones.ts';
+
+/** Which fields make up each unit of merging, occurrences apart. */
+export const FIELDS_OF_UNIT: Record<FixedUnit, readonly (keyof EventFields)[]> = {
+  subject: ['subject'],
+  body: ['body'],
+  time: ['start', 'end', 'isAllDay'],
+  locations: ['locations'],
+  attendees: ['attendees'],
+  showAs: ['showAs'],
+  sensitivity: ['sensitivity'],
+  importance: ['importance'],
+  categories: ['categories'],
+  reminder: ['isReminderOn', 'reminderMinutesBeforeStart'],
+  isOnlineMeeting: ['isOnlineMeeting'],
+};
+
+/** @returns the units that the given fields belong to */
+export function unitsOfFields(fields: Partial<EventFields>): FixedUnit[] {
+  const units = Object.entries(FIELDS_OF_UNIT) as [FixedUnit, readonly (keyof EventFields)[]][];
+  return units.filter(([, names]) => names.some((name) => fields[name] !== undefined)).map(([unit]) => unit);
+}
+
+/**
+ * One occurrence of a series as content of its own: what it inherits from the master, at its own date, with what its
+ * override changes.
+ *
+ * @param originalDate  `yyyy-MM-dd` in the series' zone
+ */
+export function occurrenceContent(master: EventContent, originalDate: string): EventContent {
+  const override = master.occurrences[originalDate];
+  const startDay = Temporal.PlainDate.from(datePart(master.start.dateTime));
+  const shift = startDay.until(Temporal.PlainDate.from(originalDate), { largestUnit: 'days' });
+  const moved = (dateTime: string) =>
+    Temporal.PlainDateTime.from(normalDateTime(dateTime)).add(shift).toString({ smallestUnit: 'second' });
+  return {
+    ...master,
+    start: { ...master.start, dateTime: moved(master.start.dateTime) },
+    end: { ...master.end, dateTime: moved(master.end.dateTime) },
+    ...(override && !override.isCancelled ? override.fields : {}),
+    recurrence: null,
+    occurrences: {},
+  };
+}
+
+/** Whether an event, or any occurrence of a series, may lie in a half-open range of instants. */
+export function overlaps(content: EventContent, range: { readonly start: Date; readonly end: Date }): boolean {
+  const start = toInstant(content.start);
+  const end = content.recurrence ? seriesEndsAt(content) : toInstant(content.end);
+  if (start && start >= range.end) return false;
+  return end === null || end === undefined || end > range.start || start?.getTime() === end.getTime();
+}

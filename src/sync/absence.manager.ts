@@ -1,0 +1,192 @@
+import { isMassDeletion } from '../core/deletion-brake.ts';
+import { SyncError } from '../core/errors.ts';
+import type { EventId, GraphEventId } from '../core/ids.ts';
+import type { Clock, Random } from '../core/runtime.ts';
+import type { CalendarGraph } from '../graph/calendar-graph.ts';
+import type { BaseRepository } from '../store/base.repository.ts';
+import type { CursorRepository, SeriesMark } from '../store/cursor.repository.ts';
+import type { Db, Tx } from '../store/db.ts';
+import type { LeaseRepository } from '../store/lease.repository.ts';
+import type { AdoptionIndex } from './adoption.ts';
+import type { PlanApplier, PlannedEvent } from './plan-applier.ts';
+import type { PullRound } from './pull-round.ts';
+import type { RemotePlanner, RemoteState } from './remote-planner.ts';
+import { assertNotCancelled, type RunContext } from './run-context.ts';
+import type { RunRecorder } from './run-recorder.ts';
+
+/** Five batches of twenty: enough to keep the mailbox busy, few enough to commit often. */
+const PROOFS_PER_STEP = 100;
+/** Deletions applied in one transaction. */
+const DELETIONS_PER_STEP = 200;
+
+/** What asking Graph for events one by one told about those that left the view. */
+export interface Proofs {
+  readonly gone: readonly GraphEventId[];
+  /** Still there: moved out of the window, or merely touched. */
+  readonly singles: readonly RemoteState[];
+  readonly series: readonly SeriesMark[];
+}
+
+export const NO_PROOFS: Proofs = { gone: [], singles: [], series: [] };
+
+/**
+ * A tombstone says "no longer in this view", not "deleted" (graph contract 5.4). Nothing is deleted here before a GET
+ * of that very event said it is gone, and a run that would delete suspiciously much stops and asks.
+ *
+ * A proven absence is a mark on the base row first, so that a crash between proof and deletion loses nothing.
+ */
+export class AbsenceManager {
+  readonly #db: Db;
+  readonly #graph: CalendarGraph;
+  readonly #bases: BaseRepository;
+  readonly #cursors: CursorRepository;
+  readonly #leases: LeaseRepository;
+  readonly #planner: RemotePlanner;
+  readonly #applier: PlanApplier;
+  readonly #recorder: RunRecorder;
+  readonly #clock: Clock;
+  readonly #random: Random;
+
+  constructor(parts: {
+    db: Db;
+    graph: CalendarGraph;
+    bases: BaseRepository;
+    cursors: CursorRepository;
+    leases: LeaseRepository;
+    planner: RemotePlanner;
+    applier: PlanApplier;
+    recorder: RunRecorder;
+    clock: Clock;
+    random: Random;
+  }) {
+    this.#db = parts.db;
+    this.#graph = parts.graph;
+    this.#bases = parts.bases;
+    this.#cursors = parts.cursors;
+    this.#leases = parts.leases;
+    this.#planner = parts.planner;
+    this.#applier = parts.applier;
+    this.#recorder = parts.recorder;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+  }
+
+  /** Asks Graph for those of `ids` we know; tombstones of strangers are normal and cost nothing. */
+  async prove(context: RunContext, ids: readonly GraphEventId[]): Promise<Proofs> {
+    if (ids.length === 0) return NO_PROOFS;
+    const known = await this.#bases.findByGraphIds(this.#db, context.userId, [...ids]);
+    const asked = ids.filter((id) => known.get(id)?.calendarId === context.calendarId);
+    return this.#ask(context, asked);
+  }
+
+  /** After a full round: looks for everything of the window that we know and the round did not list. */
+  async proveUnseen(context: RunContext, round: PullRound, adoption: AdoptionIndex): Promise<void> {
+    for (;;) {
+      assertNotCancelled(context);
+      const unseen = await this.#bases.listUnseen(this.#db, context.userId, context.calendarId, {
+        roundId: round.roundId,
+        window: round.window,
+        limit: PROOFS_PER_STEP,
+      });
+      if (unseen.length === 0) return;
+      const proofs = await this.#ask(context, unseen);
+      await this.#db.transaction(async (tx) => {
+        await this.#leases.assert(tx, context.lease);
+        await this.#applier.apply(tx, context, await this.#planner.plan(tx, context, proofs.singles, adoption));
+        await this.markGone(tx, context, proofs.gone);
+        await this.#cursors.markSeries(tx, context.userId, context.calendarId, round.roundId, [...proofs.series]);
+        await this.#bases.markSeen(tx, context.userId, unseen, round.roundId);
+        await this.#recorder.saveProgress(tx, context);
+      });
+    }
+  }
+
+  async markGone(tx: Tx, context: RunContext, ids: readonly GraphEventId[]): Promise<void> {
+    await this.#bases.markGone(tx, context.userId, [...ids], this.#clock.now());
+  }
+
+  /**
+   * Deletes here what is proven to be gone in Outlook; an edit made here meanwhile is a conflict instead.
+   *
+   * @throws {SyncError} `mass-delete-refused` when a person must confirm; nothing is deleted
+   */
+  async applyDeletions(context: RunContext): Promise<void> {
+    const gone = await this.#bases.listGone(this.#db, context.userId, context.calendarId);
+    if (gone.length === 0) return;
+    const confirmed = gone.filter(({ eventId }) => context.confirmedDeletions.has(eventId));
+    const unconfirmed = gone.filter(({ eventId }) => !context.confirmedDeletions.has(eventId));
+    await this.#apply(context, confirmed);
+    const synced = await this.#bases.countSynced(this.#db, context.userId, context.calendarId);
+    const deletions = await this.#plannedDeletions(context, unconfirmed);
+    if (isMassDeletion({ deletions: deletions.length, synced })) {
+      throw massDeleteRefused(context, this.#random, { side: 'local', eventIds: deletions, of: synced });
+    }
+    await this.#apply(context, unconfirmed);
+  }
+
+  async #ask(context: RunContext, ids: readonly GraphEventId[]): Promise<Proofs> {
+    if (ids.length === 0) return NO_PROOFS;
+    const answers = await this.#graph.readEvents(context.session, [...ids]);
+    const gone: GraphEventId[] = [];
+    const singles: RemoteState[] = [];
+    const series: SeriesMark[] = [];
+    for (const [id, event] of answers) {
+      if (event === 'gone') gone.push(id);
+      else if (event.type === 'singleInstance') singles.push({ id, event });
+      else series.push({ graphEventId: event.seriesMasterId ?? id, masterEtag: undefined, suspicious: true });
+    }
+    return { gone, singles, series };
+  }
+
+  async #plannedDeletions(context: RunContext, gone: readonly GoneEvent[]): Promise<EventId[]> {
+    if (gone.length === 0) return [];
+    const planned = await this.#db.transaction((tx) => this.#plan(tx, context, gone));
+    return planned.filter(({ plan }) => plan.local.kind === 'delete').map(({ eventId }) => eventId);
+  }
+
+  async #apply(context: RunContext, gone: readonly GoneEvent[]): Promise<void> {
+    for (let from = 0; from < gone.length; from += DELETIONS_PER_STEP) {
+      assertNotCancelled(context);
+      const step = gone.slice(from, from + DELETIONS_PER_STEP);
+      await this.#db.transaction(async (tx) => {
+        await this.#leases.assert(tx, context.lease);
+        await this.#applier.apply(tx, context, await this.#plan(tx, context, step));
+        await this.#recorder.saveProgress(tx, context);
+      });
+    }
+  }
+
+  #plan(tx: Tx, context: RunContext, gone: readonly GoneEvent[]): Promise<PlannedEvent[]> {
+    const states = gone.map(({ graphEventId }): RemoteState => ({ id: graphEventId, event: 'gone' }));
+    return this.#planner.plan(tx, context, states, undefined);
+  }
+}
+
+interface GoneEvent {
+  readonly eventId: EventId;
+  readonly graphEventId: GraphEventId;
+}
+
+/** The refusal, with the token by which a person confirms exactly these deletions. */
+export function massDeleteRefused(
+  context: Pick<RunContext, 'jobId'>,
+  random: Random,
+  refused: { side: 'local' | 'remote'; eventIds: readonly EventId[]; of: number },
+): SyncError {
+  const count = refused.eventIds.length;
+  const where = refused.side === 'local' ? 'here' : 'in Outlook';
+  return new SyncError(
+    'mass-delete-refused',
+    `the run would delete ${count} of ${refused.of} synced events ${where}; nothing was deleted. ` +
+      'If that is intended, start again with confirmDeletions set to error.details.confirmationToken',
+    {
+      details: {
+        side: refused.side,
+        count,
+        of: refused.of,
+        confirmationToken: `${context.jobId}.${random.id()}`,
+        eventIds: refused.eventIds,
+      },
+    },
+  );
+}

@@ -1,0 +1,66 @@
+import { adoptionKey, sameUnit, unitsOf, withUnit } from '../core/canonical-event.ts';
+import type { EventContent } from '../core/event.ts';
+import type { EventId } from '../core/ids.ts';
+import type { AgreedContent } from '../core/three-way-merge.ts';
+import { transactionIdFor } from '../core/transaction-id.ts';
+import type { RemoteEvent } from '../graph/calendar-graph.ts';
+import type { EventBase } from '../store/base.repository.ts';
+import type { StoredEvent } from '../store/event.repository.ts';
+
+/** A local event that is the same as one found at Graph. */
+export interface Match {
+  readonly eventId: EventId;
+  /** `own`: we created it there and never heard the answer. `same`: somebody made it on both sides. */
+  readonly kind: 'own' | 'same';
+}
+
+/**
+ * Finds, for an event at Graph that nobody here is linked to, the local event that is the same one: by our own marker
+ * (`transactionId`), then by `iCalUId`, then by time, subject and organizer. What exists on both sides is joined, never
+ * doubled. Each local event is given away once.
+ */
+export class AdoptionIndex {
+  readonly #byTransactionId = new Map<string, EventId>();
+  readonly #byICalUId = new Map<string, EventId[]>();
+  readonly #byKey = new Map<string, EventId[]>();
+  readonly #taken = new Set<EventId>();
+
+  add(event: StoredEvent, base: EventBase | undefined): void {
+    const generation = base?.generation ?? 0;
+    this.#byTransactionId.set(transactionIdFor({ userId: event.userId, eventId: event.id, generation }), event.id);
+    if (event.iCalUId) append(this.#byICalUId, event.iCalUId, event.id);
+    append(this.#byKey, adoptionKey(event.content, event.facts), event.id);
+  }
+
+  find(remote: RemoteEvent): Match | undefined {
+    const own = remote.transactionId ? this.#byTransactionId.get(remote.transactionId) : undefined;
+    if (own && !this.#taken.has(own)) return { eventId: own, kind: 'own' };
+    const byICalUId = remote.facts.iCalUId ? this.#byICalUId.get(remote.facts.iCalUId) : undefined;
+    const candidates = [...(byICalUId ?? []), ...(this.#byKey.get(adoptionKey(remote.content, remote.facts)) ?? [])];
+    const free = candidates.find((eventId) => !this.#taken.has(eventId));
+    return free ? { eventId: free, kind: 'same' } : undefined;
+  }
+
+  /** Called once the match is committed. */
+  take(eventId: EventId): void {
+    this.#taken.add(eventId);
+  }
+}
+
+/**
+ * What was agreed on with an event we created without hearing the answer: our own words where Graph still says the same,
+ * so that only what a person changed there afterwards counts as a change.
+ */
+export function agreedAfterLostAnswer(sent: EventContent, remote: EventContent): AgreedContent {
+  let agreedRemote = sent;
+  for (const unit of unitsOf(sent, remote)) {
+    if (sameUnit(sent, remote, unit)) agreedRemote = withUnit(agreedRemote, unit, remote);
+  }
+  return { local: sent, remote: agreedRemote, conflictUnits: [] };
+}
+
+function append(index: Map<string, EventId[]>, key: string, eventId: EventId): void {
+  const ids = index.get(key);
+  if (ids) ids.push(eventId);
+  else index.set(key, [eventId]);
+}

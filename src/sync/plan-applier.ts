@@ -1,0 +1,266 @@
+import type { Unit } from '../core/canonical-event.ts';
+import type { EventId, GraphEventId } from '../core/ids.ts';
+import type { Clock, Random } from '../core/runtime.ts';
+import type { ConflictStrategy } from '../core/settings.ts';
+import type { EventPlan, PlannedConflict } from '../core/sync-plan.ts';
+import type { RemoteEvent, RemoteSeries } from '../graph/calendar-graph.ts';
+import type { BaseRepository, EventBase } from '../store/base.repository.ts';
+import type { ConflictRepository, ConflictResolutionKind } from '../store/conflict.repository.ts';
+import type { Tx } from '../store/db.ts';
+import type { EventRepository, SaveEvent, StoredEvent } from '../store/event.repository.ts';
+import type { NewSyncOperation, OperationRepository } from '../store/operation.repository.ts';
+import type { RunContext } from './run-context.ts';
+
+/** One event's plan with the rows it was made from. */
+export interface PlannedEvent {
+  readonly eventId: EventId;
+  readonly graphEventId: GraphEventId | undefined;
+  readonly plan: EventPlan;
+  readonly stored: StoredEvent | undefined;
+  readonly base: EventBase | undefined;
+  readonly remote: RemoteEvent | RemoteSeries | undefined;
+  /** Why, for the audit trail. */
+  readonly reason: string;
+}
+
+/** What `apply` needs of a run; a resolution by a person has no run context but the same needs. */
+export type ApplyContext = Pick<RunContext, 'jobId' | 'userId' | 'calendarId' | 'strategy' | 'counters'>;
+
+/**
+ * Carries plans out inside the caller's transaction: events, bases, conflict records and the audit trail commit together
+ * or not at all. A fixed number of statements, however many events.
+ */
+export class PlanApplier {
+  readonly #events: EventRepository;
+  readonly #bases: BaseRepository;
+  readonly #conflicts: ConflictRepository;
+  readonly #operations: OperationRepository;
+  readonly #clock: Clock;
+  readonly #random: Random;
+
+  constructor(parts: {
+    events: EventRepository;
+    bases: BaseRepository;
+    conflicts: ConflictRepository;
+    operations: OperationRepository;
+    clock: Clock;
+    random: Random;
+  }) {
+    this.#events = parts.events;
+    this.#bases = parts.bases;
+    this.#conflicts = parts.conflicts;
+    this.#operations = parts.operations;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+  }
+
+  async apply(tx: Tx, context: ApplyContext, planned: readonly PlannedEvent[]): Promise<void> {
+    if (planned.length === 0) return;
+    const now = this.#clock.now();
+    const revisions = await this.#saveEvents(tx, context, planned, now);
+    await this.#deleteEvents(tx, context, planned);
+    await this.#saveBases(tx, context, planned, revisions, now);
+    await this.#recordConflicts(tx, context, planned, now);
+    await this.#operations.append(tx, this.#operationsOf(context, planned, now));
+    count(context, planned);
+  }
+
+  async #saveEvents(
+    tx: Tx,
+    context: ApplyContext,
+    planned: readonly PlannedEvent[],
+    now: Date,
+  ): Promise<ReadonlyMap<EventId, bigint>> {
+    const written = planned.filter(({ plan }) => plan.local.kind === 'write');
+    const revisions = await this.#events.saveMany(
+      tx,
+      context.userId,
+      written.map((target) => savedEvent(target, context, now)),
+    );
+    const linked = planned.filter(({ plan, stored, remote }) => plan.local.kind === 'keep' && stored && remote);
+    await this.#events.linkMany(
+      tx,
+      context.userId,
+      linked.map(({ eventId, remote }) => ({
+        id: eventId,
+        graphEventId: remote?.id,
+        iCalUId: remote?.facts.iCalUId,
+        facts: remote?.facts,
+        syncedAt: now,
+      })),
+    );
+    return revisions;
+  }
+
+  async #deleteEvents(tx: Tx, context: ApplyContext, planned: readonly PlannedEvent[]): Promise<void> {
+    const deleted = planned.filter(({ plan }) => plan.local.kind === 'delete').map(({ eventId }) => eventId);
+    await this.#events.deleteMany(tx, context.userId, deleted);
+  }
+
+  async #saveBases(
+    tx: Tx,
+    context: ApplyContext,
+    planned: readonly PlannedEvent[],
+    revisions: ReadonlyMap<EventId, bigint>,
+    now: Date,
+  ): Promise<void> {
+    const saved = planned.flatMap((target) => {
+      const revision = revisions.get(target.eventId) ?? target.stored?.revision;
+      const base = nextBase(target, context, revision, now);
+      return base ? [base] : [];
+    });
+    const dropped = planned.filter(({ plan, base }) => plan.base.kind === 'drop' && base).map(({ eventId }) => eventId);
+    await this.#bases.saveMany(tx, context.userId, saved);
+    await this.#bases.deleteMany(tx, context.userId, dropped);
+  }
+
+  async #recordConflicts(tx: Tx, context: ApplyContext, planned: readonly PlannedEvent[], now: Date): Promise<void> {
+    const settled = planned.filter(({ plan, base }) => !plan.conflict && (base?.conflictUnits.length ?? 0) > 0);
+    await this.#conflicts.settle(tx, context.userId, settled.map(({ eventId }) => eventId), now);
+    for (const { eventId, plan } of planned) {
+      if (plan.conflict) {
+        await this.#conflicts.record(tx, {
+          id: this.#random.id(),
+          userId: context.userId,
+          calendarId: context.calendarId,
+          syncStateId: context.jobId,
+          eventId,
+          at: now,
+          ...conflictRow(plan.conflict, context.strategy),
+        });
+      }
+    }
+  }
+
+  #operationsOf(context: ApplyContext, planned: readonly PlannedEvent[], now: Date): NewSyncOperation[] {
+    return planned.flatMap((target) => {
+      const operation = localOperation(target);
+      if (!operation) return [];
+      const after = target.plan.local.kind === 'write' ? target.plan.local.content : undefined;
+      return [
+        {
+          id: this.#random.id(),
+          runId: context.jobId,
+          userId: context.userId,
+          calendarId: context.calendarId,
+          eventId: target.eventId,
+          graphEventId: target.graphEventId,
+          side: 'local' as const,
+          operation,
+          fields: target.plan.local.kind === 'write' ? [...target.plan.local.units] : [],
+          reason: target.reason,
+          at: now,
+          before: target.stored?.content,
+          after,
+        },
+      ];
+    });
+  }
+}
+
+function savedEvent(target: PlannedEvent, context: ApplyContext, now: Date): SaveEvent {
+  const { plan, remote, stored, eventId } = target;
+  if (plan.local.kind !== 'write') throw new Error('bug: only written events are saved');
+  const isGraphsOwn = remote !== undefined && plan.local.content === remote.content;
+  return {
+    id: eventId,
+    calendarId: context.calendarId,
+    graphEventId: remote?.id,
+    iCalUId: remote?.facts.iCalUId ?? stored?.iCalUId,
+    content: plan.local.content,
+    facts: remote?.facts ?? stored?.facts,
+    lastModifiedAt: (isGraphsOwn ? remote.lastModifiedAt : undefined) ?? now,
+    createdAt: stored?.createdAt ?? remote?.createdAt ?? now,
+    syncedAt: now,
+  };
+}
+
+function nextBase(
+  target: PlannedEvent,
+  context: ApplyContext,
+  revision: bigint | undefined,
+  now: Date,
+): EventBase | undefined {
+  const { plan, base, remote, eventId } = target;
+  const shared = {
+    eventId,
+    userId: context.userId,
+    calendarId: context.calendarId,
+    iCalUId: remote?.facts.iCalUId ?? base?.iCalUId,
+    heldUnits: base?.heldUnits ?? [],
+    syncedAt: now,
+  };
+  if (plan.base.kind === 'recreate') {
+    const generation = (base?.generation ?? 0) + 1;
+    return {
+      ...shared,
+      graphEventId: undefined,
+      etag: undefined,
+      agreedRevision: 0n,
+      local: null,
+      remote: null,
+      generation,
+      conflictUnits: [],
+      heldUnits: [],
+    };
+  }
+  if (plan.base.kind !== 'save') return undefined;
+  const { agreed } = plan.base;
+  const agreedRevision = plan.isPushNeeded || revision === undefined ? (base?.agreedRevision ?? 0n) : revision;
+  return {
+    ...shared,
+    graphEventId: remote?.id ?? base?.graphEventId,
+    etag: remote?.etag ?? base?.etag,
+    agreedRevision,
+    local: agreed.local,
+    remote: agreed.remote,
+    seriesEtags: remote ? seriesEtagsOf(remote) : base?.seriesEtags,
+    generation: base?.generation ?? 0,
+    remoteModifiedAt: remote?.lastModifiedAt ?? base?.remoteModifiedAt,
+    conflictUnits: [...agreed.conflictUnits],
+    seenRound: base?.seenRound,
+  };
+}
+
+/** The tags of a series' exceptions, by which an echo of our own writes is recognised. */
+export function seriesEtagsOf(remote: RemoteEvent | RemoteSeries): Record<string, string> | undefined {
+  if (!('occurrenceIds' in remote)) return undefined;
+  return Object.fromEntries(Object.values(remote.occurrenceIds).map(({ id, etag }) => [id, etag]));
+}
+
+const RESOLUTION: Record<ConflictStrategy, ConflictResolutionKind> = {
+  prefer_local: 'PREFER_LOCAL',
+  prefer_remote: 'PREFER_REMOTE',
+  prefer_latest: 'PREFER_LATEST',
+  merge: 'MERGE',
+  manual: 'MANUAL',
+};
+
+export function resolutionOf(strategy: ConflictStrategy): ConflictResolutionKind {
+  return RESOLUTION[strategy];
+}
+
+function conflictRow(conflict: PlannedConflict, strategy: ConflictStrategy) {
+  return {
+    conflictType: conflict.type,
+    units: [...conflict.units] as Unit[],
+    data: { base: conflict.base, local: conflict.local, remote: conflict.remote },
+    resolution: conflict.status === 'pending' ? ('PENDING' as const) : resolutionOf(strategy),
+  };
+}
+
+function localOperation({ plan, stored, base }: PlannedEvent): 'create' | 'update' | 'delete' | 'adopt' | undefined {
+  if (plan.local.kind === 'delete') return 'delete';
+  if (plan.local.kind === 'write') return stored ? 'update' : 'create';
+  return stored && !base && plan.base.kind === 'save' ? 'adopt' : undefined;
+}
+
+function count({ counters }: ApplyContext, planned: readonly PlannedEvent[]): void {
+  for (const target of planned) {
+    const operation = localOperation(target);
+    if (operation === 'create') counters.local.created += 1;
+    if (operation === 'update') counters.local.updated += 1;
+    if (operation === 'delete') counters.local.deleted += 1;
+    if (target.plan.conflict) counters.conflicts += 1;
+  }
+}

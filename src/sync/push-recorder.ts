@@ -1,0 +1,314 @@
+import type { EventContent, GraphFacts } from '../core/event.ts';
+import type { OutgoingChange } from '../core/outgoing-change.ts';
+import type { Clock, Random } from '../core/runtime.ts';
+import type { SyncError } from '../core/errors.ts';
+import { unitsOf, withUnit } from '../core/canonical-event.ts';
+import type { RemoteEvent, WriteOperation, WriteOutcome } from '../graph/calendar-graph.ts';
+import type { BaseRepository, EventBase } from '../store/base.repository.ts';
+import type { Db, Tx } from '../store/db.ts';
+import type { EventRepository, StoredEvent, Tombstone } from '../store/event.repository.ts';
+import type { LeaseRepository } from '../store/lease.repository.ts';
+import type { NewSyncOperation, OperationRepository } from '../store/operation.repository.ts';
+import { agreedAfterLostAnswer } from './adoption.ts';
+import type { RunContext } from './run-context.ts';
+import type { RunRecorder } from './run-recorder.ts';
+
+/** One pending event, and what of it goes to Graph now. */
+export interface Outgoing {
+  readonly event: StoredEvent;
+  readonly base: EventBase | undefined;
+  readonly change: OutgoingChange;
+  /** `undefined`: nothing of the event itself is to be sent. */
+  readonly operation: WriteOperation | undefined;
+  /** The content as it is sent, which may be older than the event's when an unanswered create is repeated. */
+  readonly sent: EventContent;
+  readonly isResent: boolean;
+}
+
+export interface OutgoingDeletion {
+  readonly tombstone: Tombstone;
+  readonly base: EventBase;
+  readonly facts?: GraphFacts | undefined;
+}
+
+/**
+ * Commits what is known about our writes to Graph: the base moves when Graph said yes, an event Graph refuses for good is
+ * parked with its error, and every write leaves a line in the audit trail. One transaction per step.
+ */
+export class PushRecorder {
+  readonly #db: Db;
+  readonly #events: EventRepository;
+  readonly #bases: BaseRepository;
+  readonly #operations: OperationRepository;
+  readonly #leases: LeaseRepository;
+  readonly #recorder: RunRecorder;
+  readonly #clock: Clock;
+  readonly #random: Random;
+
+  constructor(parts: {
+    db: Db;
+    events: EventRepository;
+    bases: BaseRepository;
+    operations: OperationRepository;
+    leases: LeaseRepository;
+    recorder: RunRecorder;
+    clock: Clock;
+    random: Random;
+  }) {
+    this.#db = parts.db;
+    this.#events = parts.events;
+    this.#bases = parts.bases;
+    this.#operations = parts.operations;
+    this.#leases = parts.leases;
+    this.#recorder = parts.recorder;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+  }
+
+  /** Nothing of these is to be sent: reverted, held, or waiting for a decision. They are not pending any more. */
+  async agree(context: RunContext, quiet: readonly Outgoing[]): Promise<void> {
+    if (quiet.length === 0) return;
+    await this.#inTransaction(context, async (tx) => {
+      const bases = quiet.map(({ event, base, change }) => ({
+        ...(base ?? emptyBase(event)),
+        agreedRevision: event.revision,
+        heldUnits: [...change.held],
+      }));
+      await this.#bases.saveMany(tx, context.userId, bases);
+      const held = quiet.filter(({ change, base }) => isNewlyHeld(change, base));
+      await this.#operations.append(tx, held.map((target) => this.#operation(context, target, 'hold', target.change.held)));
+    });
+  }
+
+  /**
+   * Remembers what is about to be created, before it is: should the answer be lost, the next attempt sends the same words
+   * under the same `transactionId`, and Exchange recognises it.
+   */
+  async announceCreates(context: RunContext, sent: readonly Outgoing[]): Promise<void> {
+    const creates = sent.filter(({ operation, isResent }) => operation?.kind === 'create' && !isResent);
+    if (creates.length === 0) return;
+    await this.#inTransaction(context, async (tx) => {
+      const bases = creates.map(({ event, base, sent: content }) => ({
+        ...(base ?? emptyBase(event)),
+        local: content,
+        errorCode: undefined,
+        errorMessage: undefined,
+        failedRevision: undefined,
+      }));
+      await this.#bases.saveMany(tx, context.userId, bases);
+    });
+  }
+
+  async settle(
+    context: RunContext,
+    settled: readonly { target: Outgoing; outcome: WriteOutcome }[],
+  ): Promise<void> {
+    if (settled.length === 0) return;
+    const now = this.#clock.now();
+    await this.#inTransaction(context, async (tx) => {
+      const bases: EventBase[] = [];
+      const operations: NewSyncOperation[] = [];
+      const links: Parameters<EventRepository['linkMany']>[2][number][] = [];
+      for (const { target, outcome } of settled) {
+        if (outcome.ok && outcome.event) {
+          bases.push(acceptedBase(target, outcome.event, now));
+          const { id, facts } = outcome.event;
+          links.push({ id: target.event.id, graphEventId: id, iCalUId: facts.iCalUId, facts, syncedAt: now });
+          operations.push(this.#operation(context, target, sideOperation(target), target.change.units, outcome.event));
+          count(context, target);
+        } else if (!outcome.ok) {
+          bases.push(parkedBase(target, outcome.error));
+          operations.push(this.#operation(context, target, 'fail', target.change.units, undefined, outcome.error));
+          context.counters.failed += 1;
+        }
+      }
+      await this.#bases.saveMany(tx, context.userId, bases);
+      await this.#events.linkMany(tx, context.userId, links);
+      await this.#operations.append(tx, operations);
+      await this.#recorder.saveProgress(tx, context);
+    });
+  }
+
+  /** The event is gone here and stays in Outlook, because deleting it there would mail its guests. */
+  async holdDeletions(context: RunContext, held: readonly OutgoingDeletion[]): Promise<void> {
+    if (held.length === 0) return;
+    await this.#inTransaction(context, async (tx) => {
+      await this.#bases.saveMany(
+        tx,
+        context.userId,
+        held.map(({ base, tombstone }) => ({ ...base, agreedRevision: tombstone.revision, heldUnits: ['time' as const] })),
+      );
+      await this.#operations.append(tx, held.map((target) => this.#deletion(context, target, 'hold')));
+    });
+  }
+
+  async settleDeletions(
+    context: RunContext,
+    settled: readonly { target: OutgoingDeletion; outcome: WriteOutcome | undefined }[],
+  ): Promise<void> {
+    if (settled.length === 0) return;
+    const gone = settled.filter(({ outcome }) => outcome === undefined || outcome.ok).map(({ target }) => target);
+    const refused = settled.filter(({ outcome }) => outcome !== undefined && !outcome.ok);
+    await this.#inTransaction(context, async (tx) => {
+      const ids = gone.map(({ base }) => base.eventId);
+      await this.#bases.deleteMany(tx, context.userId, ids);
+      await this.#operations.append(tx, gone.filter(({ base }) => base.graphEventId).map((target) => this.#deletion(context, target, 'delete')));
+      for (const { target, outcome } of refused) {
+        if (!outcome || outcome.ok) continue;
+        const { error } = outcome;
+        await this.#bases.saveMany(tx, context.userId, [
+          {
+            ...target.base,
+            errorCode: error.graphCode ?? error.code,
+            errorMessage: error.message,
+            failedRevision: target.tombstone.revision,
+          },
+        ]);
+        await this.#operations.append(tx, [this.#deletion(context, target, 'fail', error)]);
+        context.counters.failed += 1;
+      }
+      context.counters.remote.deleted += gone.filter(({ base }) => base.graphEventId).length;
+      await this.#recorder.saveProgress(tx, context);
+    });
+  }
+
+  async #inTransaction(context: RunContext, work: (tx: Tx) => Promise<void>): Promise<void> {
+    await this.#db.transaction(async (tx) => {
+      await this.#leases.assert(tx, context.lease);
+      await work(tx);
+    });
+  }
+
+  #operation(
+    context: RunContext,
+    target: Outgoing,
+    operation: NewSyncOperation['operation'],
+    fields: readonly string[],
+    remote?: RemoteEvent,
+    error?: SyncError,
+  ): NewSyncOperation {
+    return {
+      id: this.#random.id(),
+      runId: context.jobId,
+      userId: context.userId,
+      calendarId: context.calendarId,
+      eventId: target.event.id,
+      graphEventId: remote?.id ?? target.base?.graphEventId,
+      side: 'remote',
+      operation,
+      fields: [...fields],
+      reason: REASON[operation],
+      at: this.#clock.now(),
+      before: target.base?.remote ?? undefined,
+      after: operation === 'create' || operation === 'update' ? target.sent : undefined,
+      graphRequestId: error?.graphRequestId,
+      errorCode: error ? (error.graphCode ?? error.code) : undefined,
+    };
+  }
+
+  #deletion(
+    context: RunContext,
+    { base }: OutgoingDeletion,
+    operation: 'delete' | 'hold' | 'fail',
+    error?: SyncError,
+  ): NewSyncOperation {
+    return {
+      id: this.#random.id(),
+      runId: context.jobId,
+      userId: context.userId,
+      calendarId: context.calendarId,
+      eventId: base.eventId,
+      graphEventId: base.graphEventId,
+      side: 'remote',
+      operation,
+      fields: [],
+      reason: operation === 'delete' ? 'deleted here' : REASON[operation],
+      at: this.#clock.now(),
+      before: base.remote ?? undefined,
+      after: undefined,
+      graphRequestId: error?.graphRequestId,
+      errorCode: error ? (error.graphCode ?? error.code) : undefined,
+    };
+  }
+}
+
+const REASON: Record<NewSyncOperation['operation'], string> = {
+  create: 'new here',
+  update: 'changed here',
+  delete: 'deleted here',
+  adopt: 'the same event exists on both sides',
+  fail: 'refused by Graph',
+  hold: 'kept here: sending it would mail guests, or the event belongs to somebody else',
+};
+
+function emptyBase(event: StoredEvent): EventBase {
+  return {
+    eventId: event.id,
+    userId: event.userId,
+    calendarId: event.calendarId,
+    agreedRevision: 0n,
+    local: null,
+    remote: null,
+    generation: 0,
+    conflictUnits: [],
+    heldUnits: [],
+  };
+}
+
+function sideOperation({ operation }: Outgoing): 'create' | 'update' {
+  return operation?.kind === 'create' ? 'create' : 'update';
+}
+
+function isNewlyHeld(change: OutgoingChange, base: EventBase | undefined): boolean {
+  return change.held.some((unit) => !base?.heldUnits.includes(unit));
+}
+
+/** The base after Graph took our write; a series' occurrences are agreed on later, by the step that sends them. */
+function acceptedBase(target: Outgoing, remote: RemoteEvent, now: Date): EventBase {
+  const { event, change, sent, isResent } = target;
+  const base = target.base ?? emptyBase(event);
+  const isCreate = target.operation?.kind === 'create';
+  const hasMore = change.occurrences.length > 0 || isResent;
+  const shared = {
+    ...base,
+    graphEventId: remote.id,
+    iCalUId: remote.facts.iCalUId,
+    etag: remote.etag,
+    remoteModifiedAt: remote.lastModifiedAt,
+    agreedRevision: hasMore ? base.agreedRevision : event.revision,
+    heldUnits: [...change.held],
+    conflictUnits: isCreate ? [] : base.conflictUnits,
+    errorCode: undefined,
+    errorMessage: undefined,
+    failedRevision: undefined,
+    syncedAt: now,
+  };
+  if (isCreate) {
+    const local = { ...sent, occurrences: {} };
+    const answered = isResent ? agreedAfterLostAnswer(local, remote.content).remote : remote.content;
+    // A repeated create may have met an event that was edited meanwhile: no tag, so that it is looked at again.
+    return { ...shared, etag: isResent ? undefined : remote.etag, local, remote: answered };
+  }
+  let local = base.local ?? sent;
+  for (const unit of unitsOf(local, sent)) {
+    if (change.units.includes(unit)) local = withUnit(local, unit, sent);
+  }
+  return { ...shared, local, remote: { ...remote.content, occurrences: base.remote?.occurrences ?? {} } };
+}
+
+/** Refused for good: the event keeps its error and is tried again only when somebody changes it. */
+function parkedBase({ event, base, operation }: Outgoing, error: SyncError): EventBase {
+  const known = base ?? emptyBase(event);
+  return {
+    ...known,
+    local: operation?.kind === 'create' ? null : known.local,
+    errorCode: error.graphCode ?? error.code,
+    errorMessage: error.message,
+    failedRevision: event.revision,
+  };
+}
+
+function count({ counters }: RunContext, target: Outgoing): void {
+  if (target.operation?.kind === 'create') counters.remote.created += 1;
+  else counters.remote.updated += 1;
+}

@@ -1,0 +1,267 @@
+import { isMassDeletion } from '../core/deletion-brake.ts';
+import type { SyncError } from '../core/errors.ts';
+import type { EventContent } from '../core/event.ts';
+import type { EventId, GraphEventId } from '../core/ids.ts';
+import { mayDelete, planOutgoing } from '../core/outgoing-change.ts';
+import { ruleAllows } from '../core/rules.ts';
+import { overlaps } from '../core/series.ts';
+import type { Logger, Random } from '../core/runtime.ts';
+import { transactionIdFor } from '../core/transaction-id.ts';
+import type { CalendarGraph, WriteOperation, WriteOutcome } from '../graph/calendar-graph.ts';
+import type { BaseRepository, EventBase } from '../store/base.repository.ts';
+import type { Db } from '../store/db.ts';
+import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
+import type { LeaseRepository } from '../store/lease.repository.ts';
+import { massDeleteRefused } from './absence.manager.ts';
+import type { Outgoing, OutgoingDeletion, PushRecorder } from './push-recorder.ts';
+import type { Reconciler } from './reconciler.ts';
+import { agreedContent } from './remote-planner.ts';
+import { assertNotCancelled, type RunContext } from './run-context.ts';
+import type { SeriesPusher } from './series-pusher.ts';
+import type { PullOutcome } from './pull-round.ts';
+
+/** Pending events looked at in one step: one `$batch`. */
+const PUSH_STEP = 20;
+/** A guarded write that failed is merged and tried again this often; then the next run, or a person, decides. */
+const MAX_PASSES = 3;
+
+/**
+ * Sends what changed here to Outlook with the fewest requests: batches of twenty, creates under a `transactionId`, updates
+ * and deletions guarded by the tag of what was last seen, only the changed fields. Each outcome is committed as it is known.
+ */
+export class PushManager {
+  readonly #db: Db;
+  readonly #graph: CalendarGraph;
+  readonly #events: EventRepository;
+  readonly #bases: BaseRepository;
+  readonly #leases: LeaseRepository;
+  readonly #recorder: PushRecorder;
+  readonly #reconciler: Reconciler;
+  readonly #series: SeriesPusher;
+  readonly #random: Random;
+  readonly #logger: Logger;
+
+  constructor(parts: {
+    db: Db;
+    graph: CalendarGraph;
+    events: EventRepository;
+    bases: BaseRepository;
+    leases: LeaseRepository;
+    recorder: PushRecorder;
+    reconciler: Reconciler;
+    series: SeriesPusher;
+    random: Random;
+    logger: Logger;
+  }) {
+    this.#db = parts.db;
+    this.#graph = parts.graph;
+    this.#events = parts.events;
+    this.#bases = parts.bases;
+    this.#leases = parts.leases;
+    this.#recorder = parts.recorder;
+    this.#reconciler = parts.reconciler;
+    this.#series = parts.series;
+    this.#random = parts.random;
+    this.#logger = parts.logger;
+  }
+
+  /** @throws {SyncError} `mass-delete-refused`, `lease-lost`, `cancelled`, and whatever Graph answers for good */
+  async push(context: RunContext): Promise<PullOutcome> {
+    const deletions = await this.#pushDeletions(context);
+    if (deletions === 'out-of-capacity') return deletions;
+    for (let pass = 1; pass <= MAX_PASSES; pass += 1) {
+      const { outcome, unsettled } = await this.#pushPass(context, pass);
+      if (outcome === 'out-of-capacity') return outcome;
+      if (unsettled === 0) break;
+    }
+    return 'complete';
+  }
+
+  /** Goes once through everything pending, in the order it was written. */
+  async #pushPass(context: RunContext, pass: number): Promise<{ outcome: PullOutcome; unsettled: number }> {
+    let unsettled = 0;
+    let after: bigint | undefined;
+    for (;;) {
+      assertNotCancelled(context);
+      const pending = await this.#events.listPending(this.#db, context.userId, context.calendarId, {
+        limit: PUSH_STEP,
+        ...(after === undefined ? {} : { after }),
+        ...(context.dateRange ? { range: context.dateRange } : {}),
+      });
+      if (pending.length === 0) return { outcome: 'complete', unsettled };
+      if (context.counters.isExhausted) return { outcome: 'out-of-capacity', unsettled };
+      after = pending.at(-1)?.event.revision;
+      unsettled += await this.#pushStep(context, pending, pass);
+    }
+  }
+
+  /** @returns how many of these events are still not settled and deserve another pass */
+  async #pushStep(
+    context: RunContext,
+    pending: readonly { event: StoredEvent; base: EventBase | undefined }[],
+    pass: number,
+  ): Promise<number> {
+    const undecided = pass === 1 ? pending.filter(isUndecided) : [];
+    await this.#reconciler.refreshConflicts(context, undecided);
+    const outgoing = pending.filter((item) => !undecided.includes(item)).map(({ event, base }) => prepare(context, event, base));
+    const quiet = outgoing.filter(({ operation, change }) => !operation && change.occurrences.length === 0);
+    const sent = outgoing.filter(({ operation }) => operation !== undefined);
+    await this.#recorder.agree(context, quiet);
+    await this.#recorder.announceCreates(context, sent);
+    const operations = sent.flatMap(({ operation }) => (operation ? [operation] : []));
+    const outcomes = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
+    const { stale, fatal } = await this.#settle(context, sent, outcomes);
+    if (fatal) throw fatal;
+    await this.#reconciler.reconcile(context, stale, { isLastTry: pass >= MAX_PASSES });
+    const series = outgoing.filter((target) => !stale.has(target.event.id) && hasOccurrencesToPush(target));
+    const unsettledSeries = await this.#series.pushOccurrences(context, series.map(({ event }) => event.id));
+    if (pass === 1) {
+      context.counters.found(pending.length);
+      context.counters.handled(pending.length);
+    }
+    // A create whose answer was lost before is sent as it was then; what was edited since goes out in the next pass.
+    const edited = sent.filter((target) => target.isResent).length;
+    return undecided.length + stale.size + unsettledSeries + edited;
+  }
+
+  /** Commits every outcome; what was refused because Graph had moved on is handed back with what Graph was like then. */
+  async #settle(
+    context: RunContext,
+    sent: readonly Outgoing[],
+    outcomes: readonly WriteOutcome[],
+  ): Promise<{ stale: Map<EventId, GraphEventId>; fatal: SyncError | undefined }> {
+    const byKey = new Map(outcomes.map((outcome) => [outcome.key, outcome]));
+    const stale = new Map<EventId, GraphEventId>();
+    let fatal: SyncError | undefined;
+    const settled: { target: Outgoing; outcome: WriteOutcome }[] = [];
+    for (const target of sent) {
+      const outcome = byKey.get(target.event.id);
+      if (!outcome) continue;
+      const graphEventId = target.base?.graphEventId;
+      // The answer to a repeated create may show an event that somebody edited since: it is compared before anything else.
+      if (outcome.ok && target.isResent && outcome.event) stale.set(target.event.id, outcome.event.id);
+      if (!outcome.ok && isStale(outcome.error) && graphEventId) stale.set(target.event.id, graphEventId);
+      else if (!outcome.ok && outcome.error.code !== 'rejected') fatal ??= outcome.error;
+      else settled.push({ target, outcome });
+    }
+    await this.#recorder.settle(context, settled);
+    return { stale, fatal };
+  }
+
+  async #pushDeletions(context: RunContext): Promise<PullOutcome> {
+    const pending = await this.#events.listPendingDeletions(this.#db, context.userId, context.calendarId);
+    const waiting = pending.filter(({ base }) => base.conflictUnits.length === 0 && isInRange(context, base));
+    const held = waiting.filter(({ base, facts }) => !isDeletable(context, base, facts));
+    await this.#recorder.holdDeletions(context, held);
+    const due = waiting.filter((deletion) => !held.includes(deletion));
+    if (due.length === 0) return 'complete';
+    await this.#assertIntended(context, due);
+    for (let from = 0; from < due.length; from += PUSH_STEP) {
+      assertNotCancelled(context);
+      if (context.counters.isExhausted) return 'out-of-capacity';
+      const step = due.slice(from, from + PUSH_STEP);
+      await this.#pushDeletionStep(context, step);
+    }
+    return 'complete';
+  }
+
+  async #pushDeletionStep(context: RunContext, step: readonly OutgoingDeletion[]): Promise<void> {
+    const operations = step.flatMap(({ base }): WriteOperation[] =>
+      base.graphEventId
+        ? [{ kind: 'delete', key: base.eventId, id: base.graphEventId, ...(base.etag ? { etag: base.etag } : {}) }]
+        : [],
+    );
+    const outcomes = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
+    const byKey = new Map(outcomes.map((outcome) => [outcome.key, outcome]));
+    const stale = new Map<EventId, GraphEventId>();
+    let fatal: SyncError | undefined;
+    const settled: { target: OutgoingDeletion; outcome: WriteOutcome | undefined }[] = [];
+    for (const target of step) {
+      const outcome = byKey.get(target.base.eventId);
+      if (outcome && !outcome.ok && isStale(outcome.error) && target.base.graphEventId) {
+        stale.set(target.base.eventId, target.base.graphEventId);
+      } else if (outcome && !outcome.ok && outcome.error.code !== 'rejected') fatal ??= outcome.error;
+      else settled.push({ target, outcome });
+    }
+    await this.#recorder.settleDeletions(context, settled);
+    if (fatal) throw fatal;
+    await this.#reconciler.reconcile(context, stale, { isLastTry: false });
+    context.counters.found(step.length);
+    context.counters.handled(step.length);
+  }
+
+  async #assertIntended(context: RunContext, due: readonly OutgoingDeletion[]): Promise<void> {
+    const unconfirmed = due.filter(({ base }) => !context.confirmedDeletions.has(base.eventId));
+    const synced = await this.#bases.countSynced(this.#db, context.userId, context.calendarId);
+    if (!isMassDeletion({ deletions: unconfirmed.length, synced })) return;
+    this.#logger.warn({ jobId: context.jobId, count: unconfirmed.length, of: synced }, 'mass deletion refused');
+    const eventIds = unconfirmed.map(({ base }) => base.eventId);
+    throw massDeleteRefused(context, this.#random, { side: 'remote', eventIds, of: synced });
+  }
+}
+
+/** Decides what of one pending event is to be sent now, and how. */
+function prepare(context: RunContext, event: StoredEvent, base: EventBase | undefined): Outgoing {
+  const agreed = agreedContent(base);
+  const input = { agreed, facts: event.facts, policy: context.notifyAttendees };
+  const isAtGraph = agreed !== null && base?.graphEventId !== undefined;
+  if (!isAtGraph) {
+    const isExcluded = !ruleAllows(context.rules, event.content);
+    // An earlier attempt whose answer never came is repeated word for word: Graph then knows it for the same one.
+    const sent = base?.local ?? sendable(event.content, context);
+    const change = planOutgoing({ ...input, agreed: null, content: event.content });
+    if (isExcluded) return { event, base, change: { ...change, units: [], occurrences: [] }, operation: undefined, sent, isResent: false };
+    const operation: WriteOperation = {
+      kind: 'create',
+      key: event.id,
+      calendarId: context.graphCalendarId,
+      content: { ...sent, occurrences: {} },
+      transactionId: transactionIdFor({ ...event, eventId: event.id, generation: base?.generation ?? 0 }),
+      sendAttendees: change.sendAttendees,
+    };
+    return { event, base, change, operation, sent, isResent: base?.local !== undefined && base.local !== null };
+  }
+  const change = planOutgoing({ ...input, content: event.content });
+  const operation: WriteOperation | undefined =
+    change.units.length === 0
+      ? undefined
+      : {
+          kind: 'update',
+          key: event.id,
+          id: base.graphEventId as GraphEventId,
+          ...(base.etag ? { etag: base.etag } : {}),
+          content: event.content,
+          units: [...change.units],
+          sendAttendees: change.sendAttendees,
+        };
+  return { event, base, change, operation, sent: event.content, isResent: false };
+}
+
+/** What of a new event goes to Graph: without guests, unless the policy allows inviting them. */
+function sendable(content: EventContent, context: RunContext): EventContent {
+  return context.notifyAttendees === 'all' ? content : { ...content, attendees: [] };
+}
+
+function isDeletable(context: RunContext, base: EventBase, facts: StoredEvent['facts']): boolean {
+  return mayDelete({ agreed: agreedContent(base), facts, policy: context.notifyAttendees });
+}
+
+function isStale(error: SyncError): boolean {
+  return error.code === 'precondition-failed' || error.code === 'not-found';
+}
+
+function isInRange(context: RunContext, base: EventBase): boolean {
+  return context.dateRange === undefined || (base.local !== null && overlaps(base.local, context.dateRange));
+}
+
+function isUndecided(item: { event: StoredEvent; base: EventBase | undefined }): item is { event: StoredEvent; base: EventBase } {
+  return item.base !== undefined && item.base.conflictUnits.length > 0;
+}
+
+/** Exchange drops the exceptions of a series whose time or rule changes (graph contract 3.2): they are sent again. */
+function hasOccurrencesToPush({ change, event, base, operation }: Outgoing): boolean {
+  if (change.occurrences.length > 0) return true;
+  if (operation?.kind !== 'update' || !change.units.includes('time')) return false;
+  const overrides = [event.content, ...(base?.remote ? [base.remote] : [])];
+  return overrides.some((content) => Object.keys(content.occurrences).length > 0);
+}

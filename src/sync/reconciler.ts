@@ -1,0 +1,98 @@
+import type { EventId, GraphEventId } from '../core/ids.ts';
+import { planEvent } from '../core/sync-plan.ts';
+import type { CalendarGraph, RemoteEvent, RemoteSeries } from '../graph/calendar-graph.ts';
+import type { EventBase } from '../store/base.repository.ts';
+import type { ConflictRepository } from '../store/conflict.repository.ts';
+import type { Db } from '../store/db.ts';
+import type { StoredEvent } from '../store/event.repository.ts';
+import type { LeaseRepository } from '../store/lease.repository.ts';
+import type { PlanApplier } from './plan-applier.ts';
+import { agreedContent, localState, type RemotePlanner, type RemoteState } from './remote-planner.ts';
+import type { RunContext } from './run-context.ts';
+import type { RunRecorder } from './run-recorder.ts';
+
+/**
+ * What happens when a guarded write finds that Graph has moved on (412, 409, 404): the event is read again, merged again,
+ * and left pending for the next pass. A stale write is never repeated as it was.
+ */
+export class Reconciler {
+  readonly #db: Db;
+  readonly #graph: CalendarGraph;
+  readonly #leases: LeaseRepository;
+  readonly #conflicts: ConflictRepository;
+  readonly #planner: RemotePlanner;
+  readonly #applier: PlanApplier;
+  readonly #recorder: RunRecorder;
+
+  constructor(parts: {
+    db: Db;
+    graph: CalendarGraph;
+    leases: LeaseRepository;
+    conflicts: ConflictRepository;
+    planner: RemotePlanner;
+    applier: PlanApplier;
+    recorder: RunRecorder;
+  }) {
+    this.#db = parts.db;
+    this.#graph = parts.graph;
+    this.#leases = parts.leases;
+    this.#conflicts = parts.conflicts;
+    this.#planner = parts.planner;
+    this.#applier = parts.applier;
+    this.#recorder = parts.recorder;
+  }
+
+  /** @param how.isLastTry  what still collides now waits for a person instead of being tried for ever */
+  async reconcile(
+    context: RunContext,
+    stale: ReadonlyMap<EventId, GraphEventId>,
+    how: { isLastTry: boolean },
+  ): Promise<void> {
+    if (stale.size === 0) return;
+    const states = await this.#read(context, [...new Set(stale.values())]);
+    const strategy = how.isLastTry ? 'manual' : context.strategy;
+    await this.#db.transaction(async (tx) => {
+      await this.#leases.assert(tx, context.lease);
+      const planned = await this.#planner.plan(tx, { ...context, strategy }, states, undefined);
+      await this.#applier.apply(tx, { ...context, strategy }, planned);
+      await this.#recorder.saveProgress(tx, context);
+    });
+  }
+
+  /** Brings the records of undecided conflicts up to date with what was changed here since, and settles what now agrees. */
+  async refreshConflicts(
+    context: RunContext,
+    undecided: readonly { event: StoredEvent; base: EventBase }[],
+  ): Promise<void> {
+    if (undecided.length === 0) return;
+    const ids = undecided.map(({ event }) => event.id);
+    await this.#db.transaction(async (tx) => {
+      await this.#leases.assert(tx, context.lease);
+      const pending = await this.#conflicts.pendingFor(tx, context.userId, ids);
+      const planned = undecided.flatMap(({ event, base }) => {
+        const conflict = pending.get(event.id);
+        if (!conflict) return [];
+        const remote = conflict.data.remote;
+        const plan = planEvent({
+          base: agreedContent(base),
+          local: localState(event, undefined, base),
+          remote: remote
+            ? { state: 'present', content: remote, modifiedAt: base.remoteModifiedAt }
+            : { state: 'deleted' },
+          strategy: context.strategy,
+        });
+        const reason = 'changed here while in conflict';
+        return [{ eventId: event.id, graphEventId: base.graphEventId, plan, stored: event, base, remote: undefined, reason }];
+      });
+      await this.#applier.apply(tx, context, planned);
+    });
+  }
+
+  /** Reads events whole; a series comes with its exceptions, so that it is compared as one aggregate. */
+  async #read(context: RunContext, ids: readonly GraphEventId[]): Promise<RemoteState[]> {
+    const events = await this.#graph.readEvents(context.session, [...ids]);
+    const masters = [...events].filter(([, event]) => event !== 'gone' && event.type === 'seriesMaster').map(([id]) => id);
+    const series = masters.length > 0 ? await this.#graph.readSeries(context.session, masters, context.window) : new Map<GraphEventId, RemoteSeries | 'gone'>();
+    return [...events].map(([id, event]) => ({ id, event: series.get(id) ?? (event as RemoteEvent | 'gone') }));
+  }
+}

@@ -1,0 +1,153 @@
+import type { EventId, GraphEventId } from '../core/ids.ts';
+import { ruleAllows } from '../core/rules.ts';
+import type { Random } from '../core/runtime.ts';
+import { planEvent, type SideState } from '../core/sync-plan.ts';
+import type { AgreedContent } from '../core/three-way-merge.ts';
+import type { RemoteEvent, RemoteSeries } from '../graph/calendar-graph.ts';
+import type { BaseRepository, EventBase } from '../store/base.repository.ts';
+import type { Tx } from '../store/db.ts';
+import type { EventRepository, StoredEvent, Tombstone } from '../store/event.repository.ts';
+import { type AdoptionIndex, agreedAfterLostAnswer, type Match } from './adoption.ts';
+import type { PlannedEvent } from './plan-applier.ts';
+import type { PullMode } from './pull-round.ts';
+import type { RunContext } from './run-context.ts';
+
+/** What Graph says of one event now. */
+export type RemoteState = { readonly id: GraphEventId; readonly event: RemoteEvent | RemoteSeries | 'gone' };
+
+/**
+ * Loads, inside the caller's transaction and locked, the local and base rows of events Graph spoke of, and plans each.
+ * Nothing is written here.
+ */
+export class RemotePlanner {
+  readonly #events: EventRepository;
+  readonly #bases: BaseRepository;
+  readonly #random: Random;
+
+  constructor(parts: { events: EventRepository; bases: BaseRepository; random: Random }) {
+    this.#events = parts.events;
+    this.#bases = parts.bases;
+    this.#random = parts.random;
+  }
+
+  /** @returns plans in the order of `states`; echoes and events our rules exclude are left out */
+  async plan(
+    tx: Tx,
+    context: RunContext,
+    states: readonly RemoteState[],
+    adoption: AdoptionIndex | undefined,
+    mode: PullMode = 'apply',
+  ): Promise<PlannedEvent[]> {
+    const bases = await this.#bases.findByGraphIds(tx, context.userId, states.map(({ id }) => id));
+    const matches = matchUnknown(states, bases, adoption);
+    const matchedBases = await this.#bases.findByEventIds(tx, context.userId, [...matches.values()].map((m) => m.eventId));
+    const ids = [...new Set([...[...bases.values()].map((base) => base.eventId), ...matchedBases.keys(), ...[...matches.values()].map((m) => m.eventId)])];
+    const stored = await this.#events.lockMany(tx, context.userId, ids);
+    const tombstones = await this.#events.findTombstones(tx, context.userId, ids);
+
+    const planned: PlannedEvent[] = [];
+    for (const state of states) {
+      const match = matches.get(state.id);
+      const base = bases.get(state.id) ?? (match ? matchedBases.get(match.eventId) : undefined);
+      const eventId = base?.eventId ?? match?.eventId;
+      const plan = this.#planOne(context, state, {
+        base,
+        match,
+        stored: eventId ? stored.get(eventId) : undefined,
+        tombstone: eventId ? tombstones.get(eventId) : undefined,
+        mode,
+      });
+      if (plan) planned.push(plan);
+      if (plan && match) adoption?.take(match.eventId);
+    }
+    return planned;
+  }
+
+  #planOne(
+    context: RunContext,
+    { id, event }: RemoteState,
+    known: {
+      base: EventBase | undefined;
+      match: Match | undefined;
+      stored: StoredEvent | undefined;
+      tombstone: Tombstone | undefined;
+      mode: PullMode;
+    },
+  ): PlannedEvent | undefined {
+    const { base, match, stored, tombstone, mode } = known;
+    if (mode === 'adopt' && !match) return undefined;
+    if (!base && !match && (event === 'gone' || !ruleAllows(context.rules, event.content))) return undefined;
+    const plan = planEvent({
+      base: agreedOf(base, match, event),
+      local: localState(stored, tombstone, base),
+      remote: remoteState(event, context.clockOffsetMs()),
+      // A run that only pushes leaves the local side as it is.
+      strategy: mode === 'adopt' ? 'prefer_local' : context.strategy,
+    });
+    return {
+      eventId: base?.eventId ?? match?.eventId ?? (this.#random.id() as EventId),
+      graphEventId: id,
+      plan,
+      stored,
+      base,
+      remote: event === 'gone' ? undefined : event,
+      reason: reasonFor(event, base, match),
+    };
+  }
+}
+
+function matchUnknown(
+  states: readonly RemoteState[],
+  bases: ReadonlyMap<GraphEventId, EventBase>,
+  adoption: AdoptionIndex | undefined,
+): Map<GraphEventId, Match> {
+  const matches = new Map<GraphEventId, Match>();
+  const given = new Set<EventId>();
+  for (const { id, event } of states) {
+    if (event === 'gone' || bases.has(id)) continue;
+    const match = adoption?.find(event);
+    if (!match || given.has(match.eventId)) continue;
+    given.add(match.eventId);
+    matches.set(id, match);
+  }
+  return matches;
+}
+
+/** The contents a base row holds, if anything was agreed on yet. */
+export function agreedContent(base: EventBase | undefined): AgreedContent | null {
+  if (!base?.local || !base.remote) return null;
+  return { local: base.local, remote: base.remote, conflictUnits: base.conflictUnits };
+}
+
+function agreedOf(
+  base: EventBase | undefined,
+  match: Match | undefined,
+  event: RemoteState['event'],
+): AgreedContent | null {
+  const agreed = agreedContent(base);
+  if (agreed || event === 'gone') return agreed;
+  return match?.kind === 'own' && base?.local ? agreedAfterLostAnswer(base.local, event.content) : null;
+}
+
+export function localState(
+  stored: StoredEvent | undefined,
+  tombstone: Tombstone | undefined,
+  base: EventBase | undefined,
+): SideState {
+  if (stored) return { state: 'present', content: stored.content, modifiedAt: stored.lastModifiedAt };
+  return base ? { state: 'deleted', deletedAt: tombstone?.deletedAt } : { state: 'absent' };
+}
+
+/** Graph's instants are brought to our clock, so that both sides' can be compared. */
+export function remoteState(event: RemoteState['event'], clockOffsetMs: number): SideState {
+  if (event === 'gone') return { state: 'deleted' };
+  const modifiedAt = event.lastModifiedAt ? new Date(event.lastModifiedAt.getTime() - clockOffsetMs) : undefined;
+  return { state: 'present', content: event.content, modifiedAt };
+}
+
+function reasonFor(event: RemoteState['event'], base: EventBase | undefined, match: Match | undefined): string {
+  if (event === 'gone') return 'deleted in Outlook';
+  if (match?.kind === 'own') return 'our own event, whose creation was never confirmed';
+  if (match) return 'the same event exists on both sides';
+  return base ? 'changed in Outlook' : 'new in Outlook';
+}

@@ -1,0 +1,228 @@
+import { changedUnits, sameUnit, type Unit, unitsOf, withUnit } from '../core/canonical-event.ts';
+import { SyncError } from '../core/errors.ts';
+import type { EventContent } from '../core/event.ts';
+import type { EventId } from '../core/ids.ts';
+import { dateOfUnit, isOccurrenceUnit, planOutgoing } from '../core/outgoing-change.ts';
+import type { Clock, Random } from '../core/runtime.ts';
+import { occurrenceContent, unitsOfFields } from '../core/series.ts';
+import type { CalendarGraph, RemoteSeries, WriteOperation, WriteOutcome } from '../graph/calendar-graph.ts';
+import type { BaseRepository, EventBase } from '../store/base.repository.ts';
+import type { Db } from '../store/db.ts';
+import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
+import type { LeaseRepository } from '../store/lease.repository.ts';
+import type { OperationRepository } from '../store/operation.repository.ts';
+import { seriesEtagsOf } from './plan-applier.ts';
+import { agreedContent } from './remote-planner.ts';
+import { assertNotCancelled, type RunContext } from './run-context.ts';
+import type { RunRecorder } from './run-recorder.ts';
+
+type OccurrenceUnit = `occurrence:${string}`;
+
+interface Series {
+  readonly event: StoredEvent;
+  readonly base: EventBase;
+  readonly remote: RemoteSeries;
+}
+
+/**
+ * Sends the dates of a series that differ from its rule, after the master: exceptions as changes of one occurrence, cancelled
+ * dates as deletions of one. Works from what Graph holds now, because changing a master may have dropped its exceptions, and
+ * reads the series back afterwards, because Graph gives single occurrences no guard.
+ */
+export class SeriesPusher {
+  readonly #db: Db;
+  readonly #graph: CalendarGraph;
+  readonly #events: EventRepository;
+  readonly #bases: BaseRepository;
+  readonly #operations: OperationRepository;
+  readonly #leases: LeaseRepository;
+  readonly #recorder: RunRecorder;
+  readonly #clock: Clock;
+  readonly #random: Random;
+
+  constructor(parts: {
+    db: Db;
+    graph: CalendarGraph;
+    events: EventRepository;
+    bases: BaseRepository;
+    operations: OperationRepository;
+    leases: LeaseRepository;
+    recorder: RunRecorder;
+    clock: Clock;
+    random: Random;
+  }) {
+    this.#db = parts.db;
+    this.#graph = parts.graph;
+    this.#events = parts.events;
+    this.#bases = parts.bases;
+    this.#operations = parts.operations;
+    this.#leases = parts.leases;
+    this.#recorder = parts.recorder;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+  }
+
+  /** @returns how many of these series are not settled and deserve another pass */
+  async pushOccurrences(context: RunContext, eventIds: readonly EventId[]): Promise<number> {
+    if (eventIds.length === 0) return 0;
+    let unsettled = 0;
+    for (const series of await this.#load(context, eventIds)) {
+      assertNotCancelled(context);
+      const isSettled = await this.#pushOne(context, series);
+      if (!isSettled) unsettled += 1;
+    }
+    return unsettled;
+  }
+
+  async #load(context: RunContext, eventIds: readonly EventId[]): Promise<Series[]> {
+    const events = await this.#events.findMany(this.#db, context.userId, [...eventIds]);
+    const bases = await this.#bases.findByEventIds(this.#db, context.userId, [...eventIds]);
+    const linked = [...events.values()].flatMap((event) => {
+      const base = bases.get(event.id);
+      return base?.graphEventId && agreedContent(base) ? [{ event, base, graphEventId: base.graphEventId }] : [];
+    });
+    const ids = linked.map(({ graphEventId }) => graphEventId);
+    const remotes = ids.length > 0 ? await this.#graph.readSeries(context.session, ids, context.window) : new Map();
+    return linked.flatMap(({ event, base, graphEventId }) => {
+      const remote: RemoteSeries | 'gone' | undefined = remotes.get(graphEventId);
+      return remote && remote !== 'gone' ? [{ event, base, remote }] : [];
+    });
+  }
+
+  async #pushOne(context: RunContext, series: Series): Promise<boolean> {
+    const { event, base, remote } = series;
+    const { units, held } = this.#unitsToSend(context, series);
+    const dates = units.map(dateOfUnit);
+    const zone = event.content.start.timeZone;
+    const ids = dates.length > 0 ? await this.#graph.findOccurrences(context.session, remote.id, dates, zone) : new Map();
+    const operations = units.flatMap((unit) => occurrenceOperation(series, unit, ids.get(dateOfUnit(unit))));
+    const outcomes = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
+    const fatal = outcomes.find((outcome) => !outcome.ok && isFatal(outcome.error));
+    if (fatal && !fatal.ok) throw fatal.error;
+    const after = await this.#graph.readSeries(context.session, [remote.id], context.window);
+    const verified = after.get(remote.id);
+    if (!verified || verified === 'gone') return false;
+    const settled = units.filter((unit) => sameUnit(event.content, verified.content, unit));
+    const refused = outcomes.find((outcome) => !outcome.ok);
+    await this.#save(context, { event, base, verified, units, settled, held, refused });
+    return settled.length === units.length || refused !== undefined;
+  }
+
+  /** What differs from Graph's present state because of what was changed here. */
+  #unitsToSend(context: RunContext, { event, base, remote }: Series): { units: OccurrenceUnit[]; held: Unit[] } {
+    const agreed = agreedContent(base);
+    const input = { content: event.content, agreed, facts: event.facts, policy: context.notifyAttendees };
+    const change = planOutgoing(input);
+    // A master whose time moved may have lost exceptions nobody touched: those are re-applied as well.
+    const dropped = unitsOf(event.content, remote.content)
+      .filter(isOccurrenceUnit)
+      .filter((unit) => !agreed?.conflictUnits.includes(unit) && !change.held.includes(unit))
+      .filter((unit) => agreed !== null && changedUnits(agreed.remote, remote.content).includes(unit))
+      .filter((unit) => remote.content.occurrences[dateOfUnit(unit)] === undefined);
+    const wanted = new Set([...change.occurrences.filter(isOccurrenceUnit), ...dropped]);
+    const units = [...wanted].filter((unit) => !sameUnit(event.content, remote.content, unit));
+    return { units, held: change.held.filter(isOccurrenceUnit) };
+  }
+
+  async #save(
+    context: RunContext,
+    result: {
+      event: StoredEvent;
+      base: EventBase;
+      verified: RemoteSeries;
+      units: readonly OccurrenceUnit[];
+      settled: readonly OccurrenceUnit[];
+      held: readonly Unit[];
+      refused: WriteOutcome | undefined;
+    },
+  ): Promise<void> {
+    const { event, base, verified, units, settled, held, refused } = result;
+    const isDone = settled.length === units.length;
+    const seen = agreedRemote(base, verified, settled);
+    const error = refused && !refused.ok ? refused.error : isDone ? undefined : UNSETTLED;
+    await this.#db.transaction(async (tx) => {
+      await this.#leases.assert(tx, context.lease);
+      await this.#bases.saveMany(tx, context.userId, [
+        {
+          ...base,
+          // Only a series without anybody else's changes counts as seen; else the next round looks at it again.
+          ...(changedUnits(seen, verified.content).length === 0
+            ? { etag: verified.etag, seriesEtags: seriesEtagsOf(verified), remoteModifiedAt: verified.lastModifiedAt }
+            : {}),
+          local: agreedLocal(base, event.content, settled),
+          remote: seen,
+          agreedRevision: isDone ? event.revision : base.agreedRevision,
+          heldUnits: [...held],
+          ...(refused && error
+            ? { errorCode: error.graphCode ?? error.code, errorMessage: error.message, failedRevision: event.revision }
+            : { errorCode: undefined, errorMessage: undefined, failedRevision: undefined }),
+          syncedAt: this.#clock.now(),
+        },
+      ]);
+      if (refused) context.counters.failed += 1;
+      if (units.length > 0) {
+        await this.#operations.append(tx, [
+          {
+            id: this.#random.id(),
+            runId: context.jobId,
+            userId: context.userId,
+            calendarId: context.calendarId,
+            eventId: event.id,
+            graphEventId: verified.id,
+            side: 'remote',
+            operation: refused ? 'fail' : 'update',
+            fields: [...units],
+            reason: refused ? 'refused by Graph' : 'dates of the series changed here',
+            at: this.#clock.now(),
+            before: base.remote ?? undefined,
+            after: event.content,
+            errorCode: error ? (error.graphCode ?? error.code) : undefined,
+          },
+        ]);
+      }
+      await this.#recorder.saveProgress(tx, context);
+    });
+  }
+}
+
+const UNSETTLED = new SyncError('unavailable', 'an occurrence read back unchanged after it was written');
+
+function isFatal(error: SyncError): boolean {
+  return error.recovery === 'retry' || error.recovery === 'reauthorize';
+}
+
+/** Once sent and seen there, a date counts as agreed on. */
+function agreedLocal(base: EventBase, content: EventContent, settled: readonly OccurrenceUnit[]): EventContent {
+  let local = base.local ?? { ...content, occurrences: {} };
+  for (const unit of settled) local = withUnit(local, unit, content);
+  // What was equal all along needs no writing but is agreed on as well.
+  for (const unit of unitsOf(local, content).filter(isOccurrenceUnit)) {
+    if (base.remote && sameUnit(content, base.remote, unit)) local = withUnit(local, unit, content);
+  }
+  return local;
+}
+
+/** What of Graph's present state is our own doing: the dates just sent, and exceptions Exchange dropped with a new rule. */
+function agreedRemote(base: EventBase, verified: RemoteSeries, settled: readonly OccurrenceUnit[]): EventContent {
+  let remote = base.remote ?? verified.content;
+  for (const unit of settled) remote = withUnit(remote, unit, verified.content);
+  return remote;
+}
+
+function occurrenceOperation(
+  { event, remote }: Series,
+  unit: OccurrenceUnit,
+  target: { id: RemoteSeries['id']; etag: string } | undefined,
+): WriteOperation[] {
+  if (!target) return [];
+  const date = dateOfUnit(unit);
+  const wanted = event.content.occurrences[date];
+  const shared = { key: `${event.id}/${date}`, id: target.id, etag: target.etag };
+  if (wanted?.isCancelled) return [{ kind: 'delete', ...shared }];
+  const there = remote.content.occurrences[date];
+  const fields = { ...(there && !there.isCancelled ? there.fields : {}), ...(wanted ? wanted.fields : {}) };
+  const units = unitsOfFields(fields);
+  if (units.length === 0) return [];
+  const content = occurrenceContent(event.content, date);
+  return [{ kind: 'update', ...shared, content, units, sendAttendees: false }];
+}

@@ -1,0 +1,86 @@
+import type { GraphEventId } from '../core/ids.ts';
+import type { CalendarGraph } from '../graph/calendar-graph.ts';
+import type { BaseRepository } from '../store/base.repository.ts';
+import type { CursorRepository } from '../store/cursor.repository.ts';
+import type { Db } from '../store/db.ts';
+import type { LeaseRepository } from '../store/lease.repository.ts';
+import type { AbsenceManager } from './absence.manager.ts';
+import type { AdoptionIndex } from './adoption.ts';
+import type { PlanApplier } from './plan-applier.ts';
+import type { PullOutcome, PullRound } from './pull-round.ts';
+import type { RemotePlanner, RemoteState } from './remote-planner.ts';
+import { assertNotCancelled, type RunContext } from './run-context.ts';
+import type { RunRecorder } from './run-recorder.ts';
+import { isSeriesEcho } from './series-reader.ts';
+
+/** As many as fit into one `$batch`. */
+const SERIES_PER_READ = 20;
+
+/**
+ * Reads the series a round marked, each whole and once: master, exceptions and cancelled dates are one aggregate, compared
+ * and saved as one. Marks are rows, so a crash between pages and series loses nothing.
+ */
+export class SeriesManager {
+  readonly #db: Db;
+  readonly #graph: CalendarGraph;
+  readonly #bases: BaseRepository;
+  readonly #cursors: CursorRepository;
+  readonly #leases: LeaseRepository;
+  readonly #planner: RemotePlanner;
+  readonly #applier: PlanApplier;
+  readonly #absences: AbsenceManager;
+  readonly #recorder: RunRecorder;
+
+  constructor(parts: {
+    db: Db;
+    graph: CalendarGraph;
+    bases: BaseRepository;
+    cursors: CursorRepository;
+    leases: LeaseRepository;
+    planner: RemotePlanner;
+    applier: PlanApplier;
+    absences: AbsenceManager;
+    recorder: RunRecorder;
+  }) {
+    this.#db = parts.db;
+    this.#graph = parts.graph;
+    this.#bases = parts.bases;
+    this.#cursors = parts.cursors;
+    this.#leases = parts.leases;
+    this.#planner = parts.planner;
+    this.#applier = parts.applier;
+    this.#absences = parts.absences;
+    this.#recorder = parts.recorder;
+  }
+
+  async readMarked(context: RunContext, round: PullRound, adoption: AdoptionIndex): Promise<PullOutcome> {
+    for (;;) {
+      assertNotCancelled(context);
+      const marks = await this.#cursors.listDirtySeries(this.#db, context.userId, context.calendarId, SERIES_PER_READ);
+      if (marks.length === 0) return 'complete';
+      if (context.counters.isExhausted && round.isCursorKept) return 'out-of-capacity';
+      const ids = marks.map((mark) => mark.graphEventId);
+      const bases = await this.#bases.findByGraphIds(this.#db, context.userId, ids);
+      const dirty = marks.filter((mark) => !isSeriesEcho(mark, bases.get(mark.graphEventId)));
+      const states = await this.#read(context, dirty.map((mark) => mark.graphEventId), round.window);
+      const known = new Set(bases.keys());
+      const gone = states.filter((state) => state.event === 'gone' && known.has(state.id));
+      const present = states.filter((state) => state.event !== 'gone');
+      await this.#db.transaction(async (tx) => {
+        await this.#leases.assert(tx, context.lease);
+        await this.#applier.apply(tx, context, await this.#planner.plan(tx, context, present, adoption, round.mode));
+        await this.#absences.markGone(tx, context, gone);
+        await this.#cursors.clearDirtySeries(tx, context.userId, context.calendarId, ids);
+        context.counters.found(dirty.length);
+        context.counters.handled(dirty.length);
+        await this.#recorder.saveProgress(tx, context);
+      });
+    }
+  }
+
+  async #read(context: RunContext, ids: readonly GraphEventId[], window: RunContext['window']): Promise<RemoteState[]> {
+    if (ids.length === 0) return [];
+    const series = await this.#graph.readSeries(context.session, [...ids], window);
+    return [...series].map(([id, event]) => ({ id, event }));
+  }
+}
