@@ -1,0 +1,228 @@
+import { RRuleTemporal } from 'rrule-temporal';
+import { Temporal } from 'temporal-polyfill';
+import type { InputProblem } from './errors.ts';
+import type {
+  DateTimeTimeZone,
+  DayOfWeek,
+  EventContent,
+  EventFields,
+  PatternedRecurrence,
+  RecurrencePattern,
+} from './event.ts';
+import { atInstant, datePart, isKnownZone, normalDateTime, sameZone, toInstant } from './time-zones.ts';
+
+/**
+ * Graph's `patternedRecurrence` as an RFC 5545 rule, and its occurrences. Rules are expanded as calendar dates, in the
+ * series' own wall-clock time; an instant is made of them last, so that no hour shifts with daylight saving.
+ */
+
+const RFC_DAY: Record<DayOfWeek, string> = {
+  sunday: 'SU',
+  monday: 'MO',
+  tuesday: 'TU',
+  wednesday: 'WE',
+  thursday: 'TH',
+  friday: 'FR',
+  saturday: 'SA',
+};
+const DAYS = Object.keys(RFC_DAY) as DayOfWeek[];
+const INDEX = { first: 1, second: 2, third: 3, fourth: 4, last: -1 } as const;
+/** Exchange clamps to a month's last day where RFC 5545 skips the month. */
+const FIRST_CLAMPED_DAY = 29;
+/** No view shows more; an endless series is never expanded whole. */
+const MAX_EXPANDED = 5_000;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+export interface Occurrence {
+  /** `yyyy-MM-dd` in the series' zone: the date the rule gives it, wherever an exception moved it. */
+  readonly originalDate: string;
+  readonly isException: boolean;
+  /** What the occurrence says, its own times included. */
+  readonly fields: EventFields;
+}
+
+/** @returns the rule without DTSTART, e.g. `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;WKST=SU` */
+export function toRRule({ pattern, range }: PatternedRecurrence): string {
+  const parts = [...patternParts(pattern)];
+  if (range.type === 'endDate' && range.endDate) parts.push(`UNTIL=${range.endDate.replaceAll('-', '')}T235959Z`);
+  if (range.type === 'numbered') parts.push(`COUNT=${range.numberOfOccurrences}`);
+  return parts.join(';');
+}
+
+function patternParts(pattern: RecurrencePattern): string[] {
+  const days = (pattern.daysOfWeek ?? []).map((day) => RFC_DAY[day]).join(',');
+  const interval = `INTERVAL=${pattern.interval}`;
+  switch (pattern.type) {
+    case 'daily':
+      return ['FREQ=DAILY', interval];
+    case 'weekly':
+      return ['FREQ=WEEKLY', interval, `BYDAY=${days}`, `WKST=${RFC_DAY[pattern.firstDayOfWeek ?? 'sunday']}`];
+    case 'absoluteMonthly':
+      return ['FREQ=MONTHLY', interval, ...monthDayParts(pattern.dayOfMonth ?? 1)];
+    case 'relativeMonthly':
+      return ['FREQ=MONTHLY', interval, `BYDAY=${days}`, `BYSETPOS=${INDEX[pattern.index ?? 'first']}`];
+    case 'absoluteYearly':
+      return ['FREQ=YEARLY', interval, `BYMONTH=${pattern.month}`, ...monthDayParts(pattern.dayOfMonth ?? 1)];
+    case 'relativeYearly':
+      return ['FREQ=YEARLY', interval, `BYMONTH=${pattern.month}`, `BYDAY=${days}`, `BYSETPOS=${INDEX[pattern.index ?? 'first']}`];
+  }
+}
+
+function monthDayParts(dayOfMonth: number): string[] {
+  if (dayOfMonth < FIRST_CLAMPED_DAY) return [`BYMONTHDAY=${dayOfMonth}`];
+  const days = Array.from({ length: dayOfMonth - 27 }, (_, offset) => 28 + offset);
+  return [`BYMONTHDAY=${days.join(',')}`, 'BYSETPOS=-1'];
+}
+
+/** The rule on bare dates: time of day and zone play no part in which dates it gives. */
+function ruleOnDates(recurrence: PatternedRecurrence): RRuleTemporal {
+  const start = recurrence.range.startDate.replaceAll('-', '');
+  return new RRuleTemporal({ rruleString: `DTSTART:${start}T000000Z\nRRULE:${toRRule(recurrence)}` });
+}
+
+/** @returns the dates of a rule between two dates, both included, as `yyyy-MM-dd` */
+export function datesBetween(recurrence: PatternedRecurrence, first: string, last: string): string[] {
+  const from = first > recurrence.range.startDate ? first : recurrence.range.startDate;
+  if (last < from) return [];
+  const dates = ruleOnDates(recurrence).between(new Date(`${from}T00:00:00Z`), new Date(`${last}T00:00:00Z`), true);
+  return dates.slice(0, MAX_EXPANDED).map((date) => String(date).slice(0, 10));
+}
+
+/** @returns the first date the rule gives, or `undefined` when it never occurs */
+export function firstOccurrenceDate(recurrence: PatternedRecurrence): string | undefined {
+  const start = new Date(`${recurrence.range.startDate}T00:00:00Z`);
+  const next = ruleOnDates(recurrence).next(start, true);
+  return next ? String(next).slice(0, 10) : undefined;
+}
+
+export function occursOn(recurrence: PatternedRecurrence, date: string): boolean {
+  return datesBetween(recurrence, date, date).length > 0;
+}
+
+/**
+ * The occurrences of a series that overlap a half-open range of instants: exceptions in place, cancelled dates left out.
+ * A single event is its own only occurrence.
+ */
+export function expandOccurrences(content: EventContent, range: { start: Date; end: Date }): Occurrence[] {
+  const { recurrence } = content;
+  const inRange = ({ fields }: Occurrence) => isInside(fields, range);
+  if (!recurrence) {
+    const single = { originalDate: datePart(content.start.dateTime), isException: false, fields: content };
+    return [single].filter(inRange);
+  }
+  const durationDays = Math.ceil(durationMs(content) / DAY_MS) + 1;
+  const first = dateIn(new Date(range.start.getTime() - durationDays * DAY_MS), content.start.timeZone);
+  const last = dateIn(new Date(range.end.getTime() + DAY_MS), content.start.timeZone);
+  const dates = new Set(datesBetween(recurrence, first, last));
+  // An exception may have been moved into the range from outside it.
+  for (const date of Object.keys(content.occurrences)) dates.add(date);
+  return [...dates]
+    .sort()
+    .flatMap((date) => occurrenceOn(content, date) ?? [])
+    .filter(inRange)
+    .slice(0, MAX_EXPANDED);
+}
+
+/** @returns the occurrence of one original date, or `undefined` for a cancelled one */
+export function occurrenceOn(content: EventContent, originalDate: string): Occurrence | undefined {
+  const override = content.occurrences[originalDate];
+  if (override?.isCancelled) return undefined;
+  const { recurrence: _rule, occurrences: _overrides, ...inherited } = content;
+  const shift = daysBetween(datePart(content.start.dateTime), originalDate);
+  const fields: EventFields = {
+    ...inherited,
+    start: shifted(content.start, shift),
+    end: shifted(content.end, shift),
+    ...override?.fields,
+  };
+  return { originalDate, isException: override !== undefined, fields };
+}
+
+/** @returns the instant after which a series has no more occurrences; `null` when it is endless */
+export function seriesEndsAt(content: EventContent): Date | null {
+  const { recurrence } = content;
+  if (!recurrence) return toInstant(content.end) ?? null;
+  const { range } = recurrence;
+  if (range.type === 'noEnd') return null;
+  let last = range.endDate;
+  if (range.type === 'numbered') {
+    const dates = ruleOnDates(recurrence).all((_date, index) => index < (range.numberOfOccurrences ?? 1));
+    last = dates.length > 0 ? String(dates.at(-1)).slice(0, 10) : range.startDate;
+  }
+  const end = shifted(content.end, daysBetween(datePart(content.start.dateTime), last ?? range.startDate));
+  const moved = Object.values(content.occurrences).flatMap((override) =>
+    !override.isCancelled && override.fields.end ? [toInstant(override.fields.end)?.getTime() ?? 0] : [],
+  );
+  const ends = [toInstant(end)?.getTime() ?? 0, ...moved];
+  return new Date(Math.max(...ends));
+}
+
+/** Everything that makes Exchange refuse a rule (graph contract 3.1), named so that the caller can mend it. */
+export function validateRecurrence(recurrence: PatternedRecurrence, start: DateTimeTimeZone): InputProblem[] {
+  const problems: InputProblem[] = [];
+  const say = (path: string, message: string) => problems.push({ path: `recurrence.${path}`, message });
+  const { pattern, range } = recurrence;
+  const needsDays = pattern.type === 'weekly' || pattern.type.startsWith('relative');
+  if (!Number.isInteger(pattern.interval) || pattern.interval < 1 || pattern.interval > 99) {
+    say('pattern.interval', 'must be a whole number from 1 to 99');
+  }
+  if (needsDays && (pattern.daysOfWeek?.length ?? 0) === 0) {
+    say('pattern.daysOfWeek', `must name at least one day for ${pattern.type}, e.g. ["monday"]`);
+  }
+  if (pattern.daysOfWeek?.some((day) => !DAYS.includes(day))) say('pattern.daysOfWeek', `may hold only ${DAYS.join(', ')}`);
+  if (pattern.type.startsWith('absolute') && !isWithin(pattern.dayOfMonth, 1, 31)) {
+    say('pattern.dayOfMonth', `must be 1 to 31 for ${pattern.type}`);
+  }
+  if (pattern.type.endsWith('Yearly') && !isWithin(pattern.month, 1, 12)) {
+    say('pattern.month', `must be 1 to 12 for ${pattern.type}`);
+  }
+  if (range.startDate !== datePart(start.dateTime)) {
+    say('range.startDate', `must be the date of start, ${datePart(start.dateTime)}`);
+  }
+  if (range.type === 'endDate' && !(range.endDate && range.endDate >= range.startDate)) {
+    say('range.endDate', 'must be a date, yyyy-MM-dd, not before range.startDate');
+  }
+  if (range.type === 'numbered' && !isWithin(range.numberOfOccurrences, 1, 999)) {
+    say('range.numberOfOccurrences', 'must be 1 to 999');
+  }
+  const zone = range.recurrenceTimeZone;
+  if (zone && !isKnownZone(zone)) say('range.recurrenceTimeZone', 'must be a Windows or IANA time zone name');
+  else if (zone && !sameZone(zone, start.timeZone)) {
+    say('range.recurrenceTimeZone', `must be the zone of start, ${start.timeZone}, or be left out`);
+  }
+  if (problems.length === 0 && range.type === 'endDate' && firstOccurrenceDate(recurrence) === undefined) {
+    say('range.endDate', 'leaves no date on which the event occurs');
+  }
+  return problems;
+}
+
+function isWithin(value: number | undefined, low: number, high: number): boolean {
+  return value !== undefined && Number.isInteger(value) && value >= low && value <= high;
+}
+
+function isInside(fields: EventFields, range: { start: Date; end: Date }): boolean {
+  const start = toInstant(fields.start);
+  const end = toInstant(fields.end);
+  if (!start || !end) return false;
+  return start < range.end && (end > range.start || (end.getTime() === start.getTime() && start >= range.start));
+}
+
+function durationMs(content: EventContent): number {
+  const start = toInstant(content.start);
+  const end = toInstant(content.end);
+  return start && end ? Math.max(0, end.getTime() - start.getTime()) : DAY_MS;
+}
+
+function dateIn(instant: Date, timeZone: string): string {
+  return datePart(atInstant(instant, timeZone)?.dateTime ?? instant.toISOString());
+}
+
+function daysBetween(from: string, to: string): number {
+  return Temporal.PlainDate.from(from).until(Temporal.PlainDate.from(to), { largestUnit: 'days' }).days;
+}
+
+function shifted(value: DateTimeTimeZone, days: number): DateTimeTimeZone {
+  if (days === 0) return value;
+  const moved = Temporal.PlainDateTime.from(normalDateTime(value.dateTime)).add({ days });
+  return { ...value, dateTime: normalDateTime(moved.toString()) };
+}

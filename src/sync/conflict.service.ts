@@ -1,0 +1,227 @@
+import { type Unit, unitValue } from '../core/canonical-event.ts';
+import { SyncError } from '../core/errors.ts';
+import type { EventContent } from '../core/event.ts';
+import { patchContent } from '../core/event-input.ts';
+import type { ConflictId, JobId, UserId } from '../core/ids.ts';
+import type { Clock } from '../core/runtime.ts';
+import { unitsOfFields } from '../core/series.ts';
+import { CONFLICT_STRATEGIES, type ConflictStrategy } from '../core/settings.ts';
+import { planEvent } from '../core/sync-plan.ts';
+import { newGraphStats } from '../graph/graph-stats.ts';
+import type { BaseRepository, EventBase } from '../store/base.repository.ts';
+import type { ConflictRepository, StoredConflict } from '../store/conflict.repository.ts';
+import type { Db, Tx } from '../store/db.ts';
+import type { EventRepository } from '../store/event.repository.ts';
+import type { PlanApplier } from './plan-applier.ts';
+import { resolutionOf } from './plan-applier.ts';
+import { agreedContent, localState } from './remote-planner.ts';
+import { RunCounters } from './run-counters.ts';
+import type { RunQueue } from './run-queue.ts';
+
+/** A conflict as people see it: the three values, whole and field by field. */
+export interface ConflictView {
+  readonly id: ConflictId;
+  readonly eventId: string;
+  readonly calendarId: string;
+  readonly conflictType: string;
+  readonly detectedAt: string;
+  readonly base: EventContent | null;
+  readonly local: EventContent | null;
+  readonly remote: EventContent | null;
+  readonly fields: readonly { field: string; base: unknown; local: unknown; remote: unknown }[];
+  /** `null` while it waits. */
+  readonly resolution: string | null;
+  readonly resolvedAt: string | null;
+  readonly resolutionData: Readonly<Record<string, unknown>> | null;
+}
+
+export interface ConflictQuery {
+  readonly status: 'pending' | 'resolved' | 'all';
+  readonly limit: number;
+  readonly offset: number;
+}
+
+/** Shows conflicts and carries a person's decision out: at once here, and by the run it queues in Outlook. */
+export class ConflictService {
+  readonly #db: Db;
+  readonly #conflicts: ConflictRepository;
+  readonly #events: EventRepository;
+  readonly #bases: BaseRepository;
+  readonly #applier: PlanApplier;
+  readonly #queue: RunQueue;
+  readonly #clock: Clock;
+
+  constructor(parts: {
+    db: Db;
+    conflicts: ConflictRepository;
+    events: EventRepository;
+    bases: BaseRepository;
+    applier: PlanApplier;
+    queue: RunQueue;
+    clock: Clock;
+  }) {
+    this.#db = parts.db;
+    this.#conflicts = parts.conflicts;
+    this.#events = parts.events;
+    this.#bases = parts.bases;
+    this.#applier = parts.applier;
+    this.#queue = parts.queue;
+    this.#clock = parts.clock;
+  }
+
+  async list(
+    userId: UserId,
+    query: ConflictQuery,
+  ): Promise<{ items: ConflictView[]; total: number; limit: number; offset: number }> {
+    const { items, total } = await this.#conflicts.list(this.#db, { userId, ...query });
+    return { items: items.map(viewOf), total, limit: query.limit, offset: query.offset };
+  }
+
+  /** @throws {SyncError} `not-found` also for another user's conflict */
+  async get(userId: UserId, id: ConflictId): Promise<ConflictView> {
+    return viewOf(await this.#find(this.#db, userId, id));
+  }
+
+  /**
+   * Decides a pending conflict.
+   *
+   * @throws {SyncError} `conflict-state` when it is decided already; `invalid-input` for a decision that cannot be read
+   */
+  async resolve(
+    userId: UserId,
+    id: ConflictId,
+    decision: { resolution: string; resolvedData?: Readonly<Record<string, unknown>> | undefined; correlationId?: string },
+  ): Promise<{ conflict: ConflictView; jobId: JobId }> {
+    const resolution = readResolution(decision.resolution);
+    return this.#db.transaction(async (tx) => {
+      const conflict = await this.#find(tx, userId, id);
+      if (conflict.resolvedAt) {
+        throw new SyncError('conflict-state', `conflict ${id} was resolved at ${conflict.resolvedAt.toISOString()}`);
+      }
+      await this.#carryOut(tx, conflict, resolution, decision.resolvedData);
+      await this.#conflicts.resolve(tx, {
+        id,
+        userId,
+        resolution: resolutionOf(resolution),
+        resolutionData: decision.resolvedData ?? null,
+        at: this.#clock.now(),
+      });
+      const { jobId } = await this.#queue.enqueue(tx, {
+        userId,
+        calendarId: conflict.calendarId,
+        trigger: 'resolution',
+        ...(decision.correlationId ? { correlationId: decision.correlationId } : {}),
+      });
+      return { conflict: viewOf(await this.#find(tx, userId, id)), jobId };
+    });
+  }
+
+  async #carryOut(
+    tx: Tx,
+    conflict: StoredConflict,
+    resolution: ConflictStrategy,
+    resolvedData: Readonly<Record<string, unknown>> | undefined,
+  ): Promise<void> {
+    const { userId, eventId } = conflict;
+    const bases = await this.#bases.findByEventIds(tx, userId, [eventId]);
+    const base = bases.get(eventId);
+    if (!base) return;
+    const stored = (await this.#events.lockMany(tx, userId, [eventId])).get(eventId);
+    const tombstone = (await this.#events.findTombstones(tx, userId, [eventId])).get(eventId);
+    const remote = conflict.data.remote;
+    const values = resolution === 'manual' ? chosenValues(resolvedData, stored?.content ?? remote) : undefined;
+    const plan = planEvent({
+      base: withDecidedUnits(base),
+      local: localState(stored, tombstone, base),
+      remote: remote ? { state: 'present', content: remote, modifiedAt: base.remoteModifiedAt } : { state: 'deleted' },
+      strategy: resolution,
+      decision: { resolution, ...(values ? { values } : {}) },
+    });
+    const { conflict: _recordedByResolve, ...carried } = plan;
+    const counters = new RunCounters(Number.POSITIVE_INFINITY);
+    await this.#applier.apply(
+      tx,
+      {
+        jobId: conflict.syncStateId,
+        userId,
+        calendarId: conflict.calendarId,
+        strategy: resolution,
+        counters,
+      },
+      [
+        {
+          eventId,
+          graphEventId: base.graphEventId,
+          plan: carried,
+          stored,
+          // The record is closed by the decision itself, not as one that settled on its own.
+          base: { ...base, conflictUnits: [] },
+          remote: undefined,
+          reason: 'a person decided the conflict',
+        },
+      ],
+    );
+  }
+
+  async #find(q: Parameters<ConflictRepository['find']>[0], userId: UserId, id: ConflictId): Promise<StoredConflict> {
+    const conflict = await this.#conflicts.find(q, userId, id);
+    if (!conflict) throw new SyncError('not-found', `there is no conflict ${id}`);
+    return conflict;
+  }
+}
+
+function withDecidedUnits(base: EventBase) {
+  return agreedContent(base);
+}
+
+function readResolution(text: string): ConflictStrategy {
+  const wanted = text.toLowerCase();
+  const strategy = CONFLICT_STRATEGIES.find((name) => name === wanted);
+  if (strategy) return strategy;
+  const allowed = CONFLICT_STRATEGIES.map((name) => name.toUpperCase()).join(', ');
+  throw new SyncError('invalid-input', 'resolution is not one this service knows', {
+    problems: [{ path: 'resolution', message: `must be one of ${allowed}` }],
+  });
+}
+
+/** The event fields a person wants to keep, as content over what stands now. */
+function chosenValues(
+  resolvedData: Readonly<Record<string, unknown>> | undefined,
+  current: EventContent | null,
+): { content: EventContent; units: readonly string[] } {
+  const fields = resolvedData?.['event'];
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields) || !current) {
+    throw new SyncError('invalid-input', 'a MANUAL resolution needs the fields to keep', {
+      problems: [{ path: 'resolvedData.event', message: 'must be an object of event fields, e.g. { "subject": "…" }' }],
+    });
+  }
+  const content = patchContent(current, fields as Record<string, unknown>);
+  const given = fields as Record<string, unknown>;
+  const units: Unit[] = unitsOfFields(given);
+  if ('location' in given || 'locations' in given) units.push('locations');
+  if ('recurrence' in given) units.push('time');
+  return { content, units };
+}
+
+function viewOf(conflict: StoredConflict): ConflictView {
+  const { base, local, remote } = conflict.data;
+  return {
+    id: conflict.id,
+    eventId: conflict.eventId,
+    calendarId: conflict.calendarId,
+    conflictType: conflict.conflictType,
+    detectedAt: conflict.detectedAt.toISOString(),
+    base,
+    local,
+    remote,
+    fields: conflict.units.map((unit) => ({
+      field: unit,
+      base: base ? unitValue(base, unit) : null,
+      local: local ? unitValue(local, unit) : null,
+      remote: remote ? unitValue(remote, unit) : null,
+    })),
+    resolution: conflict.resolution === 'PENDING' ? null : conflict.resolution,
+    resolvedAt: conflict.resolvedAt?.toISOString() ?? null,
+    resolutionData: conflict.resolutionData,
+  };
+}
