@@ -1,0 +1,207 @@
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { sql } from 'kysely';
+import { SyncError } from '../core/errors.ts';
+import type { UserId } from '../core/ids.ts';
+import type { Random } from '../core/runtime.ts';
+import type { Queryable } from './db.ts';
+
+/**
+ * Encryption at rest: AES-256-GCM, a data key per user, wrapped by the key ring. The column's name and the user's id are
+ * authenticated with each value, so that no value can be moved to another place and still be read.
+ */
+
+const KEY_BYTES = 32;
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+const TEXT_PREFIX = 'enc:v1:';
+const JSON_KEY = '$enc';
+const JSON_PREFIX = 'v1:';
+
+export class KeyRing {
+  readonly currentId: string;
+  readonly #keys: ReadonlyMap<string, Uint8Array>;
+
+  private constructor(currentId: string, keys: ReadonlyMap<string, Uint8Array>) {
+    this.currentId = currentId;
+    this.#keys = keys;
+  }
+
+  /**
+   * @param text  `id:base64(32 bytes)[,id:…]`, the first one current
+   * @throws {SyncError} `misconfigured` naming the entry, never its value
+   */
+  static parse(text: string): KeyRing {
+    const keys = new Map<string, Uint8Array>();
+    for (const [index, entry] of text.split(',').entries()) {
+      const [id, encoded] = splitOnce(entry.trim(), ':');
+      const key = Buffer.from(encoded ?? '', 'base64');
+      if (!id || key.length !== KEY_BYTES || keys.has(id)) {
+        throw new SyncError(
+          'misconfigured',
+          `CALENDAR_ENCRYPTION_KEYS: entry ${index + 1} must be a name of its own and 32 bytes in base64, e.g. k1:$(openssl rand -base64 32)`,
+        );
+      }
+      keys.set(id, key);
+    }
+    return new KeyRing([...keys.keys()][0] as string, keys);
+  }
+
+  key(id: string): Uint8Array | undefined {
+    return this.#keys.get(id);
+  }
+}
+
+/** Hands out users' ciphers; a user's key is made when it is first needed. */
+export class ContentCipher {
+  readonly #ring: KeyRing;
+  readonly #random: Random;
+  readonly #cache = new Map<UserId, UserCipher>();
+
+  constructor(ring: KeyRing, random: Random) {
+    this.#ring = ring;
+    this.#random = random;
+  }
+
+  async forUser(q: Queryable, userId: UserId): Promise<UserCipher> {
+    const cached = this.#cache.get(userId);
+    if (cached) return cached;
+    const found = (await this.#find(q, userId)) ?? (await this.#create(q, userId));
+    const cipher = new UserCipher(userId, this.#unwrap(userId, found), this.#random);
+    // A key made by a transaction that is still open could vanish with it.
+    if (!found.isUncommitted) this.#cache.set(userId, cipher);
+    return cipher;
+  }
+
+  /**
+   * Proves at start that the ring opens what the database holds.
+   *
+   * @throws {SyncError} `misconfigured` when a key is missing or wrong; nothing is read or written with it
+   */
+  async verify(q: Queryable): Promise<void> {
+    const used = await sql<{ keyId: string; userId: UserId; wrappedKey: string }>`
+      select distinct on ("keyId") "keyId", "userId", "wrappedKey" from "UserKey" order by "keyId", "userId"
+    `.execute(q.kysely);
+    for (const row of used.rows) {
+      try {
+        this.#unwrap(row.userId, row);
+      } catch (cause) {
+        throw new SyncError(
+          'misconfigured',
+          `CALENDAR_ENCRYPTION_KEYS does not open this database: ${(cause as Error).message}`,
+          { cause },
+        );
+      }
+    }
+  }
+
+  forget(userId: UserId): void {
+    this.#cache.delete(userId);
+  }
+
+  async #find(q: Queryable, userId: UserId): Promise<WrappedKey | undefined> {
+    const found = await sql<WrappedKey>`
+      select "keyId", "wrappedKey",
+        coalesce(xmin::text = (pg_current_xact_id_if_assigned()::text::bigint & 4294967295)::text, false) as "isUncommitted"
+      from "UserKey" where "userId" = ${userId}
+    `.execute(q.kysely);
+    return found.rows[0];
+  }
+
+  async #create(q: Queryable, userId: UserId): Promise<WrappedKey> {
+    const keyId = this.#ring.currentId;
+    const ringKey = this.#ring.key(keyId) as Uint8Array;
+    const wrappedKey = seal(ringKey, this.#random.bytes(KEY_BYTES), `key:${userId}`, this.#random);
+    await sql`
+      insert into "UserKey" ("userId", "keyId", "wrappedKey") values (${userId}, ${keyId}, ${wrappedKey})
+      on conflict ("userId") do nothing
+    `.execute(q.kysely);
+    const stored = await this.#find(q, userId);
+    if (!stored) throw new SyncError('decryption-failed', `the key of user ${userId} could not be stored`);
+    return stored;
+  }
+
+  #unwrap(userId: UserId, { keyId, wrappedKey }: Pick<WrappedKey, 'keyId' | 'wrappedKey'>): Uint8Array {
+    const ringKey = this.#ring.key(keyId);
+    if (!ringKey) throw new SyncError('decryption-failed', `key "${keyId}" is not in the key ring`);
+    try {
+      return open(ringKey, wrappedKey, `key:${userId}`);
+    } catch (cause) {
+      throw new SyncError('decryption-failed', `key "${keyId}" of the key ring is not the one that was used`, { cause });
+    }
+  }
+}
+
+interface WrappedKey {
+  readonly keyId: string;
+  readonly wrappedKey: string;
+  readonly isUncommitted?: boolean;
+}
+
+/** Encrypts one user's content. Plain values, written by SQL, are read as they are. */
+export class UserCipher {
+  readonly #userId: UserId;
+  readonly #key: Uint8Array;
+  readonly #random: Random;
+
+  constructor(userId: UserId, key: Uint8Array, random: Random) {
+    this.#userId = userId;
+    this.#key = key;
+    this.#random = random;
+  }
+
+  encryptText(column: string, value: string): string {
+    return TEXT_PREFIX + seal(this.#key, Buffer.from(value, 'utf8'), this.#place(column), this.#random);
+  }
+
+  /** @throws {SyncError} `decryption-failed` for a value that was tampered with or belongs elsewhere */
+  decryptText(column: string, value: string): string {
+    if (!value.startsWith(TEXT_PREFIX)) return value;
+    return this.#open(column, value.slice(TEXT_PREFIX.length));
+  }
+
+  /** @returns what is stored in a `jsonb` column */
+  encryptJson(column: string, value: unknown): { readonly $enc: string } | null {
+    if (value === null || value === undefined) return null;
+    const text = JSON.stringify(value);
+    return { [JSON_KEY]: JSON_PREFIX + seal(this.#key, Buffer.from(text, 'utf8'), this.#place(column), this.#random) };
+  }
+
+  decryptJson(column: string, value: unknown): unknown {
+    if (typeof value !== 'object' || value === null || !(JSON_KEY in value)) return value ?? null;
+    const sealed = String((value as Record<string, unknown>)[JSON_KEY]);
+    return JSON.parse(this.#open(column, sealed.slice(JSON_PREFIX.length)));
+  }
+
+  #place(column: string): string {
+    return `${this.#userId}:${column}`;
+  }
+
+  #open(column: string, sealed: string): string {
+    try {
+      return Buffer.from(open(this.#key, sealed, this.#place(column))).toString('utf8');
+    } catch (cause) {
+      throw new SyncError('decryption-failed', `a value in ${column} of user ${this.#userId} cannot be decrypted`, { cause });
+    }
+  }
+}
+
+function seal(key: Uint8Array, plain: Uint8Array, place: string, random: Random): string {
+  const iv = random.bytes(IV_BYTES);
+  const cipher = createCipheriv('aes-256-gcm', key, iv);
+  cipher.setAAD(Buffer.from(place, 'utf8'));
+  const sealed = Buffer.concat([cipher.update(plain), cipher.final()]);
+  return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64');
+}
+
+function open(key: Uint8Array, sealed: string, place: string): Uint8Array {
+  const bytes = Buffer.from(sealed, 'base64');
+  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES));
+  decipher.setAAD(Buffer.from(place, 'utf8'));
+  decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
+  return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]);
+}
+
+function splitOnce(text: string, separator: string): [string, string | undefined] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}

@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { sql } from 'kysely';
+import { SyncError } from '../core/errors.ts';
+import type { Clock, Logger, Random } from '../core/runtime.ts';
+import type { Db, Tx } from './db.ts';
+
+/** Any number will do, as long as every process takes the same: one migrates, the others wait. */
+const MIGRATION_LOCK = 5_172_026;
+
+interface Migration {
+  readonly name: string;
+  readonly script: string;
+  readonly checksum: string;
+}
+
+interface AppliedMigration {
+  readonly migration_name: string;
+  readonly checksum: string;
+  readonly finished_at: Date | null;
+  readonly rolled_back_at: Date | null;
+}
+
+/**
+ * Brings the database to the schema of this version: the files of prisma/migrations, in order, with Prisma's own
+ * bookkeeping, so that `npx prisma migrate deploy` and the service may take turns. Safe to call from many processes.
+ *
+ * @throws {SyncError} `misconfigured` when an applied migration was edited, failed half way, or is newer than this version
+ */
+export async function migrate(
+  db: Db,
+  parts: { logger: Logger; clock: Clock; random: Random },
+): Promise<{ applied: string[] }> {
+  const migrations = readMigrations();
+  return db.transaction(async (tx) => {
+    if (db.kind === 'postgres') await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(tx.kysely);
+    await createBookkeeping(tx);
+    const known = await sql<AppliedMigration>`
+      select migration_name, checksum, finished_at, rolled_back_at from "_prisma_migrations"
+    `.execute(tx.kysely);
+    const done = known.rows.filter((row) => row.rolled_back_at === null);
+    assertInSync(migrations, done);
+    const missing = migrations.filter(({ name }) => !done.some((row) => row.migration_name === name));
+    for (const migration of missing) {
+      await sql.raw(migration.script).execute(tx.kysely);
+      await record(tx, migration, parts);
+      parts.logger.info({ migration: migration.name }, 'migration applied');
+    }
+    return { applied: missing.map(({ name }) => name) };
+  });
+}
+
+/** @returns names of migrations the database does not have yet, for `doctor` */
+export async function pendingMigrations(db: Db): Promise<string[]> {
+  const exists = await sql<{ found: boolean }>`select to_regclass('"_prisma_migrations"') is not null as found`.execute(
+    db.kysely,
+  );
+  const migrations = readMigrations().map(({ name }) => name);
+  if (!exists.rows[0]?.found) return migrations;
+  const known = await sql<{ migration_name: string }>`
+    select migration_name from "_prisma_migrations" where rolled_back_at is null
+  `.execute(db.kysely);
+  return migrations.filter((name) => !known.rows.some((row) => row.migration_name === name));
+}
+
+export function prismaFolder(): string {
+  // From src/store, and from dist/store when published.
+  const folder = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'prisma');
+  if (!existsSync(folder)) throw new SyncError('misconfigured', `the migrations are missing: no folder ${folder}`);
+  return folder;
+}
+
+function readMigrations(): Migration[] {
+  const folder = join(prismaFolder(), 'migrations');
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort()
+    .map((name) => {
+      const script = readFileSync(join(folder, name, 'migration.sql'), 'utf8');
+      return { name, script, checksum: createHash('sha256').update(script).digest('hex') };
+    });
+}
+
+/** Prisma's own table, column for column. */
+async function createBookkeeping(tx: Tx): Promise<void> {
+  await sql`
+    create table if not exists "_prisma_migrations" (
+      "id" varchar(36) primary key not null,
+      "checksum" varchar(64) not null,
+      "finished_at" timestamptz,
+      "migration_name" varchar(255) not null,
+      "logs" text,
+      "rolled_back_at" timestamptz,
+      "started_at" timestamptz not null default now(),
+      "applied_steps_count" integer not null default 0
+    )
+  `.execute(tx.kysely);
+}
+
+function assertInSync(migrations: readonly Migration[], done: readonly AppliedMigration[]): void {
+  for (const row of done) {
+    const own = migrations.find(({ name }) => name === row.migration_name);
+    if (row.finished_at === null) {
+      throw new SyncError(
+        'misconfigured',
+        `migration ${row.migration_name} failed half way; repair it and mark it with "npx prisma migrate resolve"`,
+      );
+    }
+    if (!own) {
+      throw new SyncError(
+        'misconfigured',
+        `the database has migration ${row.migration_name}, which this version does not know: start a newer version`,
+      );
+    }
+    if (own.checksum !== row.checksum) {
+      throw new SyncError('misconfigured', `migration ${row.migration_name} was edited after it had been applied`);
+    }
+  }
+}
+
+async function record(tx: Tx, migration: Migration, parts: { clock: Clock; random: Random }): Promise<void> {
+  const now = parts.clock.now();
+  await sql`
+    insert into "_prisma_migrations" (id, checksum, finished_at, migration_name, started_at, applied_steps_count)
+    values (${parts.random.id()}, ${migration.checksum}, ${now}, ${migration.name}, ${now}, 1)
+  `.execute(tx.kysely);
+}

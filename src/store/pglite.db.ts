@@ -1,0 +1,46 @@
+import { mkdirSync } from 'node:fs';
+import { PGlite } from '@electric-sql/pglite';
+import { Kysely, PGliteDialect, sql } from 'kysely';
+import { SyncError } from '../core/errors.ts';
+import type { Database, Db, Tx } from './db.ts';
+import { lockFolder } from './folder-lock.ts';
+
+/** Opens PostgreSQL inside this process: in a folder, or (`:memory:`) nowhere. One process per folder. */
+export async function openPglite(folder: string, template?: Blob): Promise<Db> {
+  const isInMemory = folder === ':memory:' || folder === '';
+  const release = isInMemory ? () => {} : lockFolder(folder);
+  try {
+    if (!isInMemory) mkdirSync(folder, { recursive: true });
+    const pglite = await PGlite.create({
+      ...(isInMemory ? {} : { dataDir: `${folder}/pgdata` }),
+      ...(template ? { loadDataDir: template } : {}),
+    });
+    return pgliteDb(pglite, isInMemory ? 'PGlite in memory' : `PGlite in ${folder}`, release);
+  } catch (cause) {
+    release();
+    if (cause instanceof SyncError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SyncError('misconfigured', `the embedded database in ${folder} cannot be opened: ${reason}`, { cause });
+  }
+}
+
+function pgliteDb(pglite: PGlite, description: string, release: () => void): Db {
+  const kysely = new Kysely<Database>({ dialect: new PGliteDialect({ pglite }) });
+  return {
+    kysely,
+    inTransaction: false,
+    kind: 'pglite',
+    description,
+    raw: { kind: 'pglite', pglite },
+    transaction: (work) =>
+      kysely.transaction().execute((trx) => work({ kysely: trx, inTransaction: true } as unknown as Tx)),
+    ping: async () => {
+      await sql`select 1`.execute(kysely);
+    },
+    close: async () => {
+      if (!pglite.closed) await kysely.destroy();
+      if (!pglite.closed) await pglite.close();
+      release();
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import pg from 'pg';
+import { SyncError } from '../core/errors.ts';
+import type { Logger } from '../core/runtime.ts';
+import type { Database, Db, Tx } from './db.ts';
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Enough for the API and a few workers of one process; PostgreSQL's own default allows a hundred. */
+const MAX_CONNECTIONS = 20;
+/** Two transactions that met are tried again this often; more often means they always meet. */
+const MAX_SERIALIZATION_RETRIES = 5;
+const RETRYABLE = new Set(['40001', '40P01']);
+
+/** Opens a PostgreSQL server and proves that it answers. */
+export async function openPostgres(url: string, logger: Logger): Promise<Db> {
+  const pool = new pg.Pool({ connectionString: url, max: MAX_CONNECTIONS, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+  pool.on('error', (error) => logger.warn({ err: error }, 'a database connection broke'));
+  const description = `PostgreSQL at ${addressOf(url)}`;
+  const kysely = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+  const ping = async (): Promise<void> => {
+    await sql`select 1`.execute(kysely);
+  };
+  try {
+    await ping();
+  } catch (cause) {
+    await kysely.destroy();
+    const reason = cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code : String(cause);
+    throw new SyncError(
+      'misconfigured',
+      `${description} is not reachable (${reason}); check DATABASE_URL and that the server runs`,
+      { cause },
+    );
+  }
+  return {
+    kysely,
+    inTransaction: false,
+    kind: 'postgres',
+    description,
+    raw: { kind: 'postgres', pool, connectionString: url },
+    transaction: (work) => transactionWithRetry(kysely, work),
+    ping,
+    close: () => kysely.destroy(),
+  };
+}
+
+async function transactionWithRetry<T>(kysely: Kysely<Database>, work: (tx: Tx) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await kysely
+        .transaction()
+        .execute((trx) => work({ kysely: trx, inTransaction: true } as unknown as Tx));
+    } catch (error) {
+      const code = (error as { code?: unknown }).code;
+      if (typeof code !== 'string' || !RETRYABLE.has(code) || attempt > MAX_SERIALIZATION_RETRIES) throw error;
+    }
+  }
+}
+
+/** Host, port and database; never the password. */
+function addressOf(url: string): string {
+  try {
+    const { host, pathname } = new URL(url);
+    return `${host}${pathname}`;
+  } catch {
+    return 'an address that cannot be read';
+  }
+}
