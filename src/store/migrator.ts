@@ -44,7 +44,7 @@ export async function migrate(
     assertInSync(migrations, done);
     const missing = migrations.filter(({ name }) => !done.some((row) => row.migration_name === name));
     for (const migration of missing) {
-      await sql.raw(migration.script).execute(tx.kysely);
+      for (const statement of statementsOf(migration.script)) await sql.raw(statement).execute(tx.kysely);
       await record(tx, migration, parts);
       parts.logger.info({ migration: migration.name }, 'migration applied');
     }
@@ -82,6 +82,24 @@ function readMigrations(): Migration[] {
       const script = readFileSync(join(folder, name, 'migration.sql'), 'utf8');
       return { name, script, checksum: createHash('sha256').update(script).digest('hex') };
     });
+}
+
+/** One at a time, as the embedded database takes them; a function's body stays in one piece. */
+function statementsOf(script: string): string[] {
+  const statements: string[] = [];
+  let statement = '';
+  let isInBody = false;
+  for (const line of script.split('\n')) {
+    if (!isInBody && line.trimStart().startsWith('--')) continue;
+    statement += `${line}\n`;
+    if ((line.split('$$').length - 1) % 2 === 1) isInBody = !isInBody;
+    if (!isInBody && line.trimEnd().endsWith(';')) {
+      statements.push(statement.trim());
+      statement = '';
+    }
+  }
+  if (statement.trim() !== '') statements.push(statement.trim());
+  return statements;
 }
 
 /** Prisma's own table, column for column. */

@@ -1,0 +1,94 @@
+import type { Unit } from '../core/canonical-event.ts';
+import type { EventContent } from '../core/event.ts';
+import type { CalendarId, EventId, GraphEventId, UserId } from '../core/ids.ts';
+import { optional, toBigInt, toOptionalDate } from './columns.ts';
+import type { UserCipher } from './encryption.ts';
+
+/** What both sides of one event last agreed on, and everything known about its link to Graph. Outlives the event's row. */
+export interface EventBase {
+  readonly eventId: EventId;
+  readonly userId: UserId;
+  readonly calendarId: CalendarId;
+  /** Absent: not at Graph (yet, or any more). */
+  readonly graphEventId?: GraphEventId | undefined;
+  readonly iCalUId?: string | undefined;
+  readonly etag?: string | undefined;
+  /** The local revision that is settled: an event is pending while its own is ahead of this. */
+  readonly agreedRevision: bigint;
+  /** Before the first agreement: what was sent in a create whose answer is not known. */
+  readonly local: EventContent | null;
+  readonly remote: EventContent | null;
+  /** Tags of a series' exceptions by Graph id. */
+  readonly seriesEtags?: Readonly<Record<string, string>> | undefined;
+  readonly generation: number;
+  readonly remoteModifiedAt?: Date | undefined;
+  /** Proven to be gone at Graph, not deleted here yet. */
+  readonly remoteGoneAt?: Date | undefined;
+  readonly conflictUnits: readonly Unit[];
+  readonly heldUnits: readonly Unit[];
+  readonly errorCode?: string | undefined;
+  readonly errorMessage?: string | undefined;
+  /** The revision Graph refused for good: not sent again before it changes. */
+  readonly failedRevision?: bigint | undefined;
+  readonly seenRound?: string | undefined;
+  readonly syncedAt?: Date | undefined;
+}
+
+export interface BaseRow {
+  readonly eventId: string;
+  readonly userId: string;
+  readonly calendarId: string;
+  readonly graphEventId: string | null;
+  readonly iCalUId: string | null;
+  readonly etag: string | null;
+  readonly agreedRevision: unknown;
+  readonly local: unknown;
+  readonly remote: unknown;
+  readonly seriesEtags: Record<string, string> | null;
+  readonly generation: number;
+  readonly remoteModifiedAt: unknown;
+  readonly remoteGoneAt: unknown;
+  readonly conflictUnits: readonly string[] | null;
+  readonly heldUnits: readonly string[] | null;
+  readonly errorCode: string | null;
+  readonly errorMessage: string | null;
+  readonly failedRevision: unknown;
+  readonly seenRound: string | null;
+  readonly syncedAt: unknown;
+}
+
+export function fromBaseRow(row: BaseRow, cipher: UserCipher): EventBase {
+  return {
+    eventId: row.eventId as EventId,
+    userId: row.userId as UserId,
+    calendarId: row.calendarId as CalendarId,
+    graphEventId: optional(row.graphEventId) as GraphEventId | undefined,
+    iCalUId: optional(row.iCalUId),
+    etag: optional(row.etag),
+    agreedRevision: toBigInt(row.agreedRevision),
+    local: cipher.decryptJson('base.local', row.local) as EventContent | null,
+    remote: cipher.decryptJson('base.remote', row.remote) as EventContent | null,
+    seriesEtags: optional(row.seriesEtags),
+    generation: row.generation,
+    remoteModifiedAt: toOptionalDate(row.remoteModifiedAt),
+    remoteGoneAt: toOptionalDate(row.remoteGoneAt),
+    conflictUnits: (row.conflictUnits ?? []) as Unit[],
+    heldUnits: (row.heldUnits ?? []) as Unit[],
+    errorCode: optional(row.errorCode),
+    errorMessage: optional(row.errorMessage),
+    failedRevision: row.failedRevision === null || row.failedRevision === undefined ? undefined : toBigInt(row.failedRevision),
+    seenRound: optional(row.seenRound),
+    syncedAt: toOptionalDate(row.syncedAt),
+  };
+}
+
+export function toBaseRow(base: EventBase, cipher: UserCipher): Record<string, unknown> {
+  return {
+    ...base,
+    local: cipher.encryptJson('base.local', base.local),
+    remote: cipher.encryptJson('base.remote', base.remote),
+    remoteModifiedAt: base.remoteModifiedAt?.toISOString() ?? null,
+    remoteGoneAt: base.remoteGoneAt?.toISOString() ?? null,
+    syncedAt: base.syncedAt?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,144 @@
+import { sql } from 'kysely';
+import type { CalendarId, EventId, GraphEventId, UserId } from '../core/ids.ts';
+import { type BaseRow, type EventBase, fromBaseRow, toBaseRow } from './base-row.ts';
+import { jsonRows, textList, toBigInt } from './columns.ts';
+import type { Queryable, Tx } from './db.ts';
+import type { ContentCipher } from './encryption.ts';
+
+export type { EventBase } from './base-row.ts';
+
+export class BaseRepository {
+  readonly #cipher: ContentCipher;
+
+  constructor(cipher: ContentCipher) {
+    this.#cipher = cipher;
+  }
+
+  /** Looks in all of the user's calendars: an event keeps its immutable id when it moves between them. */
+  async findByGraphIds(
+    q: Queryable,
+    userId: UserId,
+    ids: readonly GraphEventId[],
+  ): Promise<Map<GraphEventId, EventBase>> {
+    const bases = await this.#find(q, userId, sql`b."graphEventId" in ${textList(ids)}`, ids.length);
+    return new Map(bases.flatMap((base) => (base.graphEventId ? [[base.graphEventId, base] as const] : [])));
+  }
+
+  async findByEventIds(q: Queryable, userId: UserId, ids: readonly EventId[]): Promise<Map<EventId, EventBase>> {
+    const bases = await this.#find(q, userId, sql`b."eventId" in ${textList(ids)}`, ids.length);
+    return new Map(bases.map((base) => [base.eventId, base]));
+  }
+
+  async saveMany(tx: Tx, userId: UserId, bases: readonly EventBase[]): Promise<void> {
+    if (bases.length === 0) return;
+    const cipher = await this.#cipher.forUser(tx, userId);
+    await sql`
+      insert into "EventBase" ("eventId", "userId", "calendarId", "graphEventId", "iCalUId", etag, "agreedRevision", local,
+        remote, "seriesEtags", generation, "remoteModifiedAt", "remoteGoneAt", "conflictUnits", "heldUnits", "errorCode",
+        "errorMessage", "failedRevision", "seenRound", "syncedAt")
+      select r."eventId", ${userId}, r."calendarId", r."graphEventId", r."iCalUId", r.etag, r."agreedRevision",
+        nullif(r.local, 'null'), nullif(r.remote, 'null'), nullif(r."seriesEtags", 'null'), r.generation,
+        r."remoteModifiedAt", r."remoteGoneAt", array(select jsonb_array_elements_text(r."conflictUnits")),
+        array(select jsonb_array_elements_text(r."heldUnits")), r."errorCode", r."errorMessage", r."failedRevision",
+        r."seenRound", r."syncedAt"
+      from jsonb_to_recordset(${jsonRows(bases.map((base) => toBaseRow(base, cipher)))}) as r(
+        "eventId" text, "calendarId" text, "graphEventId" text, "iCalUId" text, etag text, "agreedRevision" bigint,
+        local jsonb, remote jsonb, "seriesEtags" jsonb, generation integer, "remoteModifiedAt" timestamptz,
+        "remoteGoneAt" timestamptz, "conflictUnits" jsonb, "heldUnits" jsonb, "errorCode" text, "errorMessage" text,
+        "failedRevision" bigint, "seenRound" text, "syncedAt" timestamptz)
+      on conflict ("eventId") do update set
+        "calendarId" = excluded."calendarId", "graphEventId" = excluded."graphEventId", "iCalUId" = excluded."iCalUId",
+        etag = excluded.etag, "agreedRevision" = excluded."agreedRevision", local = excluded.local,
+        remote = excluded.remote, "seriesEtags" = excluded."seriesEtags", generation = excluded.generation,
+        "remoteModifiedAt" = excluded."remoteModifiedAt", "remoteGoneAt" = excluded."remoteGoneAt",
+        "conflictUnits" = excluded."conflictUnits", "heldUnits" = excluded."heldUnits",
+        "errorCode" = excluded."errorCode", "errorMessage" = excluded."errorMessage",
+        "failedRevision" = excluded."failedRevision", "seenRound" = coalesce(excluded."seenRound", "EventBase"."seenRound"),
+        "syncedAt" = excluded."syncedAt"
+      where "EventBase"."userId" = ${userId}
+    `.execute(tx.kysely);
+  }
+
+  async deleteMany(tx: Tx, userId: UserId, ids: readonly EventId[]): Promise<void> {
+    if (ids.length === 0) return;
+    await sql`delete from "EventBase" where "userId" = ${userId} and "eventId" in ${textList(ids)}`.execute(tx.kysely);
+  }
+
+  async markSeen(tx: Tx, userId: UserId, ids: readonly GraphEventId[], roundId: string): Promise<void> {
+    if (ids.length === 0) return;
+    await sql`
+      update "EventBase" set "seenRound" = ${roundId} where "userId" = ${userId} and "graphEventId" in ${textList(ids)}
+    `.execute(tx.kysely);
+  }
+
+  async markGone(tx: Tx, userId: UserId, ids: readonly GraphEventId[], at: Date): Promise<void> {
+    if (ids.length === 0) return;
+    await sql`
+      update "EventBase" set "remoteGoneAt" = ${at.toISOString()}::timestamptz
+      where "userId" = ${userId} and "graphEventId" in ${textList(ids)}
+    `.execute(tx.kysely);
+  }
+
+  /** What a full round should have listed and did not: known, in the window as far as we know, not proven gone yet. */
+  async listUnseen(
+    q: Queryable,
+    userId: UserId,
+    calendarId: CalendarId,
+    of: { roundId: string; window: { start: Date; end: Date }; limit: number },
+  ): Promise<GraphEventId[]> {
+    const found = await sql<{ graphEventId: string }>`
+      select b."graphEventId" from "EventBase" b left join "CalendarEvent" e on e.id = b."eventId"
+      where b."userId" = ${userId} and b."calendarId" = ${calendarId} and b."graphEventId" is not null
+        and b."seenRound" is distinct from ${of.roundId} and b."remoteGoneAt" is null
+        and (e."startAt" is null or e."startAt" < ${of.window.end.toISOString()}::timestamptz)
+        and (e."endAt" is null or e."endAt" > ${of.window.start.toISOString()}::timestamptz)
+      order by b."eventId" limit ${of.limit}
+    `.execute(q.kysely);
+    return found.rows.map((row) => row.graphEventId as GraphEventId);
+  }
+
+  async listGone(
+    q: Queryable,
+    userId: UserId,
+    calendarId: CalendarId,
+  ): Promise<{ eventId: EventId; graphEventId: GraphEventId }[]> {
+    const found = await sql<{ eventId: string; graphEventId: string }>`
+      select "eventId", "graphEventId" from "EventBase"
+      where "userId" = ${userId} and "calendarId" = ${calendarId} and "remoteGoneAt" is not null
+        and "graphEventId" is not null and cardinality("conflictUnits") = 0
+      order by "eventId"
+    `.execute(q.kysely);
+    return found.rows.map((row) => ({ eventId: row.eventId as EventId, graphEventId: row.graphEventId as GraphEventId }));
+  }
+
+  /** How many events of the calendar are linked to Graph. */
+  async countSynced(q: Queryable, userId: UserId, calendarId: CalendarId): Promise<number> {
+    const found = await sql<{ count: unknown }>`
+      select count(*) as count from "EventBase"
+      where "userId" = ${userId} and "calendarId" = ${calendarId} and "graphEventId" is not null
+    `.execute(q.kysely);
+    return Number(toBigInt(found.rows[0]?.count));
+  }
+
+  /** Lets what a policy held back be looked at again. */
+  async reopenHeld(tx: Tx, userId: UserId): Promise<void> {
+    await sql`
+      update "EventBase" set "agreedRevision" = 0 where "userId" = ${userId} and cardinality("heldUnits") > 0
+    `.execute(tx.kysely);
+  }
+
+  async #find(
+    q: Queryable,
+    userId: UserId,
+    condition: ReturnType<typeof sql>,
+    wanted: number,
+  ): Promise<EventBase[]> {
+    if (wanted === 0) return [];
+    const found = await sql<BaseRow>`
+      select b.* from "EventBase" b where b."userId" = ${userId} and ${condition}
+    `.execute(q.kysely);
+    if (found.rows.length === 0) return [];
+    const cipher = await this.#cipher.forUser(q, userId);
+    return found.rows.map((row) => fromBaseRow(row, cipher));
+  }
+}

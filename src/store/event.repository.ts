@@ -1,0 +1,251 @@
+import { sql } from 'kysely';
+import type { GraphFacts } from '../core/event.ts';
+import type { CalendarId, EventId, GraphEventId, UserId } from '../core/ids.ts';
+import { type BaseRow, type EventBase, fromBaseRow } from './base-row.ts';
+import { jsonRows, optional, textList, toBigInt, toDate } from './columns.ts';
+import type { Queryable, Tx } from './db.ts';
+import type { ContentCipher } from './encryption.ts';
+import { type EventRow, fromRow, type SaveEvent, type StoredEvent, toRow } from './event-row.ts';
+
+export type { SaveEvent, StoredEvent } from './event-row.ts';
+
+/** A deleted event, until its deletion is agreed on and for the change feed. */
+export interface Tombstone {
+  readonly eventId: EventId;
+  readonly userId: UserId;
+  readonly calendarId: CalendarId;
+  readonly graphEventId?: GraphEventId | undefined;
+  readonly revision: bigint;
+  readonly deletedAt: Date;
+}
+
+export interface EventLink {
+  readonly id: EventId;
+  readonly graphEventId?: GraphEventId | undefined;
+  readonly iCalUId?: string | undefined;
+  readonly facts?: GraphFacts | undefined;
+  readonly syncedAt: Date;
+}
+
+export interface PendingEvent {
+  readonly event: StoredEvent;
+  readonly base: EventBase | undefined;
+}
+
+const eventColumns = sql`
+  e.id, e."userId", e."calendarId", e."graphEventId", e."iCalUId", e.subject, e.body, e.start, e."end", e.location,
+  e."isAllDay", e.recurrence, e.details, e.facts, e.occurrences, e."lastModifiedDateTime", e."createdDateTime",
+  e."syncedAt", e.revision
+`;
+
+/** The application's events. Every statement is scoped by user. */
+export class EventRepository {
+  readonly #cipher: ContentCipher;
+
+  constructor(cipher: ContentCipher) {
+    this.#cipher = cipher;
+  }
+
+  async find(q: Queryable, userId: UserId, id: EventId): Promise<StoredEvent | undefined> {
+    return (await this.findMany(q, userId, [id])).get(id);
+  }
+
+  async findMany(q: Queryable, userId: UserId, ids: readonly EventId[]): Promise<Map<EventId, StoredEvent>> {
+    return this.#findMany(q, userId, ids, sql``);
+  }
+
+  /** The same, locked until the transaction ends: nobody changes them between our reading and our writing. */
+  async lockMany(tx: Tx, userId: UserId, ids: readonly EventId[]): Promise<Map<EventId, StoredEvent>> {
+    return this.#findMany(tx, userId, ids, sql`order by e.id for update`);
+  }
+
+  async findTombstones(q: Queryable, userId: UserId, ids: readonly EventId[]): Promise<Map<EventId, Tombstone>> {
+    if (ids.length === 0) return new Map();
+    const found = await sql<TombstoneRow>`
+      select * from "CalendarEventTombstone" t where t."userId" = ${userId} and t."eventId" in ${textList(ids)}
+    `.execute(q.kysely);
+    return new Map(found.rows.map((row) => [row.eventId as EventId, fromTombstone(row)]));
+  }
+
+  /** Events overlapping a half-open range, oldest first; those without a readable instant are left to the caller to judge. */
+  async listWindow(
+    q: Queryable,
+    userId: UserId,
+    query: {
+      calendarId?: CalendarId | undefined;
+      start?: Date | undefined;
+      end?: Date | undefined;
+      limit: number;
+      after?: { startAt: Date | null; id: string } | undefined;
+    },
+  ): Promise<{ event: StoredEvent; startAt: Date | null }[]> {
+    const { calendarId, start, end, after } = query;
+    const found = await sql<EventRow & { startAt: unknown }>`
+      select ${eventColumns}, e."startAt" from "CalendarEvent" e
+      where e."userId" = ${userId}
+        ${calendarId ? sql`and e."calendarId" = ${calendarId}` : sql``}
+        ${end ? sql`and (e."startAt" is null or e."startAt" < ${end.toISOString()}::timestamptz)` : sql``}
+        ${start ? sql`and (e."startAt" is null or e."isEndless" or e."endAt" is null or e."endAt" >= ${start.toISOString()}::timestamptz)` : sql``}
+        ${after ? sql`and (coalesce(e."startAt", '-infinity'), e.id) > (coalesce(${after.startAt?.toISOString() ?? null}::timestamptz, '-infinity'), ${after.id})` : sql``}
+      order by coalesce(e."startAt", '-infinity'), e.id limit ${query.limit}
+    `.execute(q.kysely);
+    const cipher = await this.#cipher.forUser(q, userId);
+    return found.rows.map((row) => ({
+      event: fromRow(row, cipher),
+      startAt: row.startAt === null ? null : toDate(row.startAt),
+    }));
+  }
+
+  /** Events ahead of what was agreed on, in the order they were written; parked ones only once changed again. */
+  async listPending(
+    q: Queryable,
+    userId: UserId,
+    calendarId: CalendarId,
+    page: { limit: number; after?: bigint; range?: { start: Date; end: Date } },
+  ): Promise<PendingEvent[]> {
+    const { range } = page;
+    const found = await sql<EventRow & { base: BaseRow | null }>`
+      select ${eventColumns}, case when b."eventId" is null then null else to_jsonb(b) end as base
+      from "CalendarEvent" e left join "EventBase" b on b."eventId" = e.id and b."userId" = e."userId"
+      where e."userId" = ${userId} and e."calendarId" = ${calendarId}
+        and e.revision > coalesce(b."agreedRevision", 0)
+        and (b."failedRevision" is null or b."failedRevision" < e.revision)
+        ${page.after === undefined ? sql`` : sql`and e.revision > ${page.after.toString()}::bigint`}
+        ${range ? sql`and (e."startAt" is null or e."startAt" < ${range.end.toISOString()}::timestamptz) and (e."endAt" is null or e."endAt" >= ${range.start.toISOString()}::timestamptz)` : sql``}
+      order by e.revision limit ${page.limit}
+    `.execute(q.kysely);
+    if (found.rows.length === 0) return [];
+    const cipher = await this.#cipher.forUser(q, userId);
+    return found.rows.map((row) => ({
+      event: fromRow(row, cipher),
+      base: row.base ? fromBaseRow(row.base, cipher) : undefined,
+    }));
+  }
+
+  /** Events deleted here whose deletion Graph does not know yet. */
+  async listPendingDeletions(
+    q: Queryable,
+    userId: UserId,
+    calendarId: CalendarId,
+  ): Promise<{ tombstone: Tombstone; base: EventBase; facts?: GraphFacts | undefined }[]> {
+    const found = await sql<TombstoneRow & { base: BaseRow }>`
+      select t.*, to_jsonb(b) as base
+      from "CalendarEventTombstone" t join "EventBase" b on b."eventId" = t."eventId" and b."userId" = t."userId"
+      where t."userId" = ${userId} and b."calendarId" = ${calendarId} and t.revision > b."agreedRevision"
+        and (b."failedRevision" is null or b."failedRevision" < t.revision)
+      order by t.revision
+    `.execute(q.kysely);
+    if (found.rows.length === 0) return [];
+    const cipher = await this.#cipher.forUser(q, userId);
+    return found.rows.map((row) => ({ tombstone: fromTombstone(row), base: fromBaseRow(row.base, cipher) }));
+  }
+
+  /** Events that are not at Graph as far as we know: what an event found there may be the same as. */
+  async listUnlinked(q: Queryable, userId: UserId, calendarId: CalendarId): Promise<PendingEvent[]> {
+    const found = await sql<EventRow & { base: BaseRow | null }>`
+      select ${eventColumns}, case when b."eventId" is null then null else to_jsonb(b) end as base
+      from "CalendarEvent" e left join "EventBase" b on b."eventId" = e.id and b."userId" = e."userId"
+      where e."userId" = ${userId} and e."calendarId" = ${calendarId} and (b."eventId" is null or b."graphEventId" is null)
+    `.execute(q.kysely);
+    if (found.rows.length === 0) return [];
+    const cipher = await this.#cipher.forUser(q, userId);
+    return found.rows.map((row) => ({
+      event: fromRow(row, cipher),
+      base: row.base ? fromBaseRow(row.base, cipher) : undefined,
+    }));
+  }
+
+  /** @returns the revision each event has now */
+  async saveMany(tx: Tx, userId: UserId, events: readonly SaveEvent[]): Promise<Map<EventId, bigint>> {
+    if (events.length === 0) return new Map();
+    const cipher = await this.#cipher.forUser(tx, userId);
+    const saved = await sql<{ id: string; revision: unknown }>`
+      insert into "CalendarEvent" (id, "userId", "calendarId", "graphEventId", "iCalUId", subject, body, start, "end",
+        location, "isAllDay", recurrence, details, facts, occurrences, "lastModifiedDateTime", "createdDateTime",
+        "syncedAt", "startAt", "endAt", "isEndless")
+      select r.id, r."userId", r."calendarId", r."graphEventId", r."iCalUId", r.subject, nullif(r.body, 'null'), r.start,
+        r."end", nullif(r.location, 'null'), r."isAllDay", nullif(r.recurrence, 'null'), nullif(r.details, 'null'),
+        nullif(r.facts, 'null'), nullif(r.occurrences, 'null'), r."lastModifiedDateTime", r."createdDateTime",
+        r."syncedAt", r."startAt", r."endAt", r."isEndless"
+      from jsonb_to_recordset(${jsonRows(events.map((event) => toRow(userId, event, cipher)))}) as r(
+        id text, "userId" text, "calendarId" text, "graphEventId" text, "iCalUId" text, subject text, body jsonb,
+        start jsonb, "end" jsonb, location jsonb, "isAllDay" boolean, recurrence jsonb, details jsonb, facts jsonb,
+        occurrences jsonb, "lastModifiedDateTime" text, "createdDateTime" text, "syncedAt" timestamptz,
+        "startAt" timestamptz, "endAt" timestamptz, "isEndless" boolean)
+      on conflict (id) do update set
+        "calendarId" = excluded."calendarId", "graphEventId" = excluded."graphEventId", "iCalUId" = excluded."iCalUId",
+        subject = excluded.subject, body = excluded.body, start = excluded.start, "end" = excluded."end",
+        location = excluded.location, "isAllDay" = excluded."isAllDay", recurrence = excluded.recurrence,
+        details = excluded.details, facts = excluded.facts, occurrences = excluded.occurrences,
+        "lastModifiedDateTime" = excluded."lastModifiedDateTime", "syncedAt" = excluded."syncedAt",
+        "startAt" = excluded."startAt", "endAt" = excluded."endAt", "isEndless" = excluded."isEndless",
+        "updatedAt" = now()
+      where "CalendarEvent"."userId" = excluded."userId"
+      returning id, revision
+    `.execute(tx.kysely);
+    return new Map(saved.rows.map((row) => [row.id as EventId, toBigInt(row.revision)]));
+  }
+
+  /** Notes what Graph tells about events; their revisions stay, because their content does. */
+  async linkMany(tx: Tx, userId: UserId, links: readonly EventLink[]): Promise<void> {
+    if (links.length === 0) return;
+    const cipher = await this.#cipher.forUser(tx, userId);
+    const rows = links.map((link) => ({
+      id: link.id,
+      graphEventId: link.graphEventId ?? null,
+      iCalUId: link.iCalUId ?? null,
+      facts: cipher.encryptJson('facts', link.facts),
+      syncedAt: link.syncedAt.toISOString(),
+    }));
+    await sql`
+      update "CalendarEvent" e set "graphEventId" = r."graphEventId", "iCalUId" = coalesce(r."iCalUId", e."iCalUId"),
+        facts = coalesce(nullif(r.facts, 'null'), e.facts), "syncedAt" = r."syncedAt"
+      from jsonb_to_recordset(${jsonRows(rows)}) as r(id text, "graphEventId" text, "iCalUId" text, facts jsonb, "syncedAt" timestamptz)
+      where e.id = r.id and e."userId" = ${userId}
+    `.execute(tx.kysely);
+  }
+
+  /** @param at  when, by our clock: what `prefer_latest` compares with */
+  async deleteMany(tx: Tx, userId: UserId, ids: readonly EventId[], at?: Date): Promise<void> {
+    if (ids.length === 0) return;
+    await sql`select set_config('gcs.now', ${at?.toISOString() ?? ''}, true)`.execute(tx.kysely);
+    await sql`delete from "CalendarEvent" where "userId" = ${userId} and id in ${textList(ids)}`.execute(tx.kysely);
+  }
+
+  async #findMany(
+    q: Queryable,
+    userId: UserId,
+    ids: readonly EventId[],
+    suffix: ReturnType<typeof sql>,
+  ): Promise<Map<EventId, StoredEvent>> {
+    if (ids.length === 0) return new Map();
+    const found = await sql<EventRow>`
+      select ${eventColumns} from "CalendarEvent" e
+      where e."userId" = ${userId} and e.id in ${textList(ids)} ${suffix}
+    `.execute(q.kysely);
+    if (found.rows.length === 0) return new Map();
+    const cipher = await this.#cipher.forUser(q, userId);
+    return new Map(found.rows.map((row) => [row.id as EventId, fromRow(row, cipher)]));
+  }
+}
+
+interface TombstoneRow {
+  readonly eventId: string;
+  readonly userId: string;
+  readonly calendarId: string;
+  readonly graphEventId: string | null;
+  readonly revision: unknown;
+  readonly deletedAt: unknown;
+}
+
+function fromTombstone(row: TombstoneRow): Tombstone {
+  return {
+    eventId: row.eventId as EventId,
+    userId: row.userId as UserId,
+    calendarId: row.calendarId as CalendarId,
+    graphEventId: optional(row.graphEventId) as GraphEventId | undefined,
+    revision: toBigInt(row.revision),
+    deletedAt: toDate(row.deletedAt),
+  };
+}
+
