@@ -1,0 +1,73 @@
+import { sql } from 'kysely';
+import { SyncError } from '../core/errors.ts';
+import type { UserId } from '../core/ids.ts';
+import { toBigInt } from './columns.ts';
+import type { Queryable, Tx } from './db.ts';
+
+/** The right to work on a user's mailbox. The fence grows with every claim, so that a stalled holder is told apart. */
+export interface Lease {
+  readonly userId: UserId;
+  readonly holder: string;
+  readonly fence: bigint;
+}
+
+export class LeaseRepository {
+  /** @returns `undefined` while somebody else holds a lease that has not expired */
+  async claim(tx: Tx, userId: UserId, holder: string, now: Date, ttlMs: number): Promise<Lease | undefined> {
+    const expiresAt = new Date(now.getTime() + ttlMs).toISOString();
+    const claimed = await sql<{ fence: unknown }>`
+      insert into "MailboxLease" ("userId", holder, fence, "expiresAt") values (${userId}, ${holder}, 1, ${expiresAt}::timestamptz)
+      on conflict ("userId") do update set holder = excluded.holder, fence = "MailboxLease".fence + 1,
+        "expiresAt" = excluded."expiresAt"
+      where "MailboxLease".holder is null or "MailboxLease"."expiresAt" <= ${now.toISOString()}::timestamptz
+      returning fence
+    `.execute(tx.kysely);
+    const row = claimed.rows[0];
+    return row ? { userId, holder, fence: toBigInt(row.fence) } : undefined;
+  }
+
+  /**
+   * Proves inside a transaction that the lease is still ours, and keeps others from claiming it until the end of it.
+   *
+   * @throws {SyncError} `lease-lost` when another worker took the mailbox over
+   */
+  async assert(tx: Tx, lease: Lease): Promise<void> {
+    const found = await sql`
+      select 1 from "MailboxLease"
+      where "userId" = ${lease.userId} and holder = ${lease.holder} and fence = ${lease.fence.toString()}::bigint
+      for update
+    `.execute(tx.kysely);
+    if (found.rows.length === 0) {
+      throw new SyncError('lease-lost', `another worker took over the mailbox of user ${lease.userId}`);
+    }
+  }
+
+  /** @throws {SyncError} `lease-lost` */
+  async renew(tx: Tx, lease: Lease, now: Date, ttlMs: number): Promise<void> {
+    await this.assert(tx, lease);
+    const expiresAt = new Date(now.getTime() + ttlMs).toISOString();
+    await sql`
+      update "MailboxLease" set "expiresAt" = ${expiresAt}::timestamptz where "userId" = ${lease.userId}
+    `.execute(tx.kysely);
+  }
+
+  async release(tx: Tx, lease: Lease): Promise<void> {
+    await sql`
+      update "MailboxLease" set holder = null
+      where "userId" = ${lease.userId} and holder = ${lease.holder} and fence = ${lease.fence.toString()}::bigint
+    `.execute(tx.kysely);
+  }
+
+  /** On an embedded database a new process is the only one: whoever held a lease is dead. */
+  async releaseAll(tx: Tx): Promise<void> {
+    await sql`update "MailboxLease" set holder = null where holder is not null`.execute(tx.kysely);
+  }
+
+  async isHeld(q: Queryable, userId: UserId, now: Date): Promise<boolean> {
+    const found = await sql`
+      select 1 from "MailboxLease"
+      where "userId" = ${userId} and holder is not null and "expiresAt" > ${now.toISOString()}::timestamptz
+    `.execute(q.kysely);
+    return found.rows.length > 0;
+  }
+}

@@ -1,0 +1,107 @@
+import { sql } from 'kysely';
+import type { EventContent } from '../core/event.ts';
+import type { CalendarId, EventId, GraphEventId, JobId, UserId } from '../core/ids.ts';
+import { jsonRows, optional, toBigInt, toDate } from './columns.ts';
+import type { Queryable, Tx } from './db.ts';
+import type { ContentCipher } from './encryption.ts';
+
+/** One line of the audit trail: what a run did to one event on one side, and why. */
+export interface NewSyncOperation {
+  readonly id: string;
+  readonly runId: JobId;
+  readonly userId: UserId;
+  readonly calendarId: CalendarId;
+  readonly eventId: EventId;
+  readonly graphEventId?: GraphEventId | undefined;
+  readonly side: 'local' | 'remote';
+  readonly operation: 'create' | 'update' | 'delete' | 'adopt' | 'fail' | 'hold';
+  /** Units of content, by name. */
+  readonly fields: readonly string[];
+  readonly reason: string;
+  readonly at: Date;
+  readonly before?: EventContent | undefined;
+  readonly after?: EventContent | undefined;
+  readonly graphRequestId?: string | undefined;
+  readonly errorCode?: string | undefined;
+}
+
+/** What the audit trail shows; the contents before and after stay in the store, for taking a change back. */
+export type SyncOperation = Omit<NewSyncOperation, 'before' | 'after'>;
+
+interface OperationRow {
+  readonly id: string;
+  readonly runId: string;
+  readonly userId: string;
+  readonly calendarId: string;
+  readonly eventId: string;
+  readonly graphEventId: string | null;
+  readonly side: 'local' | 'remote';
+  readonly operation: NewSyncOperation['operation'];
+  readonly fields: readonly string[];
+  readonly reason: string;
+  readonly at: unknown;
+  readonly graphRequestId: string | null;
+  readonly errorCode: string | null;
+}
+
+export class OperationRepository {
+  readonly #cipher: ContentCipher;
+
+  constructor(cipher: ContentCipher) {
+    this.#cipher = cipher;
+  }
+
+  async append(tx: Tx, operations: readonly NewSyncOperation[]): Promise<void> {
+    const [first] = operations;
+    if (!first) return;
+    const cipher = await this.#cipher.forUser(tx, first.userId);
+    const rows = operations.map((operation) => ({
+      ...operation,
+      at: operation.at.toISOString(),
+      before: cipher.encryptJson('operation.before', operation.before),
+      after: cipher.encryptJson('operation.after', operation.after),
+    }));
+    await sql`
+      insert into "SyncOperation" (id, "runId", "userId", "calendarId", "eventId", "graphEventId", side, operation, fields,
+        reason, at, before, after, "graphRequestId", "errorCode")
+      select r.id, r."runId", r."userId", r."calendarId", r."eventId", r."graphEventId", r.side, r.operation,
+        array(select jsonb_array_elements_text(r.fields)), r.reason, r.at, nullif(r.before, 'null'), nullif(r.after, 'null'),
+        r."graphRequestId", r."errorCode"
+      from jsonb_to_recordset(${jsonRows(rows)}) as r(id text, "runId" text, "userId" text, "calendarId" text,
+        "eventId" text, "graphEventId" text, side text, operation text, fields jsonb, reason text, at timestamptz,
+        before jsonb, after jsonb, "graphRequestId" text, "errorCode" text)
+    `.execute(tx.kysely);
+  }
+
+  async list(
+    q: Queryable,
+    query: { userId?: UserId | undefined; runId: JobId; limit: number; offset: number },
+  ): Promise<{ items: SyncOperation[]; total: number }> {
+    const condition = sql`"runId" = ${query.runId} ${query.userId ? sql`and "userId" = ${query.userId}` : sql``}`;
+    const found = await sql<OperationRow>`
+      select * from "SyncOperation" where ${condition} order by sequence limit ${query.limit} offset ${query.offset}
+    `.execute(q.kysely);
+    const counted = await sql<{ count: unknown }>`
+      select count(*) as count from "SyncOperation" where ${condition}
+    `.execute(q.kysely);
+    return { items: found.rows.map(fromRow), total: Number(toBigInt(counted.rows[0]?.count)) };
+  }
+}
+
+function fromRow(row: OperationRow): SyncOperation {
+  return {
+    id: row.id,
+    runId: row.runId as JobId,
+    userId: row.userId as UserId,
+    calendarId: row.calendarId as CalendarId,
+    eventId: row.eventId as EventId,
+    graphEventId: optional(row.graphEventId) as GraphEventId | undefined,
+    side: row.side,
+    operation: row.operation,
+    fields: row.fields,
+    reason: row.reason,
+    at: toDate(row.at),
+    graphRequestId: optional(row.graphRequestId),
+    errorCode: optional(row.errorCode),
+  };
+}

@@ -1,0 +1,236 @@
+import { sql } from 'kysely';
+import type { CalendarId, JobId, UserId } from '../core/ids.ts';
+import type { ConflictStrategy, SyncDirection } from '../core/settings.ts';
+import { jsonRows, optional, toBigInt, toDate, toOptionalDate } from './columns.ts';
+import type { Queryable, Tx } from './db.ts';
+
+export type RunStatus = 'PENDING' | 'IN_PROGRESS' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
+export type RunTrigger = 'api' | 'schedule' | 'change' | 'continuation' | 'resolution';
+
+/** What a run was asked to do; what is left out comes from the settings. */
+export interface StoredRunRequest {
+  readonly direction?: SyncDirection;
+  readonly conflictResolution?: ConflictStrategy;
+  readonly forceFull?: boolean;
+  readonly dateRange?: { readonly start: string; readonly end: string };
+  readonly confirmDeletions?: string;
+}
+
+/** One run: a job's public face, what status and history show. */
+export interface StoredRun {
+  readonly id: JobId;
+  readonly userId: UserId;
+  readonly calendarId: CalendarId | 'all';
+  readonly status: RunStatus;
+  readonly direction: SyncDirection;
+  readonly request: StoredRunRequest;
+  readonly trigger: RunTrigger;
+  readonly queuedAt: Date;
+  readonly startedAt?: Date | undefined;
+  readonly completedAt?: Date | undefined;
+  readonly lastSyncTime?: Date | undefined;
+  readonly attempts: number;
+  readonly totalEvents: number;
+  readonly processedEvents: number;
+  readonly createdEvents: number;
+  readonly updatedEvents: number;
+  readonly deletedEvents: number;
+  readonly conflictsDetected: number;
+  readonly failedEvents: number;
+  readonly localCreated: number;
+  readonly localUpdated: number;
+  readonly localDeleted: number;
+  readonly remoteCreated: number;
+  readonly remoteUpdated: number;
+  readonly remoteDeleted: number;
+  readonly graphRequests: number;
+  readonly durationMs?: number | undefined;
+  readonly error?: string | undefined;
+  readonly errorCode?: string | undefined;
+  readonly errorDetails?: Readonly<Record<string, unknown>> | undefined;
+  readonly confirmationToken?: string | undefined;
+  readonly confirmationIds?: readonly string[] | undefined;
+  readonly cancelRequestedAt?: Date | undefined;
+  readonly correlationId?: string | undefined;
+  readonly parentId?: JobId | undefined;
+}
+
+export interface NewRun {
+  readonly id: JobId;
+  readonly userId: UserId;
+  readonly calendarId: CalendarId | 'all';
+  readonly direction: SyncDirection;
+  readonly request: StoredRunRequest;
+  readonly requestHash: string;
+  readonly trigger: RunTrigger;
+  readonly queuedAt: Date;
+  readonly correlationId?: string | undefined;
+  readonly parentId?: JobId | undefined;
+}
+
+/** Columns of a run that change while it works. */
+export interface RunPatch {
+  readonly status?: RunStatus;
+  readonly startedAt?: Date;
+  readonly completedAt?: Date;
+  readonly lastSyncTime?: Date;
+  readonly attempts?: number;
+  readonly totalEvents?: number;
+  readonly processedEvents?: number;
+  readonly createdEvents?: number;
+  readonly updatedEvents?: number;
+  readonly deletedEvents?: number;
+  readonly conflictsDetected?: number;
+  readonly failedEvents?: number;
+  readonly localCreated?: number;
+  readonly localUpdated?: number;
+  readonly localDeleted?: number;
+  readonly remoteCreated?: number;
+  readonly remoteUpdated?: number;
+  readonly remoteDeleted?: number;
+  readonly graphRequests?: number;
+  readonly throttled?: number;
+  readonly retried?: number;
+  readonly failedRequests?: number;
+  readonly errorsByCategory?: Readonly<Record<string, number>>;
+  readonly durationMs?: number;
+  readonly error?: string | null;
+  readonly errorCode?: string | null;
+  readonly errorDetails?: Readonly<Record<string, unknown>> | null;
+  readonly confirmationToken?: string | null;
+  readonly confirmationIds?: readonly string[] | null;
+  readonly cancelRequestedAt?: Date;
+}
+
+export interface RunQuery {
+  readonly userId?: UserId | undefined;
+  readonly calendarId?: string | undefined;
+  readonly status?: RunStatus | undefined;
+  readonly limit: number;
+  readonly offset: number;
+}
+
+type RunRow = Record<string, unknown> & { readonly id: string };
+
+const JSON_COLUMNS = new Set(['errorsByCategory', 'errorDetails', 'confirmationIds']);
+
+export class RunRepository {
+  async create(tx: Tx, run: NewRun): Promise<void> {
+    const row = { ...run, queuedAt: run.queuedAt.toISOString() };
+    await sql`
+      insert into "CalendarSyncState" (id, "userId", "calendarId", status, direction, request, "requestHash", trigger,
+        "queuedAt", "startedAt", "correlationId", "parentId")
+      select r.id, r."userId", r."calendarId", 'PENDING', r.direction, r.request, r."requestHash", r.trigger, r."queuedAt",
+        r."queuedAt", r."correlationId", r."parentId"
+      from jsonb_to_recordset(${jsonRows([row])}) as r(id text, "userId" text, "calendarId" text, direction text,
+        request jsonb, "requestHash" text, trigger text, "queuedAt" timestamptz, "correlationId" text, "parentId" text)
+    `.execute(tx.kysely);
+  }
+
+  async update(tx: Tx, id: JobId, patch: RunPatch): Promise<void> {
+    const values = Object.entries(patch).map(([column, value]) => {
+      const name = sql.ref(column);
+      if (JSON_COLUMNS.has(column)) {
+        return sql`${name} = cast(${value === null ? null : JSON.stringify(value)}::text as jsonb)`;
+      }
+      if (column === 'status') return sql`${name} = ${value as string}::"CalendarSyncStatus"`;
+      if (value instanceof Date) return sql`${name} = ${value.toISOString()}::timestamptz`;
+      return sql`${name} = ${value}`;
+    });
+    if (values.length === 0) return;
+    await sql`update "CalendarSyncState" set ${sql.join(values)} where id = ${id}`.execute(tx.kysely);
+  }
+
+  /** @param userId  whose run it must be; `undefined` for the worker, who serves everybody */
+  async find(q: Queryable, userId: UserId | undefined, id: JobId): Promise<StoredRun | undefined> {
+    const found = await sql<RunRow>`
+      select * from "CalendarSyncState" where id = ${id} ${userId ? sql`and "userId" = ${userId}` : sql``}
+    `.execute(q.kysely);
+    return found.rows.map(fromRow)[0];
+  }
+
+  /** Runs of a calendar that are queued or running, the oldest first. */
+  async listActive(
+    q: Queryable,
+    userId: UserId,
+    calendarId: CalendarId | 'all',
+  ): Promise<(StoredRun & { readonly requestHash: string })[]> {
+    const found = await sql<RunRow>`
+      select * from "CalendarSyncState"
+      where "userId" = ${userId} and "calendarId" = ${calendarId} and status in ('PENDING', 'IN_PROGRESS')
+        and "cancelRequestedAt" is null
+      order by "queuedAt", id
+    `.execute(q.kysely);
+    return found.rows.map((row) => ({ ...fromRow(row), requestHash: String(row['requestHash'] ?? '') }));
+  }
+
+  async list(q: Queryable, query: RunQuery): Promise<{ items: StoredRun[]; total: number }> {
+    const condition = sql`true
+      ${query.userId ? sql`and "userId" = ${query.userId}` : sql``}
+      ${query.calendarId ? sql`and "calendarId" = ${query.calendarId}` : sql``}
+      ${query.status ? sql`and status = ${query.status}::"CalendarSyncStatus"` : sql``}`;
+    const found = await sql<RunRow>`
+      select * from "CalendarSyncState" where ${condition}
+      order by "queuedAt" desc, id desc limit ${query.limit} offset ${query.offset}
+    `.execute(q.kysely);
+    const counted = await sql<{ count: unknown }>`
+      select count(*) as count from "CalendarSyncState" where ${condition}
+    `.execute(q.kysely);
+    return { items: found.rows.map(fromRow), total: Number(toBigInt(counted.rows[0]?.count)) };
+  }
+
+  /** Runs left behind by a process that died: in progress or waiting, of users whose mailbox nobody works on. */
+  async listInterrupted(q: Queryable, now: Date): Promise<StoredRun[]> {
+    const found = await sql<RunRow>`
+      select s.* from "CalendarSyncState" s
+      where s.status = 'IN_PROGRESS' and not exists (
+        select 1 from "MailboxLease" l
+        where l."userId" = s."userId" and l.holder is not null and l."expiresAt" > ${now.toISOString()}::timestamptz)
+      order by s."queuedAt"
+    `.execute(q.kysely);
+    return found.rows.map(fromRow);
+  }
+}
+
+function fromRow(row: RunRow): StoredRun {
+  const number = (column: string) => Number(row[column] ?? 0);
+  const text = (column: string) => optional(row[column] as string | null);
+  const isStarted = row['status'] !== 'PENDING';
+  return {
+    id: row.id as JobId,
+    userId: row['userId'] as UserId,
+    calendarId: row['calendarId'] as CalendarId | 'all',
+    status: row['status'] as RunStatus,
+    direction: row['direction'] as SyncDirection,
+    request: (row['request'] ?? {}) as StoredRunRequest,
+    trigger: row['trigger'] as RunTrigger,
+    queuedAt: toDate(row['queuedAt']),
+    startedAt: isStarted ? toOptionalDate(row['startedAt']) : undefined,
+    completedAt: toOptionalDate(row['completedAt']),
+    lastSyncTime: toOptionalDate(row['lastSyncTime']),
+    attempts: number('attempts'),
+    totalEvents: number('totalEvents'),
+    processedEvents: number('processedEvents'),
+    createdEvents: number('createdEvents'),
+    updatedEvents: number('updatedEvents'),
+    deletedEvents: number('deletedEvents'),
+    conflictsDetected: number('conflictsDetected'),
+    failedEvents: number('failedEvents'),
+    localCreated: number('localCreated'),
+    localUpdated: number('localUpdated'),
+    localDeleted: number('localDeleted'),
+    remoteCreated: number('remoteCreated'),
+    remoteUpdated: number('remoteUpdated'),
+    remoteDeleted: number('remoteDeleted'),
+    graphRequests: number('graphRequests'),
+    durationMs: row['durationMs'] === null ? undefined : number('durationMs'),
+    error: text('error'),
+    errorCode: text('errorCode'),
+    errorDetails: optional(row['errorDetails'] as Record<string, unknown> | null),
+    confirmationToken: text('confirmationToken'),
+    confirmationIds: optional(row['confirmationIds'] as string[] | null),
+    cancelRequestedAt: toOptionalDate(row['cancelRequestedAt']),
+    correlationId: text('correlationId'),
+    parentId: optional(row['parentId'] as JobId | null),
+  };
+}
