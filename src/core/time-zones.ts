@@ -1,5 +1,5 @@
 import { Temporal } from 'temporal-polyfill';
-import { findIana, findWindows } from 'windows-iana';
+import { findIana, findWindows, WINDOWS_TO_IANA_MAP } from 'windows-iana';
 import type { DateTimeTimeZone } from './event.ts';
 
 /**
@@ -10,39 +10,38 @@ import type { DateTimeTimeZone } from './event.ts';
 const MICROSOFT_UTC = 'tzone://microsoft/utc';
 /** Zone lookups are on the hot path of every event, and a mailbox uses a handful of names. */
 const ianaByName = new Map<string, string | undefined>();
+const canonicalByName = new Map<string, string>();
+/** Names come from outside; a stream of invented ones must not grow the tables for ever. */
+const MAX_CACHED_NAMES = 5_000;
 
 /** @returns the IANA name for a Windows or IANA name, or `undefined` for what names no zone (custom, empty, unknown) */
 export function ianaZone(name: string): string | undefined {
   if (ianaByName.has(name)) return ianaByName.get(name);
   const found = lookUpIana(name);
-  // Names come from outside; a stream of invented ones must not grow the table for ever.
-  if (ianaByName.size < 5_000) ianaByName.set(name, found);
+  if (ianaByName.size < MAX_CACHED_NAMES) ianaByName.set(name, found);
   return found;
 }
 
 function lookUpIana(name: string): string | undefined {
   const trimmed = name.trim();
-  if (trimmed === '') return undefined;
   const lower = trimmed.toLowerCase();
-  if (lower === MICROSOFT_UTC || lower === 'utc' || lower === 'z' || lower === 'etc/utc' || lower === 'gmt') return 'UTC';
-  if (lower.startsWith('tzone://')) return undefined;
-  const fromWindows = findIana(trimmed)[0] ?? findIana(windowsSpelling(lower) ?? '')[0];
-  if (fromWindows) return canonicalIana(fromWindows);
-  return canonicalIana(trimmed);
+  if (lower === '' || lower.startsWith('tzone://')) return lower === MICROSOFT_UTC ? 'UTC' : undefined;
+  const windows = windowsNames.get(lower);
+  const fromWindows = windows === undefined ? undefined : findIana(windows)[0];
+  return canonicalIana(fromWindows ?? trimmed);
 }
 
-/** Windows names compare without regard to case. */
-function windowsSpelling(lower: string): string | undefined {
-  const words = lower.split(' ').map((word) => (word.length > 0 ? word[0]?.toUpperCase() + word.slice(1) : word));
-  return words.join(' ');
-}
+/** Windows names in their own spelling, by lower case: people and programs write them in any case. */
+const windowsNames = new Map(WINDOWS_TO_IANA_MAP.map(({ windowsName }) => [windowsName.toLowerCase(), windowsName]));
+
+const UTC_NAMES = new Set(['UTC', 'GMT', 'Etc/UTC', 'Etc/GMT']);
 
 function canonicalIana(name: string): string | undefined {
   // An offset is no zone: it has no rules, and Graph refuses it.
   if (/^[+-]/.test(name) || /^(utc|gmt)[+-]/i.test(name)) return undefined;
   try {
     const zone = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
-    return zone === 'Etc/UTC' || zone === 'Etc/GMT' ? 'UTC' : zone;
+    return UTC_NAMES.has(zone) ? 'UTC' : zone;
   } catch {
     return undefined;
   }
@@ -57,25 +56,34 @@ export function windowsZone(iana: string): string | undefined {
   return iana === 'UTC' ? 'UTC' : findWindows(iana as Parameters<typeof findWindows>[0])[0];
 }
 
-/** Equal as zones, whatever family the names are of. Zones CLDR puts under one Windows name count as the same. */
-export function sameZone(a: string, b: string): boolean {
-  if (a === b) return true;
-  const first = ianaZone(a);
-  const second = ianaZone(b);
-  if (first === undefined || second === undefined) return false;
-  if (first === second) return true;
-  const windows = windowsZone(first);
-  return windows !== undefined && windows === windowsZone(second);
+/**
+ * One name for all names of a zone: its Windows name, or its IANA name where Windows has none. Zones that CLDR puts under
+ * one Windows name count as the same, because Graph answers with that name for any of them.
+ *
+ * @returns the name itself for what names no zone, so that two custom zones stay apart
+ */
+export function canonicalZone(name: string): string {
+  const known = canonicalByName.get(name);
+  if (known !== undefined) return known;
+  const iana = ianaZone(name);
+  const canonical = iana === undefined ? name : (windowsZone(iana) ?? iana);
+  if (canonicalByName.size < MAX_CACHED_NAMES) canonicalByName.set(name, canonical);
+  return canonical;
 }
 
+/** Equal as zones, whatever family the names are of. */
+export function sameZone(a: string, b: string): boolean {
+  return a === b || canonicalZone(a) === canonicalZone(b);
+}
+
+const DATE_TIME = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?)?(Z|[+-]\d{2}:?\d{2})?$/i;
+
 /**
- * Wall clock in one spelling: no zone designator, no fraction unless it says something.
- * `0001-01-01T00:00:00.0000000Z` and `9999-…`, which Exchange uses for "never", pass through.
+ * Wall clock in one spelling: no zone designator, no fraction unless it says something. What is no wall clock is returned
+ * as it is. `0001-01-01T00:00:00.0000000Z` and `9999-…`, which Exchange uses for "never", pass through.
  */
 export function normalDateTime(dateTime: string): string {
-  const match = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?)?(?:Z|[+-]\d{2}:?\d{2})?$/i.exec(
-    dateTime.trim(),
-  );
+  const match = DATE_TIME.exec(dateTime.trim());
   if (!match) return dateTime;
   const [, date, hour = '00', minute = '00', second = '00', fraction = ''] = match;
   const significant = fraction.replace(/0+$/, '');
@@ -87,13 +95,18 @@ export function datePart(dateTime: string): string {
   return dateTime.slice(0, 10);
 }
 
+/**
+ * Whether a caller's value is a wall clock that exists on some calendar. An offset is refused rather than dropped, because
+ * dropping it would move the event by hours.
+ */
 export function isReadableDateTime(dateTime: string): boolean {
-  try {
-    Temporal.PlainDateTime.from(normalDateTime(dateTime));
-    return /^\d{4}-\d{2}-\d{2}/.test(dateTime);
-  } catch {
-    return false;
-  }
+  const offset = DATE_TIME.exec(dateTime)?.[6];
+  return offset === undefined && toInstant({ dateTime, timeZone: 'UTC' }) !== undefined;
+}
+
+/** `yyyy-MM-dd` of a day that exists. */
+export function isCalendarDate(date: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}$/.test(date) && isReadableDateTime(date);
 }
 
 /**
@@ -106,15 +119,48 @@ export function toInstant({ dateTime, timeZone }: DateTimeTimeZone): Date | unde
   const zone = ianaZone(timeZone);
   if (zone === undefined) return undefined;
   const normal = normalDateTime(dateTime);
-  if (zone === 'UTC') {
-    const parsed = new Date(`${normal.slice(0, 23)}Z`);
-    return Number.isNaN(parsed.getTime()) ? undefined : parsed;
+  if (!DATE_TIME.test(normal)) return undefined;
+  const asUtcMs = Date.parse(`${normal.slice(0, 23)}Z`);
+  // `Date` reads 30 February as 2 March.
+  if (Number.isNaN(asUtcMs) || new Date(asUtcMs).getUTCDate() !== Number(normal.slice(8, 10))) return undefined;
+  const offsetMs = steadyOffsetMs(zone, asUtcMs);
+  if (offsetMs !== undefined) return new Date(asUtcMs - offsetMs);
+  return new Date(Temporal.PlainDateTime.from(normal).toZonedDateTime(zone).epochMilliseconds);
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** A few thousand days in each of a handful of zones; emptied when full, as it only saves time. */
+const MAX_CACHED_OFFSETS = 20_000;
+const offsetsByDay = new Map<string, Map<number, number | undefined>>();
+let cachedOffsets = 0;
+
+/**
+ * A zone's offset from UTC if it is the same from the day before to the day after, whether the time given is its wall
+ * clock or UTC; `undefined` near a change of the clocks, where only Temporal may answer.
+ */
+function steadyOffsetMs(zone: string, timeMs: number): number | undefined {
+  if (zone === 'UTC') return 0;
+  let offsets = offsetsByDay.get(zone);
+  if (!offsets || cachedOffsets >= MAX_CACHED_OFFSETS) {
+    if (cachedOffsets >= MAX_CACHED_OFFSETS) {
+      offsetsByDay.clear();
+      cachedOffsets = 0;
+    }
+    offsets = new Map();
+    offsetsByDay.set(zone, offsets);
   }
-  try {
-    return new Date(Temporal.PlainDateTime.from(normal).toZonedDateTime(zone).epochMilliseconds);
-  } catch {
-    return undefined;
-  }
+  const day = Math.floor(timeMs / DAY_MS);
+  if (offsets.has(day)) return offsets.get(day);
+  const before = offsetMsAt(zone, (day - 1) * DAY_MS);
+  const after = offsetMsAt(zone, (day + 2) * DAY_MS);
+  const steady = before === after ? before : undefined;
+  offsets.set(day, steady);
+  cachedOffsets += 1;
+  return steady;
+}
+
+function offsetMsAt(zone: string, epochMs: number): number {
+  return Temporal.Instant.fromEpochMilliseconds(epochMs).toZonedDateTimeISO(zone).offsetNanoseconds / 1_000_000;
 }
 
 /**
@@ -131,11 +177,11 @@ export function inZone(value: DateTimeTimeZone, timeZone: string): DateTimeTimeZ
 /** @returns the wall clock of an instant in a zone, or `undefined` for an unknown zone */
 export function atInstant(instant: Date, timeZone: string): DateTimeTimeZone | undefined {
   const zone = ianaZone(timeZone);
-  if (zone === undefined) return undefined;
-  try {
-    const there = Temporal.Instant.fromEpochMilliseconds(instant.getTime()).toZonedDateTimeISO(zone);
-    return { dateTime: normalDateTime(there.toPlainDateTime().toString()), timeZone };
-  } catch {
-    return undefined;
-  }
+  if (zone === undefined || Number.isNaN(instant.getTime())) return undefined;
+  const offsetMs = steadyOffsetMs(zone, instant.getTime());
+  const wallClock =
+    offsetMs === undefined
+      ? Temporal.Instant.fromEpochMilliseconds(instant.getTime()).toZonedDateTimeISO(zone).toPlainDateTime().toString()
+      : new Date(instant.getTime() + offsetMs).toISOString();
+  return { dateTime: normalDateTime(wallClock), timeZone };
 }
