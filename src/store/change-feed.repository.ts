@@ -61,7 +61,8 @@ export class ChangeFeedRepository {
 function changeOf(row: ChangeRow, from: Position): EventChange {
   const id = row.id as EventId;
   if (row.isDeleted) return { change: 'deleted', id };
-  return { change: toBigInt(row.createdRevision) > from.revision ? 'created' : 'updated', id };
+  const created = toBigInt(row.createdRevision);
+  return { change: created === toBigInt(row.revision) || created > from.revision ? 'created' : 'updated', id };
 }
 
 function writeCursor({ xid, revision }: Position): string {

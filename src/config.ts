@@ -1,0 +1,293 @@
+import { SyncError } from './core/errors.ts';
+
+/** Where Graph is: Microsoft (or a national cloud, or a simulator run elsewhere), or the simulator that `serve` brings up. */
+export type GraphConfig =
+  | {
+      readonly kind: 'microsoft';
+      readonly clientId: string;
+      readonly tenantId: string;
+      readonly credential: GraphCredential;
+      readonly baseUrl: string;
+      readonly authorityHost: string;
+    }
+  | { readonly kind: 'simulator' };
+
+export type GraphCredential =
+  | { readonly kind: 'secret'; readonly secret: string }
+  | { readonly kind: 'certificate'; readonly path: string };
+
+/** How callers' tokens are verified; nothing at all means the development secret. */
+export interface JwtConfig {
+  readonly secret: string | undefined;
+  readonly jwksUrl: string | undefined;
+  readonly issuer: string | undefined;
+  readonly audience: string | undefined;
+}
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface Config {
+  readonly isProduction: boolean;
+  readonly host: string;
+  readonly port: number;
+  /** Without a slash at the end. `undefined`: the address the service listens on. */
+  readonly publicUrl: string | undefined;
+  readonly logLevel: LogLevel;
+  readonly workers: 'inline' | 'none';
+  readonly databaseUrl: string;
+  readonly graph: GraphConfig;
+  /** Requests in one `$batch`, events a delta page, requests at a time to one mailbox. */
+  readonly graphLimits: { readonly batchSize: number; readonly pageSize: number; readonly mailboxConcurrency: number };
+  /** 0 = no background syncs. */
+  readonly syncIntervalMinutes: number;
+  readonly maxEventsPerSync: number;
+  readonly deltaTokenExpiryMs: number;
+  readonly jwt: JwtConfig;
+  /** `id:base64(32 bytes)[,…]`; `undefined`: the development key. */
+  readonly encryptionKeys: string | undefined;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const HOUR_MS = 60 * 60 * 1000;
+/** HS256 wants a key at least as long as its output (RFC 7518, 3.2). */
+const MIN_JWT_SECRET_BYTES = 32;
+const ENCRYPTION_KEY_BYTES = 32;
+
+/**
+ * Reads the environment, once, and reports everything that is wrong with it together.
+ *
+ * @throws {SyncError} `misconfigured`; its message has one line for each problem: variable, what is wrong, an example.
+ *   Values of secrets are never in it
+ */
+export function readConfig(env: Environment): Config {
+  const reader = new EnvironmentReader(env);
+  const isProduction = reader.text('NODE_ENV') === 'production';
+  const config: Config = {
+    isProduction,
+    host: reader.text('HOST') ?? '127.0.0.1',
+    port: reader.wholeNumber('PORT', { default: 3000, min: 0, max: 65_535, meaning: 'a port, 0 to 65535' }),
+    publicUrl: reader.url('PUBLIC_URL', 'https://calendar.example.com'),
+    logLevel: reader.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
+    workers: reader.oneOf('WORKERS', ['inline', 'none'] as const, 'inline'),
+    databaseUrl: databaseUrl(reader),
+    graph: graphConfig(reader, isProduction),
+    graphLimits: {
+      batchSize: reader.wholeNumber('GRAPH_BATCH_SIZE', {
+        default: 20,
+        min: 1,
+        max: 20,
+        meaning: 'requests in one $batch, 1 to 20',
+      }),
+      pageSize: reader.wholeNumber('GRAPH_PAGE_SIZE', {
+        default: 200,
+        min: 1,
+        max: 1000,
+        meaning: 'events a page, 1 to 1000',
+      }),
+      mailboxConcurrency: reader.wholeNumber('GRAPH_MAILBOX_CONCURRENCY', {
+        default: 4,
+        min: 1,
+        max: 4,
+        meaning: 'requests at a time to one mailbox, 1 to 4',
+      }),
+    },
+    syncIntervalMinutes: reader.number('CALENDAR_SYNC_INTERVAL', {
+      default: 15,
+      min: 0,
+      max: 7 * 24 * 60,
+      meaning: 'minutes, 0 or more (0 = off), up to a week',
+    }),
+    maxEventsPerSync: reader.wholeNumber('CALENDAR_MAX_EVENTS_PER_SYNC', {
+      default: 1000,
+      min: 1,
+      max: 1_000_000,
+      meaning: 'a whole number of events, 1 or more',
+    }),
+    deltaTokenExpiryMs:
+      HOUR_MS *
+      reader.number('CALENDAR_DELTA_TOKEN_EXPIRY', {
+        default: 24,
+        min: 1,
+        max: 24 * 30,
+        meaning: 'hours, 1 to 720',
+      }),
+    jwt: jwtConfig(reader, isProduction),
+    encryptionKeys: encryptionKeys(reader, isProduction),
+  };
+  reader.throwProblems();
+  return config;
+}
+
+/** The folder of the embedded database, or the one beside which development secrets are kept. */
+export function dataFolder(config: Pick<Config, 'databaseUrl'>): string {
+  const folder = config.databaseUrl.startsWith('pglite:') ? config.databaseUrl.slice('pglite:'.length) : '';
+  return folder === '' || folder === ':memory:' ? './data' : folder;
+}
+
+function databaseUrl(reader: EnvironmentReader): string {
+  const value = reader.text('DATABASE_URL') ?? 'pglite:./data';
+  if (/^pglite:.+/.test(value)) return value;
+  if (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value)) return value;
+  reader.problem(
+    'DATABASE_URL',
+    'is not a database address this service knows',
+    'postgres://user:password@localhost:5432/calendar or pglite:./data',
+  );
+  return value;
+}
+
+function graphConfig(reader: EnvironmentReader, isProduction: boolean): GraphConfig {
+  const clientId = reader.text('GRAPH_CLIENT_ID');
+  const tenantId = reader.text('GRAPH_TENANT_ID');
+  const secret = reader.text('GRAPH_CLIENT_SECRET');
+  const certificate = reader.text('GRAPH_CLIENT_CERTIFICATE_PATH');
+  const baseUrl = reader.url('GRAPH_BASE_URL', 'https://graph.microsoft.com', 'origin');
+  const authorityHost = reader.url('GRAPH_AUTHORITY_HOST', 'https://login.microsoftonline.com', 'origin');
+  const isAnyGiven = [clientId, tenantId, secret, certificate, baseUrl, authorityHost].some((value) => value);
+  if (!isAnyGiven && !isProduction) return { kind: 'simulator' };
+  const why = isProduction ? 'is missing, and production has no simulator' : 'is missing, while another GRAPH_ variable is set';
+  const example = '3f2a7c1e-0000-0000-0000-000000000000';
+  if (!clientId) reader.problem('GRAPH_CLIENT_ID', why, example);
+  if (!tenantId) reader.problem('GRAPH_TENANT_ID', why, `${example} or contoso.onmicrosoft.com`);
+  if (!secret && !certificate) {
+    reader.problem(
+      'GRAPH_CLIENT_SECRET',
+      why,
+      'the app registration’s secret, or GRAPH_CLIENT_CERTIFICATE_PATH=/run/secrets/graph.pem instead',
+    );
+  }
+  return {
+    kind: 'microsoft',
+    clientId: clientId ?? '',
+    tenantId: tenantId ?? '',
+    credential: certificate ? { kind: 'certificate', path: certificate } : { kind: 'secret', secret: secret ?? '' },
+    baseUrl: baseUrl ?? 'https://graph.microsoft.com',
+    authorityHost: authorityHost ?? 'https://login.microsoftonline.com',
+  };
+}
+
+function jwtConfig(reader: EnvironmentReader, isProduction: boolean): JwtConfig {
+  const secret = reader.text('JWT_SECRET');
+  const jwksUrl = reader.url('JWT_JWKS_URL', 'https://login.example.com/keys');
+  if (secret !== undefined && Buffer.byteLength(secret) < MIN_JWT_SECRET_BYTES) {
+    reader.problem('JWT_SECRET', `is shorter than ${MIN_JWT_SECRET_BYTES} bytes`, 'the output of: openssl rand -base64 48');
+  }
+  if (secret !== undefined && jwksUrl !== undefined) {
+    reader.problem('JWT_SECRET', 'and JWT_JWKS_URL are both set; keep one of them', 'JWT_JWKS_URL alone');
+  }
+  if (isProduction && secret === undefined && jwksUrl === undefined) {
+    reader.problem(
+      'JWT_SECRET',
+      'is missing (as is JWT_JWKS_URL), and production has no development secret',
+      'the output of: openssl rand -base64 48',
+    );
+  }
+  return { secret, jwksUrl, issuer: reader.text('JWT_ISSUER'), audience: reader.text('JWT_AUDIENCE') };
+}
+
+function encryptionKeys(reader: EnvironmentReader, isProduction: boolean): string | undefined {
+  const example = 'k1:$(openssl rand -base64 32)';
+  const value = reader.text('CALENDAR_ENCRYPTION_KEYS');
+  if (value === undefined) {
+    if (isProduction) {
+      reader.problem('CALENDAR_ENCRYPTION_KEYS', 'is missing, and production has no development key', example);
+    }
+    return undefined;
+  }
+  const ids = new Set<string>();
+  for (const [index, entry] of value.split(',').entries()) {
+    const [id, key] = [entry.trim().split(':', 1)[0] ?? '', entry.trim().slice(entry.trim().indexOf(':') + 1)];
+    const isKey = /^[A-Za-z0-9+/]+={0,2}$/.test(key) && Buffer.from(key, 'base64').length === ENCRYPTION_KEY_BYTES;
+    if (!entry.includes(':') || id === '' || !isKey) {
+      reader.problem('CALENDAR_ENCRYPTION_KEYS', `entry ${index + 1} is not a name and 32 bytes in base64`, example);
+    } else if (ids.has(id)) {
+      reader.problem('CALENDAR_ENCRYPTION_KEYS', `entry ${index + 1} repeats a name`, `${example},k0:…`);
+    }
+    ids.add(id);
+  }
+  return value;
+}
+
+interface NumberRule {
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  readonly meaning: string;
+}
+
+/** Collects problems instead of stopping at the first; an empty variable counts as not set. */
+class EnvironmentReader {
+  readonly #env: Environment;
+  readonly #problems: { path: string; message: string }[] = [];
+
+  constructor(env: Environment) {
+    this.#env = env;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#env[name]?.trim();
+    return value === '' ? undefined : value;
+  }
+
+  number(name: string, rule: NumberRule): number {
+    const text = this.text(name);
+    if (text === undefined) return rule.default;
+    const value = Number(text);
+    if (value >= rule.min && value <= rule.max) return value;
+    this.problem(name, `must be ${rule.meaning}, not ${quoted(text)}`, String(rule.default));
+    return rule.default;
+  }
+
+  wholeNumber(name: string, rule: NumberRule): number {
+    const value = this.number(name, rule);
+    if (Number.isInteger(value)) return value;
+    this.problem(name, `must be ${rule.meaning}, not ${quoted(String(value))}`, String(rule.default));
+    return rule.default;
+  }
+
+  oneOf<const Value extends string>(name: string, allowed: readonly Value[], preset: Value): Value {
+    const text = this.text(name);
+    const value = allowed.find((candidate) => candidate === text);
+    if (text !== undefined && !value) this.problem(name, `must be one of ${allowed.join(', ')}, not ${quoted(text)}`, preset);
+    return value ?? preset;
+  }
+
+  /** Plain `http:` would send tokens in the clear, so it is for this machine alone. */
+  url(name: string, example: string, kind: 'origin' | 'address' = 'address'): string | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (!url || !['http:', 'https:'].includes(url.protocol)) {
+      this.problem(name, 'is not a web address', example);
+      return undefined;
+    }
+    // PUBLIC_URL carries no token of ours: behind a proxy of a private network it may well be plain.
+    if (url.protocol === 'http:' && name !== 'PUBLIC_URL' && !isLoopback(url.hostname)) {
+      this.problem(name, 'must be https: (plain http: is accepted for this machine only)', example);
+    }
+    if (kind === 'origin' && url.pathname !== '/') {
+      this.problem(name, 'must be an origin without a path', example);
+    }
+    return kind === 'origin' ? url.origin : text.replace(/\/+$/, '');
+  }
+
+  problem(name: string, problem: string, example: string): void {
+    this.#problems.push({ path: name, message: `${name} ${problem}, e.g. ${name}=${example}` });
+  }
+
+  throwProblems(): void {
+    if (this.#problems.length === 0) return;
+    const lines = this.#problems.map(({ message }) => message);
+    throw new SyncError('misconfigured', lines.join('\n'), { problems: this.#problems });
+  }
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
+}
