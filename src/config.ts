@@ -147,7 +147,9 @@ function graphConfig(reader: EnvironmentReader, isProduction: boolean): GraphCon
   const authorityHost = reader.url('GRAPH_AUTHORITY_HOST', 'https://login.microsoftonline.com', 'origin');
   const isAnyGiven = [clientId, tenantId, secret, certificate, baseUrl, authorityHost].some((value) => value);
   if (!isAnyGiven && !isProduction) return { kind: 'simulator' };
-  const why = isProduction ? 'is missing, and production has no simulator' : 'is missing, while another GRAPH_ variable is set';
+  const why = isProduction
+    ? 'is missing, and production has no simulator'
+    : 'is missing, while another GRAPH_ variable is set';
   const example = '3f2a7c1e-0000-0000-0000-000000000000';
   if (!clientId) reader.problem('GRAPH_CLIENT_ID', why, example);
   if (!tenantId) reader.problem('GRAPH_TENANT_ID', why, `${example} or contoso.onmicrosoft.com`);
@@ -172,7 +174,11 @@ function jwtConfig(reader: EnvironmentReader, isProduction: boolean): JwtConfig 
   const secret = reader.text('JWT_SECRET');
   const jwksUrl = reader.url('JWT_JWKS_URL', 'https://login.example.com/keys');
   if (secret !== undefined && Buffer.byteLength(secret) < MIN_JWT_SECRET_BYTES) {
-    reader.problem('JWT_SECRET', `is shorter than ${MIN_JWT_SECRET_BYTES} bytes`, 'the output of: openssl rand -base64 48');
+    reader.problem(
+      'JWT_SECRET',
+      `is shorter than ${MIN_JWT_SECRET_BYTES} bytes`,
+      'the output of: openssl rand -base64 48',
+    );
   }
   if (secret !== undefined && jwksUrl !== undefined) {
     reader.problem('JWT_SECRET', 'and JWT_JWKS_URL are both set; keep one of them', 'JWT_JWKS_URL alone');
@@ -250,7 +256,8 @@ class EnvironmentReader {
   oneOf<const Value extends string>(name: string, allowed: readonly Value[], preset: Value): Value {
     const text = this.text(name);
     const value = allowed.find((candidate) => candidate === text);
-    if (text !== undefined && !value) this.problem(name, `must be one of ${allowed.join(', ')}, not ${quoted(text)}`, preset);
+    if (text !== undefined && !value)
+      this.problem(name, `must be one of ${allowed.join(', ')}, not ${quoted(text)}`, preset);
     return value ?? preset;
   }
 

@@ -39,11 +39,18 @@ function readSecrets(path: string): DevelopmentSecrets {
     const secrets: unknown = JSON.parse(readFileSync(path, 'utf8'));
     if (isSecrets(secrets)) return secrets;
   } catch (cause) {
-    throw new SyncError('misconfigured', `${path} cannot be read; restore it, or delete the whole data folder to start afresh`, {
-      cause,
-    });
+    throw new SyncError(
+      'misconfigured',
+      `${path} cannot be read; restore it, or delete the whole data folder to start afresh`,
+      {
+        cause,
+      },
+    );
   }
-  throw new SyncError('misconfigured', `${path} does not hold the development secrets; restore it, or delete the whole data folder`);
+  throw new SyncError(
+    'misconfigured',
+    `${path} does not hold the development secrets; restore it, or delete the whole data folder`,
+  );
 }
 
 function isSecrets(value: unknown): value is DevelopmentSecrets {

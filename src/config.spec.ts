@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+import { dataFolder, type Environment, readConfig } from './config.ts';
+import { isSyncError } from './core/errors.ts';
+
+const KEY = Buffer.alloc(32, 7).toString('base64');
+const PRODUCTION: Environment = {
+  NODE_ENV: 'production',
+  GRAPH_CLIENT_ID: 'client',
+  GRAPH_TENANT_ID: 'tenant',
+  GRAPH_CLIENT_SECRET: 'graph-secret-value',
+  JWT_SECRET: 'x'.repeat(48),
+  CALENDAR_ENCRYPTION_KEYS: `k1:${KEY}`,
+};
+
+function problemsOf(env: Environment): string[] {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (isSyncError(error, 'misconfigured')) return error.message.split('\n');
+    throw error;
+  }
+  return [];
+}
+
+describe('readConfig', () => {
+  it('needs nothing at all for development: simulator, embedded database, loopback', () => {
+    expect(readConfig({})).toMatchObject({
+      host: '127.0.0.1',
+      port: 3000,
+      databaseUrl: 'pglite:./data',
+      graph: { kind: 'simulator' },
+      graphLimits: { batchSize: 20, pageSize: 200, mailboxConcurrency: 4 },
+      syncIntervalMinutes: 15,
+      maxEventsPerSync: 1000,
+      deltaTokenExpiryMs: 24 * 60 * 60 * 1000,
+      workers: 'inline',
+    });
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(readConfig({ PORT: '', CALENDAR_SYNC_INTERVAL: ' ' })).toMatchObject({
+      port: 3000,
+      syncIntervalMinutes: 15,
+    });
+  });
+
+  it.each([
+    ['CALENDAR_SYNC_INTERVAL', '-1'],
+    ['CALENDAR_SYNC_INTERVAL', 'often'],
+    ['CALENDAR_MAX_EVENTS_PER_SYNC', '0'],
+    ['CALENDAR_MAX_EVENTS_PER_SYNC', '2.5'],
+    ['CALENDAR_DELTA_TOKEN_EXPIRY', '0'],
+    ['GRAPH_BATCH_SIZE', '21'],
+    ['GRAPH_MAILBOX_CONCURRENCY', '5'],
+    ['GRAPH_PAGE_SIZE', '0'],
+    ['PORT', '70000'],
+    ['LOG_LEVEL', 'loud'],
+    ['WORKERS', 'many'],
+    ['DATABASE_URL', 'mysql://localhost/calendar'],
+    ['JWT_SECRET', 'short'],
+    ['JWT_JWKS_URL', 'http://keys.example.com/jwks'],
+    ['PUBLIC_URL', 'calendar'],
+    ['CALENDAR_ENCRYPTION_KEYS', 'k1:abc'],
+    ['CALENDAR_ENCRYPTION_KEYS', `k1:${KEY},k1:${KEY}`],
+  ])('refuses %s=%s with one line that names it and shows a correct one', (name, value) => {
+    const problems = problemsOf({ [name]: value });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(new RegExp(`^${name} .*, e\\.g\\. ${name}=`));
+  });
+
+  it('reports every problem at once', () => {
+    expect(problemsOf({ PORT: 'x', WORKERS: 'y', CALENDAR_SYNC_INTERVAL: 'z' })).toHaveLength(3);
+  });
+
+  it('never prints a secret', () => {
+    const text = problemsOf({
+      JWT_SECRET: 'tooshortsecret',
+      CALENDAR_ENCRYPTION_KEYS: 'k1:notakeybutsecret',
+      DATABASE_URL: 'postgre://user:dbpassword@host/x',
+      GRAPH_CLIENT_SECRET: 'graphsecret',
+    }).join('\n');
+    expect(text).not.toMatch(/tooshortsecret|notakeybutsecret|dbpassword|graphsecret/);
+  });
+
+  it('accepts Graph settings only complete, and names what is missing', () => {
+    expect(problemsOf({ GRAPH_CLIENT_ID: 'client' }).map((line) => line.split(' ')[0])).toEqual([
+      'GRAPH_TENANT_ID',
+      'GRAPH_CLIENT_SECRET',
+    ]);
+  });
+
+  it('lets a certificate stand in for the client secret', () => {
+    const { GRAPH_CLIENT_SECRET: _none, ...rest } = PRODUCTION;
+    expect(readConfig({ ...rest, GRAPH_CLIENT_CERTIFICATE_PATH: '/run/graph.pem' }).graph).toMatchObject({
+      credential: { kind: 'certificate', path: '/run/graph.pem' },
+    });
+  });
+
+  it('accepts plain http for Graph on this machine only', () => {
+    expect(readConfig({ ...PRODUCTION, GRAPH_BASE_URL: 'http://127.0.0.1:4000' }).graph).toMatchObject({
+      baseUrl: 'http://127.0.0.1:4000',
+    });
+    expect(problemsOf({ ...PRODUCTION, GRAPH_BASE_URL: 'http://graph.example.com' })).toHaveLength(1);
+  });
+
+  it('refuses production without real secrets, naming every one of them', () => {
+    expect(problemsOf({ NODE_ENV: 'production' }).map((line) => line.split(' ')[0])).toEqual([
+      'GRAPH_CLIENT_ID',
+      'GRAPH_TENANT_ID',
+      'GRAPH_CLIENT_SECRET',
+      'JWT_SECRET',
+      'CALENDAR_ENCRYPTION_KEYS',
+    ]);
+    expect(readConfig(PRODUCTION).isProduction).toBe(true);
+  });
+});
+
+describe('dataFolder', () => {
+  it('is the embedded database’s own folder, or ./data beside a server', () => {
+    expect(dataFolder({ databaseUrl: 'pglite:/var/lib/gcs' })).toBe('/var/lib/gcs');
+    expect(dataFolder({ databaseUrl: 'pglite::memory:' })).toBe('./data');
+    expect(dataFolder({ databaseUrl: 'postgres://localhost/x' })).toBe('./data');
+  });
+});

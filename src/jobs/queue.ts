@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto';
+import { sql } from 'kysely';
+import { fromKysely, type PgBoss } from 'pg-boss';
+import type { JobId, UserId } from '../core/ids.ts';
+import type { Clock, Random } from '../core/runtime.ts';
+import { DEFAULT_SETTINGS, type SyncDirection } from '../core/settings.ts';
+import type { CalendarRepository } from '../store/calendar.repository.ts';
+import type { Db, Tx } from '../store/db.ts';
+import type { RunRepository, RunTrigger, StoredRun, StoredRunRequest } from '../store/run.repository.ts';
+import type { SettingsRepository } from '../store/settings.repository.ts';
+import type { QueuedRun, RunQueue, RunRequest } from '../sync/run-queue.ts';
+import { SYNC_QUEUE } from './boss.ts';
+
+/** What a job carries: which run to look at. */
+export interface Doorbell {
+  readonly runId: JobId;
+}
+
+/**
+ * These ask for what has just happened to be carried over. A run already at work may have passed that point, so only one
+ * that still waits will do.
+ */
+const NEEDS_FRESH_RUN: Readonly<Record<RunTrigger, boolean>> = {
+  api: false,
+  schedule: false,
+  change: true,
+  continuation: true,
+  resolution: true,
+};
+
+/** Queues runs with pg-boss: the run's row and the job that rings for it are written in the caller's transaction. */
+export class PgBossRunQueue implements RunQueue {
+  readonly #boss: PgBoss;
+  readonly #runs: RunRepository;
+  readonly #calendars: CalendarRepository;
+  readonly #settings: SettingsRepository;
+  readonly #clock: Clock;
+  readonly #random: Random;
+
+  constructor(parts: {
+    boss: PgBoss;
+    runs: RunRepository;
+    calendars: CalendarRepository;
+    settings: SettingsRepository;
+    clock: Clock;
+    random: Random;
+  }) {
+    this.#boss = parts.boss;
+    this.#runs = parts.runs;
+    this.#calendars = parts.calendars;
+    this.#settings = parts.settings;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+  }
+
+  async enqueue(tx: Tx, request: RunRequest): Promise<QueuedRun> {
+    const { userId, calendarId, trigger, correlationId, parentId, ...asked } = request;
+    // Two callers who ask at once must not both find nothing queued.
+    await sql`select pg_advisory_xact_lock(hashtextextended(${`run-queue ${userId}`}, 0))`.execute(tx.kysely);
+    const requestHash = hashOf(asked);
+    const active = await this.#runs.listActive(tx, userId, calendarId);
+    const same = active
+      .filter((run) => run.requestHash === requestHash)
+      .filter((run) => run.status === 'PENDING' || !NEEDS_FRESH_RUN[trigger]);
+    // The last one: it sees the most of what has happened.
+    const found = same.at(-1);
+    if (found) return { jobId: found.id, status: 'already_running' };
+    const jobId = this.#random.id() as JobId;
+    await this.#runs.create(tx, {
+      id: jobId,
+      userId,
+      calendarId,
+      direction: asked.direction ?? (await this.#directionOf(tx, request)),
+      request: asked,
+      requestHash,
+      trigger,
+      queuedAt: this.#clock.now(),
+      correlationId,
+      parentId,
+    });
+    await this.ring(tx, { id: jobId, userId });
+    return { jobId, status: 'started' };
+  }
+
+  /**
+   * Makes a worker look at a run, at once or later.
+   *
+   * One run at a time works on a user's mailbox: jobs are grouped by user, and a group has one active job.
+   */
+  async ring(tx: Tx, run: Pick<StoredRun, 'id' | 'userId'>, delayMs = 0): Promise<void> {
+    const doorbell: Doorbell = { runId: run.id };
+    await this.#boss.send(SYNC_QUEUE, doorbell, {
+      db: fromKysely(tx.kysely),
+      group: { id: run.userId },
+      ...(delayMs > 0 ? { startAfter: Math.ceil(delayMs / 1000) } : {}),
+    });
+  }
+
+  /**
+   * Rings again for every unfinished run that has lost its doorbell.
+   *
+   * @param isAlone  no other process can be at work (embedded database): jobs marked active belong to a dead one
+   * @returns how many were picked up
+   */
+  async recover(db: Db, { isAlone }: { isAlone: boolean }): Promise<number> {
+    return db.transaction(async (tx) => {
+      if (isAlone) {
+        await sql`
+          update pgboss.job set state = 'cancelled', completed_on = now() where name = ${SYNC_QUEUE} and state = 'active'
+        `.execute(tx.kysely);
+      }
+      const lost = await sql<{ id: string; userId: string }>`
+        select s.id, s."userId" from "CalendarSyncState" s
+        where s.status in ('PENDING', 'IN_PROGRESS') and not exists (
+          select 1 from pgboss.job j
+          where j.name = ${SYNC_QUEUE} and j.state < 'completed' and j.data ->> 'runId' = s.id)
+        order by s."queuedAt"
+      `.execute(tx.kysely);
+      for (const { id, userId } of lost.rows) await this.ring(tx, { id: id as JobId, userId: userId as UserId });
+      return lost.rows.length;
+    });
+  }
+
+  async #directionOf(tx: Tx, { userId, calendarId }: RunRequest): Promise<SyncDirection> {
+    const calendar = calendarId === 'all' ? undefined : await this.#calendars.find(tx, userId, calendarId);
+    const user = await this.#settings.find(tx, userId);
+    return calendar?.settings.direction ?? user.direction ?? DEFAULT_SETTINGS.direction;
+  }
+}
+
+/** Equal for requests that ask for the same thing, however their members are ordered. */
+function hashOf(asked: StoredRunRequest): string {
+  const { direction, conflictResolution, forceFull, dateRange, confirmDeletions } = asked;
+  const parts = [
+    direction ?? null,
+    conflictResolution ?? null,
+    forceFull ?? false,
+    dateRange ? [instant(dateRange.start), instant(dateRange.end)] : null,
+    confirmDeletions ?? null,
+  ];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+}
+
+function instant(text: string): number | string {
+  const parsed = Date.parse(text);
+  return Number.isNaN(parsed) ? text : parsed;
+}

@@ -1,0 +1,108 @@
+import type { CalendarId, UserId } from '../core/ids.ts';
+import type { Clock, Logger, Random } from '../core/runtime.ts';
+import type { SyncSettings } from '../core/settings.ts';
+import type { CalendarRepository } from '../store/calendar.repository.ts';
+import type { Db } from '../store/db.ts';
+import type { RunQueue } from '../sync/run-queue.ts';
+
+/** What the scheduler needs of `SettingsService`. */
+export interface SettingsResolver {
+  resolve(userId: UserId, calendarId: CalendarId): Promise<SyncSettings>;
+}
+
+const MINUTE_MS = 60_000;
+const TICK_MS = 15_000;
+const CALENDARS_A_TICK = 500;
+/** Spreads calendars that were connected together over the interval, by up to this share of it. */
+const JITTER = 0.1;
+/** A calendar that is switched off is looked at again this often; changing its settings brings it forward. */
+const SWITCHED_OFF_RECHECK_MS = 60 * MINUTE_MS;
+
+/** Background syncs: queues a run for every calendar whose interval has passed. Several processes may each have one. */
+export class Scheduler {
+  readonly #db: Db;
+  readonly #calendars: CalendarRepository;
+  readonly #settings: SettingsResolver;
+  readonly #queue: RunQueue;
+  readonly #recover: () => Promise<number>;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #logger: Logger;
+  readonly #isOn: boolean;
+  readonly #stopped = new AbortController();
+  #loop: Promise<void> | undefined;
+
+  constructor(parts: {
+    db: Db;
+    calendars: CalendarRepository;
+    settings: SettingsResolver;
+    queue: RunQueue;
+    /** Picks up runs whose worker died; done every tick, background syncs or not. */
+    recover: () => Promise<number>;
+    clock: Clock;
+    random: Random;
+    logger: Logger;
+    /** `CALENDAR_SYNC_INTERVAL` is not 0. */
+    isOn: boolean;
+  }) {
+    this.#db = parts.db;
+    this.#calendars = parts.calendars;
+    this.#settings = parts.settings;
+    this.#queue = parts.queue;
+    this.#recover = parts.recover;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+    this.#logger = parts.logger;
+    this.#isOn = parts.isOn;
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#loop;
+  }
+
+  /** @returns how many runs were queued */
+  async tick(): Promise<number> {
+    const recovered = await this.#recover();
+    if (recovered > 0) this.#logger.warn({ runs: recovered }, 'interrupted runs were picked up');
+    if (!this.#isOn) return 0;
+    const due = await this.#calendars.listDue(this.#db, this.#clock.now(), CALENDARS_A_TICK);
+    let queued = 0;
+    for (const { userId, id } of due) {
+      if (this.#stopped.signal.aborted) break;
+      const settings = await this.#settings.resolve(userId, id);
+      const isWanted = settings.enabled && settings.syncIntervalMinutes > 0;
+      const now = this.#clock.now();
+      await this.#db.transaction(async (tx) => {
+        if (isWanted) {
+          const { status } = await this.#queue.enqueue(tx, { userId, calendarId: id, trigger: 'schedule' });
+          if (status === 'started') queued += 1;
+        }
+        const waitMs = isWanted ? this.#waitMs(settings.syncIntervalMinutes) : SWITCHED_OFF_RECHECK_MS;
+        await this.#calendars.saveNextSync(tx, userId, id, new Date(now.getTime() + waitMs));
+      });
+    }
+    return queued;
+  }
+
+  #waitMs(intervalMinutes: number): number {
+    const jitter = 1 + JITTER * (2 * this.#random.next() - 1);
+    return Math.round(intervalMinutes * MINUTE_MS * jitter);
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      try {
+        await this.tick();
+      } catch (error) {
+        // The database may be away for a while; the next tick tries again.
+        this.#logger.error({ err: error }, 'the scheduler met an error');
+      }
+      await this.#clock.sleep(TICK_MS, this.#stopped.signal).catch(() => {});
+    }
+  }
+}
