@@ -6,10 +6,10 @@ import type {
   EventFields,
   GraphFacts,
   Location,
-  OccurrenceOverride,
   PatternedRecurrence,
 } from './event.ts';
-import { datePart, ianaZone, normalDateTime, sameZone, toInstant } from './time-zones.ts';
+import { inheritedFields } from './occurrence-fields.ts';
+import { canonicalZone, datePart, normalDateTime, toInstant } from './time-zones.ts';
 
 /**
  * The canonical form both sides are reduced to before anything is compared, unit by unit. A unit is what is merged as one:
@@ -120,10 +120,18 @@ export function adoptionKey(content: EventContent, facts?: GraphFacts): string {
   const organizer = facts && !facts.isOrganizer ? (facts.organizer?.address?.toLowerCase() ?? '') : '';
   const { recurrence } = content;
   const rule = recurrence ? canonicalRecurrence(recurrence, content) : null;
-  return JSON.stringify([canonicalTime(content.start, content, 'loose'), canonicalTime(content.end, content, 'loose'), content.isAllDay, rule, content.subject.trim().toLowerCase(), organizer]);
+  return JSON.stringify([
+    canonicalTime(content.start, content, 'loose'),
+    canonicalTime(content.end, content, 'loose'),
+    content.isAllDay,
+    rule,
+    content.subject.trim().toLowerCase(),
+    organizer,
+  ]);
 }
 
 function equalUnit(a: EventContent, b: EventContent, unit: Unit, strictness: Strictness): boolean {
+  if (a === b) return true;
   const rawA = unitValue(a, unit);
   const rawB = unitValue(b, unit);
   if (rawA === rawB || JSON.stringify(rawA) === JSON.stringify(rawB)) {
@@ -136,7 +144,7 @@ function equalUnit(a: EventContent, b: EventContent, unit: Unit, strictness: Str
 }
 
 function canonicalUnit(content: EventContent, unit: Unit, strictness: Strictness): unknown {
-  if (!isFixed(unit)) return canonicalOverride(content, content.occurrences[dateOf(unit)], strictness);
+  if (!isFixed(unit)) return canonicalOverride(content, dateOf(unit), strictness);
   return canonicalFixed(content, unit, strictness, content.recurrence);
 }
 
@@ -159,9 +167,10 @@ function canonicalFixed(
         recurrence: recurrence ? canonicalRecurrence(recurrence, content) : null,
       };
     case 'locations':
-      return content.locations.map((location) => canonicalLocation(location, strictness)).filter((name) => name !== '');
+      if (strictness === 'loose') return placeNames(content.locations);
+      return content.locations.map(canonicalLocation).filter((place) => place !== '');
     case 'attendees':
-      return content.attendees.map(canonicalAttendee).sort();
+      return [...new Set(content.attendees.map(canonicalAttendee))].sort();
     case 'categories':
       return [...new Set(content.categories)].sort();
     case 'reminder':
@@ -186,24 +195,11 @@ function canonicalTime(
 ): unknown {
   if (event.isAllDay) return datePart(value.dateTime);
   const zone = canonicalZone(value.timeZone);
+  // Exchange keeps the occurrences of a series at whole minutes.
   if (event.recurrence) return { wallClock: normalDateTime(value.dateTime).slice(0, 16), zone };
-  const instant = toInstant(value);
+  const instant = toInstant(value)?.toISOString().slice(0, 19);
   if (!instant) return { wallClock: normalDateTime(value.dateTime), zone };
-  return strictness === 'strict' ? { instant: instant.toISOString(), zone } : { instant: instant.toISOString() };
-}
-
-const zoneRepresentatives: string[] = [];
-const representativeByZone = new Map<string, string>();
-
-/** One name for all names of a zone, so that Windows and IANA spellings compare equal. */
-function canonicalZone(name: string): string {
-  const iana = ianaZone(name) ?? name;
-  const known = representativeByZone.get(iana);
-  if (known) return known;
-  const representative = zoneRepresentatives.find((zone) => sameZone(zone, iana)) ?? iana;
-  if (representative === iana && zoneRepresentatives.length < 1_000) zoneRepresentatives.push(iana);
-  if (representativeByZone.size < 5_000) representativeByZone.set(iana, representative);
-  return representative;
+  return strictness === 'strict' ? { instant, zone } : { instant };
 }
 
 /** Only the members the pattern's type uses: Graph fills the others in. */
@@ -214,8 +210,10 @@ function canonicalRecurrence({ pattern, range }: PatternedRecurrence, event: Pic
   return {
     type: pattern.type,
     interval: pattern.interval,
-    ...(usesDays ? { daysOfWeek: [...(pattern.daysOfWeek ?? [])].sort() } : {}),
-    ...(pattern.type === 'weekly' && pattern.interval > 1 ? { firstDayOfWeek: pattern.firstDayOfWeek ?? 'sunday' } : {}),
+    ...(usesDays ? { daysOfWeek: [...new Set(pattern.daysOfWeek)].sort() } : {}),
+    ...(pattern.type === 'weekly' && pattern.interval > 1
+      ? { firstDayOfWeek: pattern.firstDayOfWeek ?? 'sunday' }
+      : {}),
     ...(usesDays && pattern.type !== 'weekly' ? { index: pattern.index ?? 'first' } : {}),
     ...(isAbsolute ? { dayOfMonth: pattern.dayOfMonth } : {}),
     ...(isYearly ? { month: pattern.month } : {}),
@@ -226,43 +224,46 @@ function canonicalRecurrence({ pattern, range }: PatternedRecurrence, event: Pic
   };
 }
 
-/** Across sides a place is its name: the server enriches the rest. Within one side a changed address is a change. */
-function canonicalLocation(location: Location, strictness: Strictness): unknown {
+/** Across sides a place is its name, because the server enriches the rest; it also joins several names into one. */
+function placeNames(locations: readonly Location[]): string {
+  const names = locations.map(({ displayName }) => displayName.trim());
+  return names.filter((name) => name !== '').join('; ');
+}
+
+const ADDRESS_PARTS = ['street', 'city', 'state', 'countryOrRegion', 'postalCode'];
+
+/** Within one side a changed address is a change too; empty members are fillers. */
+function canonicalLocation(location: Location): unknown {
   const name = location.displayName.trim();
-  if (strictness === 'loose') return name;
-  const address = Object.entries(location.address ?? {}).filter(([, value]) => value !== '');
+  const address = ADDRESS_PARTS.map((part) => location.address?.[part] ?? '');
   const { latitude, longitude } = location.coordinates ?? {};
   const rest = {
     ...(location.locationEmailAddress ? { email: location.locationEmailAddress.toLowerCase() } : {}),
     ...(location.locationUri ? { uri: location.locationUri } : {}),
-    ...(address.length > 0 ? { address: Object.fromEntries(address.sort()) } : {}),
+    ...(address.some((part) => part !== '') ? { address } : {}),
     ...(latitude || longitude ? { latitude, longitude } : {}),
   };
   return Object.keys(rest).length === 0 ? name : { name, ...rest };
 }
 
 function canonicalAttendee({ emailAddress, type }: Attendee): string {
-  return `${emailAddress.address?.toLowerCase() ?? `name:${emailAddress.name ?? ''}`} ${type}`;
+  return `${emailAddress.address?.trim().toLowerCase() ?? `name:${emailAddress.name ?? ''}`} ${type}`;
 }
 
-/** An override that says nothing but what the master says is none. */
-function canonicalOverride(
-  master: EventContent,
-  override: OccurrenceOverride | undefined,
-  strictness: Strictness,
-): unknown {
-  if (!override) return undefined;
+/**
+ * An override that says nothing but what the date inherits is none: Graph sends exceptions with all their fields, and ours
+ * hold only what differs. What is left of a series in a single event means nothing.
+ */
+function canonicalOverride(master: EventContent, date: string, strictness: Strictness): unknown {
+  const override = master.occurrences[date];
+  if (!override || !master.recurrence) return undefined;
   if (override.isCancelled) return 'cancelled';
-  const { fields } = override;
-  const merged: EventFields = { ...master, ...fields };
+  const inherited = inheritedFields(master, date);
+  const fields: EventFields = { ...inherited, ...override.fields };
   const entries = FIXED_UNITS.flatMap((unit): [string, unknown][] => {
-    if (unit === 'time') {
-      if (!fields.start && !fields.end && fields.isAllDay === undefined) return [];
-      return [[unit, canonicalFixed(merged, unit, strictness, null)]];
-    }
-    const value = canonicalFixed(merged, unit, strictness, null);
-    const inherited = canonicalFixed(master, unit, strictness, null);
-    return JSON.stringify(value) === JSON.stringify(inherited) ? [] : [[unit, value]];
+    const value = canonicalFixed(fields, unit, strictness, null);
+    const expected = canonicalFixed(inherited, unit, strictness, null);
+    return JSON.stringify(value) === JSON.stringify(expected) ? [] : [[unit, value]];
   });
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }

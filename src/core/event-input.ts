@@ -28,7 +28,10 @@ export interface EventInput extends Partial<Omit<EventFields, 'body' | 'location
 export function createContent(input: EventInput): EventContent {
   const problems = (['start', 'end'] as const)
     .filter((field) => input[field] === undefined)
-    .map((field) => ({ path: field, message: 'is required, e.g. { "dateTime": "2026-03-09T09:00:00", "timeZone": "Europe/Berlin" }' }));
+    .map((field) => ({
+      path: field,
+      message: 'is required, e.g. { "dateTime": "2026-03-09T09:00:00", "timeZone": "Europe/Berlin" }',
+    }));
   if (problems.length > 0) throw new SyncError('invalid-input', 'an event needs a start and an end', { problems });
   const { start, end } = input as { start: DateTimeTimeZone; end: DateTimeTimeZone };
   return checked({ ...NEW_EVENT_DEFAULTS, start, end, ...changesOf(input) });
@@ -53,7 +56,9 @@ function changesOf(input: EventInput): Partial<EventContent> {
     ...(start ? { start: spelled(start) } : {}),
     ...(end ? { end: spelled(end) } : {}),
     ...(locations ? { locations } : location !== undefined ? { locations: location ? [location] : [] } : {}),
-    ...(attendees ? { attendees: attendees.map((attendee) => ({ ...attendee, type: attendee.type ?? 'required' })) } : {}),
+    ...(attendees
+      ? { attendees: attendees.map((attendee) => ({ ...attendee, type: attendee.type ?? 'required' })) }
+      : {}),
     ...(recurrence !== undefined ? { recurrence: recurrence ? withStartDate(recurrence, start) : null } : {}),
   };
 }
@@ -86,7 +91,8 @@ function movedRule(
 
 function checked(content: EventContent): EventContent {
   const problems = [...timeProblems(content), ...allDayProblems(content)];
-  if (problems.length === 0 && content.recurrence) problems.push(...validateRecurrence(content.recurrence, content.start));
+  if (problems.length === 0 && content.recurrence)
+    problems.push(...validateRecurrence(content.recurrence, content.start));
   if (problems.length > 0) {
     const first = problems[0];
     throw new SyncError('impossible-input', `the event is impossible: ${first?.path} ${first?.message}`, { problems });
@@ -96,9 +102,15 @@ function checked(content: EventContent): EventContent {
 
 function timeProblems({ start, end }: EventContent): InputProblem[] {
   const problems: InputProblem[] = [];
-  for (const [path, value] of [['start', start], ['end', end]] as const) {
+  for (const [path, value] of [
+    ['start', start],
+    ['end', end],
+  ] as const) {
     if (!isReadableDateTime(value.dateTime)) {
-      problems.push({ path: `${path}.dateTime`, message: 'must be a wall clock without offset, e.g. 2026-03-09T09:00:00' });
+      problems.push({
+        path: `${path}.dateTime`,
+        message: 'must be a wall clock without offset, e.g. 2026-03-09T09:00:00',
+      });
     }
     if (!isKnownZone(value.timeZone)) {
       problems.push({
@@ -117,16 +129,25 @@ function timeProblems({ start, end }: EventContent): InputProblem[] {
 function allDayProblems({ isAllDay, start, end }: EventContent): InputProblem[] {
   if (!isAllDay) return [];
   const problems: InputProblem[] = [];
-  for (const [path, value] of [['start', start], ['end', end]] as const) {
+  for (const [path, value] of [
+    ['start', start],
+    ['end', end],
+  ] as const) {
     if (normalDateTime(value.dateTime).slice(10) !== 'T00:00:00') {
-      problems.push({ path: `${path}.dateTime`, message: 'must be midnight for an all-day event, e.g. 2026-03-09T00:00:00' });
+      problems.push({
+        path: `${path}.dateTime`,
+        message: 'must be midnight for an all-day event, e.g. 2026-03-09T00:00:00',
+      });
     }
   }
   if (!sameZone(start.timeZone, end.timeZone)) {
     problems.push({ path: 'end.timeZone', message: 'must be the zone of start for an all-day event' });
   }
   if (datePart(end.dateTime) <= datePart(start.dateTime)) {
-    problems.push({ path: 'end.dateTime', message: 'must be at least the day after start: the end of an all-day event is exclusive' });
+    problems.push({
+      path: 'end.dateTime',
+      message: 'must be at least the day after start: the end of an all-day event is exclusive',
+    });
   }
   return problems;
 }

@@ -55,7 +55,9 @@ export function seriesView(id: string, content: EventContent): Record<string, un
         const occurrence = occurrenceOn(content, date);
         return occurrence ? [occurrenceView(id, date, true, occurrence.fields)] : [];
       }),
-    cancelledOccurrences: overrides.filter(([, override]) => override.isCancelled).map(([date]) => occurrenceId(id, date)),
+    cancelledOccurrences: overrides
+      .filter(([, override]) => override.isCancelled)
+      .map(([date]) => occurrenceId(id, date)),
   };
 }
 

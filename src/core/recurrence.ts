@@ -1,5 +1,4 @@
 import { RRuleTemporal } from 'rrule-temporal';
-import { Temporal } from 'temporal-polyfill';
 import type { InputProblem } from './errors.ts';
 import type {
   DateTimeTimeZone,
@@ -9,7 +8,8 @@ import type {
   PatternedRecurrence,
   RecurrencePattern,
 } from './event.ts';
-import { atInstant, datePart, isKnownZone, normalDateTime, sameZone, toInstant } from './time-zones.ts';
+import { daysBetween, inheritedFields, onLaterDay } from './occurrence-fields.ts';
+import { atInstant, datePart, isKnownZone, sameZone, toInstant } from './time-zones.ts';
 
 /**
  * Graph's `patternedRecurrence` as an RFC 5545 rule, and its occurrences. Rules are expanded as calendar dates, in the
@@ -64,7 +64,13 @@ function patternParts(pattern: RecurrencePattern): string[] {
     case 'absoluteYearly':
       return ['FREQ=YEARLY', interval, `BYMONTH=${pattern.month}`, ...monthDayParts(pattern.dayOfMonth ?? 1)];
     case 'relativeYearly':
-      return ['FREQ=YEARLY', interval, `BYMONTH=${pattern.month}`, `BYDAY=${days}`, `BYSETPOS=${INDEX[pattern.index ?? 'first']}`];
+      return [
+        'FREQ=YEARLY',
+        interval,
+        `BYMONTH=${pattern.month}`,
+        `BYDAY=${days}`,
+        `BYSETPOS=${INDEX[pattern.index ?? 'first']}`,
+      ];
   }
 }
 
@@ -127,14 +133,7 @@ export function expandOccurrences(content: EventContent, range: { start: Date; e
 export function occurrenceOn(content: EventContent, originalDate: string): Occurrence | undefined {
   const override = content.occurrences[originalDate];
   if (override?.isCancelled) return undefined;
-  const { recurrence: _rule, occurrences: _overrides, ...inherited } = content;
-  const shift = daysBetween(datePart(content.start.dateTime), originalDate);
-  const fields: EventFields = {
-    ...inherited,
-    start: shifted(content.start, shift),
-    end: shifted(content.end, shift),
-    ...override?.fields,
-  };
+  const fields: EventFields = { ...inheritedFields(content, originalDate), ...override?.fields };
   return { originalDate, isException: override !== undefined, fields };
 }
 
@@ -149,7 +148,7 @@ export function seriesEndsAt(content: EventContent): Date | null {
     const dates = ruleOnDates(recurrence).all((_date, index) => index < (range.numberOfOccurrences ?? 1));
     last = dates.length > 0 ? String(dates.at(-1)).slice(0, 10) : range.startDate;
   }
-  const end = shifted(content.end, daysBetween(datePart(content.start.dateTime), last ?? range.startDate));
+  const end = onLaterDay(content.end, daysBetween(datePart(content.start.dateTime), last ?? range.startDate));
   const moved = Object.values(content.occurrences).flatMap((override) =>
     !override.isCancelled && override.fields.end ? [toInstant(override.fields.end)?.getTime() ?? 0] : [],
   );
@@ -169,7 +168,8 @@ export function validateRecurrence(recurrence: PatternedRecurrence, start: DateT
   if (needsDays && (pattern.daysOfWeek?.length ?? 0) === 0) {
     say('pattern.daysOfWeek', `must name at least one day for ${pattern.type}, e.g. ["monday"]`);
   }
-  if (pattern.daysOfWeek?.some((day) => !DAYS.includes(day))) say('pattern.daysOfWeek', `may hold only ${DAYS.join(', ')}`);
+  if (pattern.daysOfWeek?.some((day) => !DAYS.includes(day)))
+    say('pattern.daysOfWeek', `may hold only ${DAYS.join(', ')}`);
   if (pattern.type.startsWith('absolute') && !isWithin(pattern.dayOfMonth, 1, 31)) {
     say('pattern.dayOfMonth', `must be 1 to 31 for ${pattern.type}`);
   }
@@ -215,14 +215,4 @@ function durationMs(content: EventContent): number {
 
 function dateIn(instant: Date, timeZone: string): string {
   return datePart(atInstant(instant, timeZone)?.dateTime ?? instant.toISOString());
-}
-
-function daysBetween(from: string, to: string): number {
-  return Temporal.PlainDate.from(from).until(Temporal.PlainDate.from(to), { largestUnit: 'days' }).days;
-}
-
-function shifted(value: DateTimeTimeZone, days: number): DateTimeTimeZone {
-  if (days === 0) return value;
-  const moved = Temporal.PlainDateTime.from(normalDateTime(value.dateTime)).add({ days });
-  return { ...value, dateTime: normalDateTime(moved.toString()) };
 }

@@ -1,8 +1,8 @@
-import { Temporal } from 'temporal-polyfill';
 import type { FixedUnit } from './canonical-event.ts';
 import type { EventContent, EventFields } from './event.ts';
+import { inheritedFields } from './occurrence-fields.ts';
 import { seriesEndsAt } from './recurrence.ts';
-import { datePart, normalDateTime, toInstant } from './time-zones.ts';
+import { toInstant } from './time-zones.ts';
 
 /** Which fields make up each unit of merging, occurrences apart. */
 export const FIELDS_OF_UNIT: Record<FixedUnit, readonly (keyof EventFields)[]> = {
@@ -33,14 +33,8 @@ export function unitsOfFields(fields: Partial<EventFields>): FixedUnit[] {
  */
 export function occurrenceContent(master: EventContent, originalDate: string): EventContent {
   const override = master.occurrences[originalDate];
-  const startDay = Temporal.PlainDate.from(datePart(master.start.dateTime));
-  const shift = startDay.until(Temporal.PlainDate.from(originalDate), { largestUnit: 'days' });
-  const moved = (dateTime: string) =>
-    Temporal.PlainDateTime.from(normalDateTime(dateTime)).add(shift).toString({ smallestUnit: 'second' });
   return {
-    ...master,
-    start: { ...master.start, dateTime: moved(master.start.dateTime) },
-    end: { ...master.end, dateTime: moved(master.end.dateTime) },
+    ...inheritedFields(master, originalDate),
     ...(override && !override.isCancelled ? override.fields : {}),
     recurrence: null,
     occurrences: {},

@@ -1,0 +1,27 @@
+import { Temporal } from 'temporal-polyfill';
+import type { DateTimeTimeZone, EventContent, EventFields } from './event.ts';
+import { datePart, isCalendarDate, normalDateTime } from './time-zones.ts';
+
+/**
+ * What one date of a series says as long as nobody changes it: the master's fields, its times moved to that date by the
+ * wall clock, so that nine o'clock stays nine o'clock across a change of the clocks.
+ *
+ * @param originalDate  `yyyy-MM-dd` in the series' zone
+ */
+export function inheritedFields(master: EventContent, originalDate: string): EventFields {
+  const { recurrence: _rule, occurrences: _overrides, ...fields } = master;
+  const days = daysBetween(datePart(master.start.dateTime), originalDate);
+  return { ...fields, start: onLaterDay(master.start, days), end: onLaterDay(master.end, days) };
+}
+
+/** @returns 0 for what is no date: a row spoilt by hand must not stop everybody else's */
+export function daysBetween(from: string, to: string): number {
+  if (from === to || !isCalendarDate(from) || !isCalendarDate(to)) return 0;
+  return Temporal.PlainDate.from(from).until(Temporal.PlainDate.from(to), { largestUnit: 'days' }).days;
+}
+
+export function onLaterDay(value: DateTimeTimeZone, days: number): DateTimeTimeZone {
+  if (days === 0) return value;
+  const moved = Temporal.PlainDateTime.from(normalDateTime(value.dateTime)).add({ days });
+  return { ...value, dateTime: normalDateTime(moved.toString()) };
+}
