@@ -1,27 +1,40 @@
-/** An answer Graph gives instead of the one asked for. */
+/** A refusal, in the words Graph uses (Microsoft Graph "Error responses and resource types"). */
 export class GraphError extends Error {
+  override readonly name = 'GraphError';
   readonly status: number;
   readonly code: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Members beside `code` and `message`, e.g. `@event.existingEventId`. */
+  /** Members added inside `error`, such as `@event.existingEventId`. */
   readonly extra: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(
     status: number,
     code: string,
     message: string,
-    more: { headers?: Record<string, string>; extra?: Record<string, unknown> } = {},
+    more: { extra?: Record<string, unknown>; headers?: Record<string, string> } = {},
   ) {
     super(message);
-    this.name = 'GraphError';
     this.status = status;
     this.code = code;
-    this.headers = more.headers ?? {};
     this.extra = more.extra ?? {};
+    this.headers = more.headers ?? {};
   }
 }
 
-export const notFound = (): GraphError =>
+export const itemNotFound = (): GraphError =>
   new GraphError(404, 'ErrorItemNotFound', 'The specified object was not found in the store.');
-export const invalidProperty = (): GraphError =>
+
+export const malformedId = (): GraphError => new GraphError(400, 'ErrorInvalidIdMalformed', 'Id is malformed.');
+
+export const validationFailure = (): GraphError =>
   new GraphError(400, 'ErrorPropertyValidationFailure', 'At least one property failed validation.');
+
+export const invalidRequest = (detail: string): GraphError =>
+  new GraphError(400, 'ErrorInvalidRequest', `Your request can't be completed. ${detail}`);
+
+export const unreadableBody = (message: string): GraphError => new GraphError(400, 'RequestBodyRead', message);
+
+export const badRequest = (message: string): GraphError => new GraphError(400, 'BadRequest', message);
+
+export const accessDenied = (): GraphError =>
+  new GraphError(403, 'ErrorAccessDenied', 'Access is denied. Check credentials and try again.');
