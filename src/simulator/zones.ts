@@ -34,7 +34,7 @@ export function requireZone(name: unknown): string {
 function lookUp(name: string): string | undefined {
   if (/^(utc|etc\/utc|etc\/gmt|tzone:\/\/microsoft\/utc)$/i.test(name)) return 'UTC';
   const windows = windowsByLowerName.get(name.toLowerCase());
-  if (windows !== undefined) return findIana(windows as Parameters<typeof findIana>[0])[0];
+  if (windows !== undefined) return findIana(windows as string)[0];
   // Intl would also take offsets ("+01:00"), which Graph does not know.
   if (!/^[A-Za-z]+([/_+-][A-Za-z0-9_+-]+)*$/.test(name) || !name.includes('/')) return undefined;
   try {
@@ -47,9 +47,9 @@ function lookUp(name: string): string | undefined {
 /** The Windows name of a zone; bare occurrences in delta always use this family. */
 export function windowsName(name: string): string {
   const zone = findZone(name);
-  if (zone === undefined || zone === 'UTC') return name === '' ? name : zone === 'UTC' ? 'UTC' : name;
-  const direct = windowsByLowerName.get(name.toLowerCase());
-  return direct ?? findWindows(zone as Parameters<typeof findWindows>[0]) ?? name;
+  if (zone === undefined) return name;
+  if (zone === 'UTC') return 'UTC';
+  return windowsByLowerName.get(name.toLowerCase()) ?? findWindows(name as string)[0] ?? findWindows(zone)[0] ?? name;
 }
 
 /** Whether two names mean the same zone, Windows and IANA mixed. */
@@ -119,12 +119,15 @@ export function toInstant(zone: string, localMs: number): number {
 
 /** Seven fractional digits and no offset, as every `dateTimeTimeZone` is written. */
 export function wireLocal(localMs: number): string {
-  return new Date(localMs).toISOString().replace(/^[+]?0*(\d{4}-)/, '$1').replace('Z', '0000');
+  return new Date(localMs).toISOString().replace('Z', '0000');
 }
 
 /** `DateTimeOffset` as Graph writes it: UTC, trailing zeros of the fraction trimmed. */
-export const wireInstant = (utcMs: number): string =>
-  new Date(utcMs).toISOString().replace(/\.?0+Z$/, (zeros) => (zeros.includes('.') ? 'Z' : zeros)).replace(/(\.\d*?)0+Z$/, '$1Z');
+export function wireInstant(utcMs: number): string {
+  const [seconds, fraction] = new Date(utcMs).toISOString().slice(0, -1).split('.') as [string, string];
+  const trimmed = fraction.replace(/0+$/, '');
+  return trimmed === '' ? `${seconds}Z` : `${seconds}.${trimmed}Z`;
+}
 
 /** `2026-03-04T09:00:00.0000000` or fewer digits, with an optional (ignored) `Z`; undefined when it is not a time. */
 export function parseLocal(text: unknown): number | undefined {
