@@ -1,0 +1,130 @@
+import type { Unit } from '../core/canonical-event.ts';
+import type { SyncError } from '../core/errors.ts';
+import type { EventContent, GraphFacts } from '../core/event.ts';
+import type { GraphCalendarId, GraphEventId } from '../core/ids.ts';
+import type { GraphStats } from './graph-stats.ts';
+
+/** Graph's calendars as the sync engine sees them; `GraphCalendarClient` speaks to Microsoft. */
+export interface CalendarGraph {
+  /** `session.mailbox` may be an address here, an object id comes back. */
+  getMailbox(session: GraphSession): Promise<RemoteMailbox>;
+  listCalendars(session: GraphSession): Promise<RemoteCalendar[]>;
+  /**
+   * One page of a delta round, from its beginning or from a link.
+   *
+   * @throws {SyncError} `cursor-expired` for every form in which Graph says that a token is dead
+   */
+  fetchDeltaPage(session: GraphSession, from: DeltaStart): Promise<DeltaPage>;
+  /** Events by id, read in batches; masters come without their exceptions. */
+  readEvents(session: GraphSession, ids: readonly GraphEventId[]): Promise<Map<GraphEventId, RemoteEvent | 'gone'>>;
+  /** Series whole: master, exceptions and cancelled dates. */
+  readSeries(
+    session: GraphSession,
+    masterIds: readonly GraphEventId[],
+    window: { readonly start: Date; readonly end: Date },
+  ): Promise<Map<GraphEventId, RemoteSeries | 'gone'>>;
+  /** Writes in batches. An event may appear once in a call; every operation gets its outcome, in any order. */
+  write(session: GraphSession, operations: readonly WriteOperation[]): Promise<WriteOutcome[]>;
+  /** Where occurrences are addressed: ids and tags by original date. Dates that do not occur are left out. */
+  findOccurrences(
+    session: GraphSession,
+    masterId: GraphEventId,
+    originalDates: readonly string[],
+    timeZone: string,
+  ): Promise<Map<string, { readonly id: GraphEventId; readonly etag: string }>>;
+  /** Graph's `Date` header minus our clock, milliseconds; unknown before the first answer. */
+  serverClockOffsetMs(): number | undefined;
+}
+
+/** One run's conversation with one mailbox. */
+export interface GraphSession {
+  /** Graph's user id of the mailbox. */
+  readonly mailbox: string;
+  readonly correlationId: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly stats: GraphStats;
+}
+
+export interface RemoteMailbox {
+  readonly id: string;
+  readonly address: string;
+  readonly displayName?: string | undefined;
+  readonly timeZone?: string | undefined;
+}
+
+export interface RemoteCalendar {
+  readonly id: GraphCalendarId;
+  readonly name: string;
+  readonly isDefault: boolean;
+  readonly canEdit: boolean;
+  readonly ownerAddress?: string | undefined;
+  readonly color?: string | undefined;
+}
+
+export type DeltaStart =
+  | { readonly calendarId: GraphCalendarId; readonly window: { readonly start: Date; readonly end: Date } }
+  | { readonly link: string };
+
+/** Exactly one of the links is present. */
+export interface DeltaPage {
+  readonly items: readonly DeltaItem[];
+  readonly nextLink?: string | undefined;
+  readonly deltaLink?: string | undefined;
+}
+
+export type DeltaItem =
+  | { readonly kind: 'event'; readonly event: RemoteEvent }
+  | { readonly kind: 'occurrence'; readonly id: GraphEventId; readonly seriesMasterId: GraphEventId; readonly etag: string }
+  | { readonly kind: 'removed'; readonly id: GraphEventId };
+
+export interface RemoteEvent {
+  readonly id: GraphEventId;
+  readonly etag: string;
+  readonly type: 'singleInstance' | 'seriesMaster' | 'occurrence' | 'exception';
+  readonly seriesMasterId?: GraphEventId | undefined;
+  /** `yyyy-MM-dd` in the series' zone; of occurrences and exceptions. */
+  readonly originalDate?: string | undefined;
+  /** A master's `occurrences` are empty unless it was read as a series. */
+  readonly content: EventContent;
+  readonly facts: GraphFacts;
+  readonly transactionId?: string | undefined;
+  readonly lastModifiedAt?: Date | undefined;
+  readonly createdAt?: Date | undefined;
+}
+
+export interface RemoteSeries extends RemoteEvent {
+  /** Exceptions by original date. */
+  readonly occurrenceIds: Readonly<Record<string, { readonly id: GraphEventId; readonly etag: string }>>;
+}
+
+export type WriteOperation =
+  | {
+      readonly kind: 'create';
+      readonly key: string;
+      readonly calendarId: GraphCalendarId;
+      readonly content: EventContent;
+      readonly transactionId: string;
+      readonly sendAttendees: boolean;
+    }
+  | {
+      readonly kind: 'update';
+      readonly key: string;
+      readonly id: GraphEventId;
+      /** Guards the write; without it the newest state is overwritten. */
+      readonly etag?: string | undefined;
+      readonly content: EventContent;
+      /** Only the fields of these are sent. */
+      readonly units: readonly Unit[];
+      readonly sendAttendees: boolean;
+    }
+  | {
+      readonly kind: 'delete';
+      readonly key: string;
+      readonly id: GraphEventId;
+      readonly etag?: string | undefined;
+    };
+
+/** Deleting what is gone already is a success. */
+export type WriteOutcome =
+  | { readonly key: string; readonly ok: true; readonly event?: RemoteEvent | undefined }
+  | { readonly key: string; readonly ok: false; readonly error: SyncError };
