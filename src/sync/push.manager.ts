@@ -101,9 +101,9 @@ export class PushManager {
     pending: readonly { event: StoredEvent; base: EventBase | undefined }[],
     pass: number,
   ): Promise<number> {
-    const undecided = pass === 1 ? pending.filter(isUndecided) : [];
+    const undecided: UndecidedEvent[] = pass === 1 ? pending.filter(isUndecided) : [];
     await this.#reconciler.refreshConflicts(context, undecided);
-    const outgoing = pending.filter((item) => !undecided.includes(item)).map(({ event, base }) => prepare(context, event, base));
+    const outgoing = pending.filter((item) => pass > 1 || !isUndecided(item)).map(({ event, base }) => prepare(context, event, base));
     const quiet = outgoing.filter(({ operation, change }) => !operation && change.occurrences.length === 0);
     const sent = outgoing.filter(({ operation }) => operation !== undefined);
     await this.#recorder.agree(context, quiet);
@@ -254,7 +254,9 @@ function isInRange(context: RunContext, base: EventBase): boolean {
   return context.dateRange === undefined || (base.local !== null && overlaps(base.local, context.dateRange));
 }
 
-function isUndecided(item: { event: StoredEvent; base: EventBase | undefined }): item is { event: StoredEvent; base: EventBase } {
+type UndecidedEvent = { readonly event: StoredEvent; readonly base: EventBase };
+
+function isUndecided(item: { readonly event: StoredEvent; readonly base: EventBase | undefined }): item is UndecidedEvent {
   return item.base !== undefined && item.base.conflictUnits.length > 0;
 }
 

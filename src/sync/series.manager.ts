@@ -64,7 +64,7 @@ export class SeriesManager {
       const dirty = marks.filter((mark) => !isSeriesEcho(mark, bases.get(mark.graphEventId)));
       const states = await this.#read(context, dirty.map((mark) => mark.graphEventId), round.window);
       const known = new Set(bases.keys());
-      const gone = states.filter((state) => state.event === 'gone' && known.has(state.id));
+      const gone = states.filter((state) => state.event === 'gone' && known.has(state.id)).map((state) => state.id);
       const present = states.filter((state) => state.event !== 'gone');
       await this.#db.transaction(async (tx) => {
         await this.#leases.assert(tx, context.lease);

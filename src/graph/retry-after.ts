@@ -1,0 +1,13 @@
+/**
+ * Reads `Retry-After` as Graph and its gateways send it: whole seconds, decimal seconds, or an HTTP date.
+ *
+ * @param now  what a date is counted from: Graph's own clock where it is known
+ * @returns milliseconds, 0 for a date in the past, `undefined` when absent or unreadable
+ */
+export function parseRetryAfter(header: string | null | undefined, now: Date): number | undefined {
+  const text = header?.trim();
+  if (!text) return undefined;
+  if (/^\d+(\.\d+)?$/.test(text)) return Math.ceil(Number(text) * 1000);
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now.getTime());
+}
