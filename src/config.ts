@@ -48,6 +48,12 @@ export interface Config {
   readonly encryptionKeys: string | undefined;
 }
 
+/** A configuration with nothing left to development's conveniences: what `createApp` takes. */
+export interface AppConfig extends Config {
+  readonly graph: Extract<GraphConfig, { kind: 'microsoft' }>;
+  readonly encryptionKeys: string;
+}
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const HOUR_MS = 60 * 60 * 1000;

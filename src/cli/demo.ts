@@ -1,0 +1,70 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DEMO_MAILBOX, editInOutlook, type GraphAddress } from './built-in-simulator.ts';
+import { CONTESTED_HERE, CONTESTED_IN_OUTLOOK, CONTESTED_SUBJECT, demoEvents } from './demo-events.ts';
+import { followRun } from './follow-run.ts';
+import { printRun, type RunView } from './run-view.ts';
+import type { ServiceClient } from './service-client.ts';
+import { CommandError, printLine, type Terminal } from './terminal.ts';
+
+/** Written when the demonstration has been set up whole, so that a start that was killed half way does it again. */
+const MARKER = 'demo.json';
+
+/**
+ * Shows the main job on a service that has just started, as a program of its user would, over HTTP: connects the sample
+ * mailbox, books the practice's appointments, syncs both ways, and lets both sides change the same one.
+ */
+export async function showDemo(parts: {
+  client: ServiceClient;
+  simulator: GraphAddress;
+  folder: string;
+  terminal: Terminal;
+}): Promise<void> {
+  const { client, simulator, folder, terminal } = parts;
+  const marker = join(folder, MARKER);
+  if (existsSync(marker)) {
+    printLine(terminal.out, 'Going on from where it stopped; syncing …');
+    printRun(terminal.out, await syncNow(client, terminal));
+    return;
+  }
+  const events = demoEvents(terminal.clock.now());
+  const ids = await bookAll(client, events);
+  await client.json('PUT', '/calendar/sync/settings', { conflictResolution: 'merge' });
+  await client.json('PUT', '/calendar/connection', { mode: 'application', mailbox: DEMO_MAILBOX });
+  printLine(
+    terminal.out,
+    `First sync: ${events.length} appointments of the application and the mailbox of ${DEMO_MAILBOX} …`,
+  );
+  printRun(terminal.out, await syncNow(client, terminal));
+  await contest(client, simulator, ids.get(CONTESTED_SUBJECT));
+  printLine(terminal.out, '\nThen somebody renames an appointment in Outlook while the application renames it too:');
+  printRun(terminal.out, await syncNow(client, terminal));
+  writeFileSync(marker, `${JSON.stringify({ completedAt: terminal.clock.now().toISOString() })}\n`);
+}
+
+async function syncNow(client: ServiceClient, terminal: Terminal): Promise<RunView> {
+  const { jobId } = await client.json<{ jobId: string }>('POST', '/calendar/sync/start', {});
+  // Only the bar is wanted here: the lines for programs would drown the summary.
+  const quiet = { ...terminal, out: { write: () => {} } };
+  return followRun(client, jobId, quiet, false);
+}
+
+/** Each under a key of its own: a start that was killed and begins again books nothing twice. */
+async function bookAll(client: ServiceClient, events: ReturnType<typeof demoEvents>): Promise<Map<string, string>> {
+  const ids = new Map<string, string>();
+  for (const event of events) {
+    const { id } = await client.json<{ id: string }>('POST', '/calendar/events', event, {
+      'idempotency-key': `demo ${event.subject}`,
+    });
+    ids.set(event.subject, id);
+  }
+  return ids;
+}
+
+async function contest(client: ServiceClient, simulator: GraphAddress, id: string | undefined): Promise<void> {
+  const event = await client.json<{ graphEventId: string | null }>('GET', `/calendar/events/${id}`);
+  if (!event.graphEventId)
+    throw new CommandError(`the appointment ${id} did not reach Outlook; see GET /calendar/events/${id}`);
+  await editInOutlook(simulator, event.graphEventId, { subject: CONTESTED_IN_OUTLOOK });
+  await client.json('PATCH', `/calendar/events/${id}`, { subject: CONTESTED_HERE });
+}

@@ -1,0 +1,134 @@
+import { type Config, dataFolder, type Environment, readConfig } from './config.ts';
+import { isSyncError } from './core/errors.ts';
+import type { Clock, Fetch, Logger } from './core/runtime.ts';
+import { openDatabase } from './store/db.ts';
+import { pendingMigrations } from './store/migrator.ts';
+
+/** One thing `doctor` looked at: how it is and, when it is not well, what to do about it. */
+export interface Finding {
+  readonly check: 'configuration' | 'database' | 'graph token' | 'graph' | 'clock';
+  readonly isOk: boolean;
+  readonly message: string;
+  readonly whatToDo?: string;
+}
+
+/** Microsoft refuses tokens and assertions that are this far off; so do most verifiers of JWTs. */
+const TOLERABLE_CLOCK_OFFSET_MS = 60_000;
+const ANSWER_TIMEOUT_MS = 10_000;
+
+/**
+ * Looks at everything the service leans on, one after the other, changing nothing.
+ *
+ * @param parts.acquireToken  gets an app-only token for Graph, or rejects
+ */
+export async function* diagnose(parts: {
+  env: Environment;
+  fetch: Fetch;
+  clock: Clock;
+  logger: Logger;
+  acquireToken: (graph: Extract<Config['graph'], { kind: 'microsoft' }>) => Promise<string>;
+}): AsyncGenerator<Finding> {
+  let config: Config;
+  try {
+    config = readConfig(parts.env);
+    yield { check: 'configuration', isOk: true, message: describeConfig(config) };
+  } catch (error) {
+    yield {
+      check: 'configuration',
+      isOk: false,
+      message: reasonOf(error),
+      whatToDo: 'correct the variables named above',
+    };
+    return;
+  }
+  yield await checkDatabase(config, parts.logger);
+  yield* checkGraph(config, parts);
+}
+
+function describeConfig(config: Config): string {
+  const secrets =
+    config.jwt.secret || config.jwt.jwksUrl ? 'its own secrets' : `development secrets in ${dataFolder(config)}`;
+  return `${config.isProduction ? 'production' : 'development'}, port ${config.port}, ${secrets}`;
+}
+
+async function checkDatabase(config: Config, logger: Logger): Promise<Finding> {
+  const check = 'database';
+  try {
+    const db = await openDatabase({ url: config.databaseUrl, logger });
+    try {
+      const missing = await pendingMigrations(db);
+      const state =
+        missing.length === 0
+          ? 'its schema is up to date'
+          : `${missing.length} migrations are applied at the next start`;
+      return { check, isOk: true, message: `${db.description}; ${state}` };
+    } finally {
+      await db.close();
+    }
+  } catch (error) {
+    const isLocked = reasonOf(error).includes('in use by process');
+    const whatToDo = isLocked
+      ? 'if that process is this service, all is well: ask its /calendar/sync/health; otherwise stop it'
+      : 'start the server, or correct DATABASE_URL';
+    return { check, isOk: false, message: reasonOf(error), whatToDo };
+  }
+}
+
+async function* checkGraph(config: Config, parts: Parameters<typeof diagnose>[0]): AsyncGenerator<Finding> {
+  if (config.graph.kind === 'simulator') {
+    yield { check: 'graph', isOk: true, message: 'no GRAPH_ variables: serve brings the built-in simulator' };
+    return;
+  }
+  const { graph } = config;
+  try {
+    await parts.acquireToken(graph);
+    yield {
+      check: 'graph token',
+      isOk: true,
+      message: `application ${graph.clientId} gets tokens from ${graph.authorityHost}`,
+    };
+  } catch (error) {
+    yield {
+      check: 'graph token',
+      isOk: false,
+      message: reasonOf(error),
+      whatToDo:
+        'check GRAPH_CLIENT_ID, GRAPH_TENANT_ID and the secret or certificate (they expire) of the app registration',
+    };
+  }
+  try {
+    const url = `${graph.baseUrl}/v1.0/$metadata`;
+    const answer = await parts.fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+    await answer.body?.cancel();
+    // Any answer proves that Graph is reached; an anonymous caller may well be refused.
+    yield { check: 'graph', isOk: true, message: `${graph.baseUrl} answers (${answer.status})` };
+    const sentAt = Date.parse(answer.headers.get('date') ?? '');
+    if (!Number.isNaN(sentAt)) yield clockFinding(sentAt - parts.clock.now().getTime());
+  } catch (error) {
+    yield {
+      check: 'graph',
+      isOk: false,
+      message: `${graph.baseUrl} does not answer: ${reasonOf(error)}`,
+      whatToDo: 'check GRAPH_BASE_URL, the network, proxies and firewalls',
+    };
+  }
+}
+
+function clockFinding(offsetMs: number): Finding {
+  const isOk = Math.abs(offsetMs) <= TOLERABLE_CLOCK_OFFSET_MS;
+  const seconds = Math.round(Math.abs(offsetMs) / 1000);
+  return {
+    check: 'clock',
+    isOk,
+    message: `this machine is ${seconds} s ${offsetMs >= 0 ? 'behind' : 'ahead of'} Graph`,
+    ...(isOk ? {} : { whatToDo: 'synchronise the clock (NTP): tokens are refused, and "latest" is decided wrongly' }),
+  };
+}
+
+function reasonOf(error: unknown): string {
+  if (isSyncError(error)) return error.message;
+  if (!(error instanceof Error)) return String(error);
+  const cause =
+    error.cause instanceof Error ? ` (${error.cause.message || (error.cause as NodeJS.ErrnoException).code})` : '';
+  return `${error.message}${cause}`;
+}
