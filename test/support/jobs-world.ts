@@ -4,11 +4,10 @@ import { type Clock, type Random, silentLogger } from '../../src/core/runtime.ts
 import { createBoss, startBoss } from '../../src/jobs/boss.ts';
 import { PgBossRunQueue } from '../../src/jobs/queue.ts';
 import { CalendarRepository } from '../../src/store/calendar.repository.ts';
-import type { Db } from '../../src/store/db.ts';
+import { type Db, openDatabase } from '../../src/store/db.ts';
 import { ContentCipher, KeyRing } from '../../src/store/encryption.ts';
 import { LeaseRepository } from '../../src/store/lease.repository.ts';
 import { migrate } from '../../src/store/migrator.ts';
-import { openPglite } from '../../src/store/pglite.db.ts';
 import { RunRepository } from '../../src/store/run.repository.ts';
 import { SettingsRepository } from '../../src/store/settings.repository.ts';
 import { systemRandom } from '../../src/system-runtime.ts';
@@ -67,10 +66,10 @@ export interface JobsWorld {
   close(): Promise<void>;
 }
 
-export async function openJobsWorld(): Promise<JobsWorld> {
+export async function openJobsWorld(url = 'pglite::memory:'): Promise<JobsWorld> {
   const clock = new ManualClock('2026-03-02T08:00:00Z');
   const random = systemRandom;
-  const db = await openPglite(':memory:');
+  const db = await openDatabase({ url, logger: silentLogger });
   await migrate(db, { logger: silentLogger, clock, random });
   const cipher = new ContentCipher(KeyRing.parse(`test:${Buffer.alloc(32, 1).toString('base64')}`), random);
   const boss = createBoss(db, silentLogger);
