@@ -41,7 +41,7 @@ export async function* diagnose(parts: {
     };
     return;
   }
-  yield await checkDatabase(config, parts.logger);
+  yield await checkDatabase(config, parts);
   yield* checkGraph(config, parts);
 }
 
@@ -51,10 +51,10 @@ function describeConfig(config: Config): string {
   return `${config.isProduction ? 'production' : 'development'}, port ${config.port}, ${secrets}`;
 }
 
-async function checkDatabase(config: Config, logger: Logger): Promise<Finding> {
+async function checkDatabase(config: Config, parts: { fetch: Fetch; logger: Logger }): Promise<Finding> {
   const check = 'database';
   try {
-    const db = await openDatabase({ url: config.databaseUrl, logger });
+    const db = await openDatabase({ url: config.databaseUrl, logger: parts.logger });
     try {
       const missing = await pendingMigrations(db);
       const state =
@@ -67,11 +67,29 @@ async function checkDatabase(config: Config, logger: Logger): Promise<Finding> {
     }
   } catch (error) {
     const isLocked = reasonOf(error).includes('in use by process');
+    if (isLocked && (await isServiceWell(config, parts.fetch))) {
+      return { check, isOk: true, message: `in use by the service at ${addressOf(config)}, which says it is well` };
+    }
     const whatToDo = isLocked
-      ? 'if that process is this service, all is well: ask its /calendar/sync/health; otherwise stop it'
+      ? 'stop that process, if it is not meant to run'
       : 'start the server, or correct DATABASE_URL';
     return { check, isOk: false, message: reasonOf(error), whatToDo };
   }
+}
+
+async function isServiceWell(config: Config, fetch: Fetch): Promise<boolean> {
+  try {
+    const url = `${addressOf(config)}/calendar/sync/health`;
+    const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+    await answer.body?.cancel();
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
+
+function addressOf({ publicUrl, host, port }: Config): string {
+  return publicUrl ?? `http://${host}:${port}`;
 }
 
 async function* checkGraph(config: Config, parts: Parameters<typeof diagnose>[0]): AsyncGenerator<Finding> {

@@ -18,10 +18,11 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'system-runtime.ts': ['core'],
   'system-logger.ts': ['core', 'config.ts'],
   'development-secrets.ts': ['core'],
+  'certificate.ts': ['core'],
   'diagnosis.ts': ['core', 'config.ts', 'store', 'graph'],
   'app.ts': [
     ...['core', 'store', 'graph', 'sync', 'jobs', 'api'],
-    ...['config.ts', 'system-runtime.ts', 'system-logger.ts', 'diagnosis.ts'],
+    ...['config.ts', 'system-runtime.ts', 'system-logger.ts', 'certificate.ts', 'diagnosis.ts'],
   ],
   'index.ts': ['app.ts', 'config.ts', 'core', 'sync', 'store', 'api'],
 };

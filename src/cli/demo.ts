@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { DEMO_MAILBOX, editInOutlook, type GraphAddress } from './built-in-simulator.ts';
 import { CONTESTED_HERE, CONTESTED_IN_OUTLOOK, CONTESTED_SUBJECT, demoEvents } from './demo-events.ts';
 import { followRun } from './follow-run.ts';
-import { printRun, type RunView } from './run-view.ts';
+import type { RunView } from './run-view.ts';
 import type { ServiceClient } from './service-client.ts';
-import { CommandError, printLine, type Terminal } from './terminal.ts';
+import { CommandError, type Terminal } from './terminal.ts';
 
 /** Written when the demonstration has been set up whole, so that a start that was killed half way does it again. */
 const MARKER = 'demo.json';
@@ -19,26 +19,27 @@ export async function showDemo(parts: {
   simulator: GraphAddress;
   folder: string;
   terminal: Terminal;
+  /** Told what is about to be done, and what came of it. */
+  report: (step: { headline: string; run?: RunView }) => void;
 }): Promise<void> {
-  const { client, simulator, folder, terminal } = parts;
+  const { client, simulator, folder, terminal, report } = parts;
+  const syncAndReport = async (headline: string): Promise<void> => {
+    report({ headline });
+    report({ headline, run: await syncNow(client, terminal) });
+  };
   const marker = join(folder, MARKER);
   if (existsSync(marker)) {
-    printLine(terminal.out, 'Going on from where it stopped; syncing …');
-    printRun(terminal.out, await syncNow(client, terminal));
-    return;
+    return syncAndReport('Going on from where it stopped:');
   }
   const events = demoEvents(terminal.clock.now());
   const ids = await bookAll(client, events);
   await client.json('PUT', '/calendar/sync/settings', { conflictResolution: 'merge' });
   await client.json('PUT', '/calendar/connection', { mode: 'application', mailbox: DEMO_MAILBOX });
-  printLine(
-    terminal.out,
-    `First sync: ${events.length} appointments of the application and the mailbox of ${DEMO_MAILBOX} …`,
+  await syncAndReport(
+    `First sync, ${events.length} appointments of the application with the mailbox of ${DEMO_MAILBOX}:`,
   );
-  printRun(terminal.out, await syncNow(client, terminal));
   await contest(client, simulator, ids.get(CONTESTED_SUBJECT));
-  printLine(terminal.out, '\nThen somebody renames an appointment in Outlook while the application renames it too:');
-  printRun(terminal.out, await syncNow(client, terminal));
+  await syncAndReport('Then an appointment is renamed in Outlook, and differently by the application:');
   writeFileSync(marker, `${JSON.stringify({ completedAt: terminal.clock.now().toISOString() })}\n`);
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/runtime.ts';
 
-const LOOK_EVERY_MS = 1_000;
+const LOOK_EVERY_MS = 250;
 
 /**
  * Under `npm start` the program is npm's child, and `kill -9` of npm would leave it behind with the port and the data

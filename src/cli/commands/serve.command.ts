@@ -1,15 +1,21 @@
 import { type Command, Option } from 'commander';
-import { type App, createApp, openDatabase } from '../../app.ts';
+import { type App, createApp, type Db, openDatabase } from '../../app.ts';
 import { type AppConfig, type Config, dataFolder, type Environment, readConfig } from '../../config.ts';
+import { isSyncError } from '../../core/errors.ts';
+import type { Logger } from '../../core/runtime.ts';
 import { createLogger } from '../../system-logger.ts';
 import { DEMO_MAILBOX, type RunningSimulator, startBuiltInSimulator } from '../built-in-simulator.ts';
 import { showDemo } from '../demo.ts';
 import { completeConfig, withDevelopmentSecrets } from '../development.ts';
 import { DEMO_USER, type JsonOption, jsonCommand } from '../options.ts';
 import { parentIsGone } from '../parent-watch.ts';
+import { printRun } from '../run-view.ts';
 import { ServiceClient } from '../service-client.ts';
 import { CommandError, printJson, printLine, type Terminal } from '../terminal.ts';
 import { DEVELOPMENT_TOKEN_DAYS, signToken } from '../token.ts';
+
+const LOCK_ATTEMPTS = 6;
+const LOCK_WAIT_MS = 500;
 
 interface ServeOptions extends JsonOption {
   readonly host?: string;
@@ -67,7 +73,7 @@ async function runService(
 ): Promise<void> {
   const logger = createLogger(config.logLevel);
   // First of all: it locks the data folder, and nothing else in there may be touched before.
-  const db = await openDatabase({ url: config.databaseUrl, logger });
+  const db = await openPatiently(config.databaseUrl, logger, terminal);
   let simulator: RunningSimulator | undefined;
   let app: App | undefined;
   try {
@@ -87,6 +93,19 @@ async function runService(
     await app?.stop();
     await simulator?.stop();
     await db.close();
+  }
+}
+
+/** A predecessor that is just being stopped (a restart, a killed npm) needs a moment to let go of the data folder. */
+async function openPatiently(url: string, logger: Logger, terminal: Terminal): Promise<Db> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await openDatabase({ url, logger });
+    } catch (error) {
+      const isLocked = isSyncError(error, 'misconfigured') && error.message.includes('in use by process');
+      if (!isLocked || attempt >= LOCK_ATTEMPTS || terminal.interrupted.aborted) throw error;
+      await terminal.clock.sleep(LOCK_WAIT_MS, terminal.interrupted).catch(() => {});
+    }
   }
 }
 
@@ -115,7 +134,13 @@ async function announce({ app, config, simulator }: Service, options: ServeOptio
       client,
       simulator,
       folder: dataFolder(config),
-      terminal: options.json ? silenced(terminal) : terminal,
+      terminal,
+      report: ({ headline, run }) => {
+        if (options.json) {
+          if (run) printJson(terminal.out, { step: headline, run });
+        } else if (run) printRun(terminal.out, run);
+        else printLine(terminal.out, headline);
+      },
     });
   }
   if (!options.json) printAddresses(url, token, terminal);
@@ -135,10 +160,6 @@ function printAddresses(url: string, token: string | undefined, terminal: Termin
     );
   }
   printLine(terminal.out, 'Ctrl+C stops it; the next start goes on from the same data.');
-}
-
-function silenced(terminal: Terminal): Terminal {
-  return { ...terminal, out: { write: () => {} } };
 }
 
 function untilInterrupted(signal: AbortSignal): Promise<void> {

@@ -1,0 +1,306 @@
+import type { FastifyInstance } from 'fastify';
+import type { PgBoss } from 'pg-boss';
+import { createServer } from './api/server.ts';
+import { readCertificate } from './certificate.ts';
+import type { AppConfig, Config, Environment } from './config.ts';
+import { SyncError } from './core/errors.ts';
+import type { Clock, Fetch, Logger, Random } from './core/runtime.ts';
+import { diagnose, type Finding } from './diagnosis.ts';
+import type { CalendarGraph } from './graph/calendar-graph.ts';
+import { GraphClient } from './graph/graph.client.ts';
+import { GraphCalendarClient } from './graph/graph-calendar.client.ts';
+import { MailboxLimiter } from './graph/mailbox-limiter.ts';
+import { createPooledFetch } from './graph/pooled-fetch.ts';
+import { ApplicationTokenProvider } from './graph/token.provider.ts';
+import { createBoss, startBoss } from './jobs/boss.ts';
+import { PgBossRunQueue } from './jobs/queue.ts';
+import { Scheduler } from './jobs/scheduler.ts';
+import { SyncWorker } from './jobs/sync.worker.ts';
+import { BaseRepository } from './store/base.repository.ts';
+import { CalendarRepository } from './store/calendar.repository.ts';
+import { ChangeFeedRepository } from './store/change-feed.repository.ts';
+import { ConflictRepository } from './store/conflict.repository.ts';
+import { ConnectionRepository } from './store/connection.repository.ts';
+import { CursorRepository } from './store/cursor.repository.ts';
+import { type Db, openDatabase } from './store/db.ts';
+import { ContentCipher, KeyRing } from './store/encryption.ts';
+import { EventRepository } from './store/event.repository.ts';
+import { IdempotencyRepository } from './store/idempotency.repository.ts';
+import { LeaseRepository } from './store/lease.repository.ts';
+import { migrate } from './store/migrator.ts';
+import { OperationRepository } from './store/operation.repository.ts';
+import { RunRepository } from './store/run.repository.ts';
+import { SettingsRepository } from './store/settings.repository.ts';
+import { StatisticsRepository } from './store/statistics.repository.ts';
+import { AbsenceManager } from './sync/absence.manager.ts';
+import { CalendarSyncService } from './sync/calendar-sync.service.ts';
+import { ConflictService } from './sync/conflict.service.ts';
+import { DeltaSyncManager } from './sync/delta-sync.manager.ts';
+import { PlanApplier } from './sync/plan-applier.ts';
+import { PushManager } from './sync/push.manager.ts';
+import { PushRecorder } from './sync/push-recorder.ts';
+import { Reconciler } from './sync/reconciler.ts';
+import { RemotePlanner } from './sync/remote-planner.ts';
+import { RunRecorder } from './sync/run-recorder.ts';
+import { SeriesManager } from './sync/series.manager.ts';
+import { SeriesPusher } from './sync/series-pusher.ts';
+import { SettingsService } from './sync/settings.service.ts';
+import { createLogger } from './system-logger.ts';
+import { systemClock, systemRandom } from './system-runtime.ts';
+
+export { migrate } from './store/migrator.ts';
+export { type Db, openDatabase };
+
+/** The outside world, as tests and embedding applications may replace it. */
+export interface AppPlugs {
+  /** An open database; otherwise `DATABASE_URL` is opened, and closed by `stop`. */
+  readonly db?: Db;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** The network to Graph and its identity platform. */
+  readonly fetch?: Fetch;
+  readonly logger?: Logger;
+}
+
+export interface AppRoles {
+  /** Listens on `HOST` and `PORT`. */
+  readonly isApi: boolean;
+  /** Carries runs out and starts those that are due. */
+  readonly isWorker: boolean;
+}
+
+/** The whole service, put together; nothing runs before `start`. */
+export interface App {
+  readonly db: Db;
+  readonly server: FastifyInstance;
+  readonly services: Services;
+  /** Where it listens; `undefined` while it does not. */
+  readonly url: string | undefined;
+  start(roles?: AppRoles): Promise<void>;
+  /** Takes no new work, lets what runs reach its next safe point, and puts it back for the next process. */
+  stop(): Promise<void>;
+}
+
+export type Services = ReturnType<typeof createServices>;
+
+/** Mailboxes a process works on at a time; each has at most four requests of its own under way. */
+const WORKER_CONCURRENCY = 4;
+/** A run that does not reach a safe point in this time is left to its lease, as if the process had been killed. */
+const STOP_PATIENCE_MS = 15_000;
+
+/**
+ * Constructs everything; nothing else calls `new` on a service.
+ *
+ * @throws {SyncError} `misconfigured` in one line: database unreachable or in use, secrets that cannot be right
+ */
+export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promise<App> {
+  const clock = plugs.clock ?? systemClock;
+  const random = plugs.random ?? systemRandom;
+  const logger = plugs.logger ?? createLogger(config.logLevel);
+  const pooled = plugs.fetch ? undefined : createPooledFetch();
+  const fetch = plugs.fetch ?? (pooled as { fetch: Fetch }).fetch;
+  const db = plugs.db ?? (await openDatabase({ url: config.databaseUrl, logger }));
+  const cipher = new ContentCipher(KeyRing.parse(config.encryptionKeys), random);
+  const store = createStore(cipher);
+  const graph = createGraph(config, { clock, random, logger, fetch });
+  const boss = createBoss(db, logger);
+  const services = createServices({ config, db, cipher, store, graph, boss, clock, random, logger });
+  const { queue, sync, settings } = services;
+  const worker = new SyncWorker({
+    db,
+    boss,
+    queue,
+    engine: sync,
+    runs: store.runs,
+    leases: store.leases,
+    clock,
+    random,
+    logger,
+    concurrency: WORKER_CONCURRENCY,
+  });
+  const scheduler = new Scheduler({
+    db,
+    calendars: store.calendars,
+    settings,
+    queue,
+    recover: () => queue.recover(db, { isAlone: false }),
+    clock,
+    random,
+    logger,
+    isOn: config.syncIntervalMinutes > 0,
+  });
+  const server = await createServer({ config, db, ...store, ...services, clock, random, logger });
+  let url: string | undefined;
+  let isStarted = false;
+  return {
+    db,
+    server,
+    services,
+    get url() {
+      return url;
+    },
+    start: async (roles = { isApi: true, isWorker: config.workers === 'inline' }) => {
+      await migrate(db, { logger, clock, random });
+      await cipher.verify(db);
+      await startBoss(boss);
+      isStarted = true;
+      if (roles.isWorker) {
+        await resumeAfterCrash(db, store.leases, queue, logger);
+        await worker.start();
+        scheduler.start();
+      }
+      if (roles.isApi) url = await listen(server, config);
+    },
+    stop: async () => {
+      await server.close();
+      await scheduler.stop();
+      const patience = new AbortController();
+      await Promise.race([worker.stop(), clock.sleep(STOP_PATIENCE_MS, patience.signal).catch(() => {})]);
+      patience.abort();
+      if (isStarted) await boss.stop({ graceful: false, close: true });
+      await pooled?.close();
+      if (!plugs.db) await db.close();
+    },
+  };
+}
+
+/** @returns what `doctor` finds, one after the other */
+export function runDiagnosis(env: Environment): AsyncGenerator<Finding> {
+  const { fetch } = createPooledFetch();
+  const clock = systemClock;
+  return diagnose({
+    env,
+    fetch,
+    clock,
+    logger: createLogger('silent'),
+    acquireToken: (graph) => createTokens(graph, fetch, clock).getToken(),
+  });
+}
+
+type Store = ReturnType<typeof createStore>;
+
+function createStore(cipher: ContentCipher) {
+  return {
+    events: new EventRepository(cipher),
+    bases: new BaseRepository(cipher),
+    calendars: new CalendarRepository(cipher),
+    connections: new ConnectionRepository(cipher),
+    cursors: new CursorRepository(cipher),
+    conflicts: new ConflictRepository(cipher),
+    operations: new OperationRepository(cipher),
+    runs: new RunRepository(),
+    leases: new LeaseRepository(),
+    changeFeed: new ChangeFeedRepository(),
+    idempotency: new IdempotencyRepository(),
+    settings: new SettingsRepository(),
+    statistics: new StatisticsRepository(),
+  };
+}
+
+function createTokens(graph: AppConfig['graph'], fetch: Fetch, clock: Clock): ApplicationTokenProvider {
+  const { clientId, tenantId, credential } = graph;
+  return new ApplicationTokenProvider({
+    credentials: {
+      clientId,
+      tenantId,
+      ...(credential.kind === 'secret'
+        ? { secret: credential.secret }
+        : { certificate: readCertificate(credential.path) }),
+    },
+    fetch,
+    clock,
+    authorityHost: graph.authorityHost,
+    graphOrigin: graph.baseUrl,
+  });
+}
+
+function createGraph(
+  config: AppConfig,
+  plugs: { clock: Clock; random: Random; logger: Logger; fetch: Fetch },
+): CalendarGraph {
+  const { batchSize, pageSize, mailboxConcurrency } = config.graphLimits;
+  const client = new GraphClient({
+    ...plugs,
+    tokens: createTokens(config.graph, plugs.fetch, plugs.clock),
+    limiter: new MailboxLimiter({ clock: plugs.clock, concurrency: mailboxConcurrency }),
+    baseUrl: config.graph.baseUrl,
+  });
+  return new GraphCalendarClient({ client, batchSize, pageSize });
+}
+
+function createServices(parts: {
+  config: Config;
+  db: Db;
+  cipher: ContentCipher;
+  store: Store;
+  graph: CalendarGraph;
+  boss: PgBoss;
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+}) {
+  const { config, db, store, graph, boss, clock, random, logger } = parts;
+  const { settings: settingsRepository, ...repositories } = store;
+  const common = { ...repositories, db, graph, clock, random, logger };
+  const settings = new SettingsService({
+    ...common,
+    settings: settingsRepository,
+    syncIntervalMinutes: config.syncIntervalMinutes,
+  });
+  const queue = new PgBossRunQueue({ ...common, boss, settings: settingsRepository });
+  const recorder = new RunRecorder(common);
+  const planner = new RemotePlanner(common);
+  const applier = new PlanApplier(common);
+  const absences = new AbsenceManager({ ...common, planner, applier, recorder });
+  const series = new SeriesManager({ ...common, planner, applier, absences, recorder });
+  const delta = new DeltaSyncManager({
+    ...common,
+    planner,
+    applier,
+    series,
+    absences,
+    recorder,
+    tokenExpiryMs: config.deltaTokenExpiryMs,
+  });
+  const push = new PushManager({
+    ...common,
+    recorder: new PushRecorder({ ...common, recorder }),
+    reconciler: new Reconciler({ ...common, planner, applier, recorder }),
+    series: new SeriesPusher({ ...common, recorder }),
+  });
+  const sync = new CalendarSyncService({
+    ...common,
+    settings,
+    queue,
+    delta,
+    push,
+    maxEventsPerRun: config.maxEventsPerSync,
+  });
+  const conflicts = new ConflictService({ ...common, applier, queue });
+  return { queue, sync, settings, conflicts };
+}
+
+/** What a killed process has left behind is taken up at once where no other process can be at it. */
+async function resumeAfterCrash(db: Db, leases: LeaseRepository, queue: PgBossRunQueue, logger: Logger): Promise<void> {
+  const isAlone = db.kind === 'pglite';
+  if (isAlone) await db.transaction((tx) => leases.releaseAll(tx));
+  const resumed = await queue.recover(db, { isAlone });
+  if (resumed > 0) logger.info({ runs: resumed }, 'interrupted runs go on');
+}
+
+async function listen(server: FastifyInstance, { host, port }: Config): Promise<string> {
+  try {
+    return await server.listen({ host, port });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') {
+      throw new SyncError('misconfigured', `port ${port} of ${host} is in use: stop the other program, or set PORT`, {
+        cause,
+      });
+    }
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+      throw new SyncError('misconfigured', `cannot listen on ${host}:${port} (${code}): set HOST and PORT`, { cause });
+    }
+    throw cause;
+  }
+}
