@@ -100,7 +100,14 @@ function readOffset(zone: string, utcMs: number): number {
   const read: Record<string, number> = {};
   const wholeSeconds = Math.floor(utcMs / 1000) * 1000;
   for (const { type, value } of formatter.formatToParts(wholeSeconds)) read[type] = Number(value);
-  const local = Date.UTC(read['year']!, read['month']! - 1, read['day']!, read['hour']!, read['minute']!, read['second']!);
+  const local = Date.UTC(
+    read['year']!,
+    read['month']! - 1,
+    read['day']!,
+    read['hour']!,
+    read['minute']!,
+    read['second']!,
+  );
   return local - wholeSeconds;
 }
 
@@ -135,7 +142,12 @@ export function parseLocal(text: unknown): number | undefined {
   const found = /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?Z?$/.exec(text);
   if (found === null) return undefined;
   const [year, month, day, hour, minute, second] = found.slice(1, 7).map((part) => Number(part ?? 0)) as [
-    number, number, number, number, number, number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
   ];
   if (hour > 23 || minute > 59 || second > 59) return undefined;
   const midnight = parseDate(`${found[1]}-${found[2]}-${found[3]}`);

@@ -1,0 +1,224 @@
+import { expireTokens } from './delta-token.ts';
+import type { ScriptedFault } from './faults.ts';
+import { ConnectionDropped, GraphService } from './graph-service.ts';
+import type { SimulatedRequest } from './http-types.ts';
+import type { Mailbox, MailboxChanges } from './mailbox.ts';
+import type { OutboxMail } from './model.ts';
+import type { RequestLogEntry } from './request-log.ts';
+import { systemNow } from './runtime.ts';
+import { type RunningServer, startServer } from './server.ts';
+import { SimulatedMailbox } from './simulated-mailbox.ts';
+import { defaultSwitches, type SimulatorSwitches } from './switches.ts';
+import { type ClientRegistration, DEFAULT_CLIENT, issueToken } from './tokens.ts';
+import { World, type WorldSnapshot } from './world.ts';
+
+export interface SimulatorOptions {
+  /** Epoch milliseconds; the machine's clock unless given. */
+  now?: () => number;
+  seed?: number;
+  switches?: Partial<SimulatorSwitches>;
+  /** Registered applications; {@link DEFAULT_CLIENT} unless given. */
+  clients?: ClientRegistration[];
+  tokenLifetimeSeconds?: number;
+  /** Base of relative addresses given to {@link GraphSimulator.fetch}. */
+  origin?: string;
+}
+
+/** What one step changed in each mailbox, and the mails it sent: enough to repeat it. */
+export interface WorldChanges {
+  mailboxes: MailboxChanges[];
+  outbox: OutboxMail[];
+}
+
+/** A strict Microsoft Graph with calendars only, in memory, in-process or behind a socket. */
+export class GraphSimulator {
+  readonly switches: SimulatorSwitches;
+  readonly fetch: (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
+  readonly clients: readonly ClientRegistration[];
+  /** Seconds an access token lives; applies to tokens issued from now on. */
+  tokenLifetimeSeconds: number;
+  readonly #world: World;
+  readonly #service: GraphService;
+  readonly #origin: string;
+  readonly #people = new Map<string, SimulatedMailbox>();
+  #sink: ((changes: WorldChanges) => void) | undefined;
+  #mailsSaved = 0;
+
+  constructor(options: SimulatorOptions = {}) {
+    const seed = options.seed ?? 1;
+    this.switches = { ...defaultSwitches, ...options.switches };
+    this.clients = options.clients ?? [DEFAULT_CLIENT];
+    this.tokenLifetimeSeconds = options.tokenLifetimeSeconds ?? 3599;
+    this.#origin = options.origin ?? 'http://graph.sim.test';
+    this.#world = new World({ now: options.now ?? systemNow, seed, switches: this.switches });
+    this.#service = new GraphService({
+      world: this.#world,
+      clients: this.clients,
+      tokenLifetimeSeconds: () => this.tokenLifetimeSeconds,
+      commit: () => this.#commit(),
+      seed,
+    });
+    this.fetch = (input, init) => this.#fetch(input, init);
+  }
+
+  get requests(): RequestLogEntry[] {
+    return this.#service.log.entries;
+  }
+
+  /** Every mail Exchange would have sent. */
+  get outbox(): OutboxMail[] {
+    return this.#world.outbox;
+  }
+
+  /** POST, PATCH and DELETE requests on events, those inside batches included. */
+  writes(): RequestLogEntry[] {
+    return this.#service.log.writes();
+  }
+
+  /** Forgets requests, mails and high-water marks. */
+  clearLog(): void {
+    this.#service.log.clear();
+    this.#service.limits.forgetHighest();
+  }
+
+  // --- mailboxes
+
+  addMailbox(m: { address: string; name?: string; timeZone?: string; id?: string }): SimulatedMailbox {
+    const mailbox = this.#world.addMailbox(m);
+    mailbox.markDirty();
+    this.#commit();
+    return this.#person(mailbox);
+  }
+
+  /** @throws {GraphError} 404 `ErrorInvalidUser` */
+  mailbox(addressOrId: string): SimulatedMailbox {
+    return this.#person(this.#world.mailbox(addressOrId));
+  }
+
+  get mailboxes(): SimulatedMailbox[] {
+    return this.#world.mailboxes.map((mailbox) => this.#person(mailbox));
+  }
+
+  #person(mailbox: Mailbox): SimulatedMailbox {
+    let person = this.#people.get(mailbox.state.id);
+    if (person === undefined) {
+      person = new SimulatedMailbox(this.#world, mailbox, () => this.#commit());
+      this.#people.set(mailbox.state.id, person);
+    }
+    return person;
+  }
+
+  /** Runs `furnish` without putting mails into the outbox. */
+  quietly<T>(furnish: () => T): T {
+    const before = this.#world.quiet;
+    this.#world.quiet = true;
+    try {
+      return furnish();
+    } finally {
+      this.#world.quiet = before;
+    }
+  }
+
+  // --- weather
+
+  failNext(fault: ScriptedFault): void {
+    this.#service.faults.add(fault);
+  }
+
+  clearFaults(): void {
+    this.#service.faults.clear();
+  }
+
+  /** Every delta link issued so far answers 410 from now on. */
+  expireDeltaTokens(mailboxAddress?: string): void {
+    const mailboxes = mailboxAddress === undefined ? this.#world.mailboxes : [this.#world.mailbox(mailboxAddress)];
+    for (const mailbox of mailboxes) expireTokens(mailbox);
+    this.#commit();
+  }
+
+  /** Most requests at once on a mailbox since the log was cleared, refused ones included. */
+  concurrencyHighWater(mailbox: string): number {
+    return this.#service.limits.highest(this.#world.mailbox(mailbox).state.id);
+  }
+
+  /** An access token without the round trip, for a caller that tests something else. */
+  accessToken(client: ClientRegistration = this.clients[0]!): string {
+    return issueToken(this.#world, client, this.tokenLifetimeSeconds);
+  }
+
+  // --- state
+
+  /** The whole state as JSON: mailboxes, change logs, token secret, mails. Not the request log. */
+  snapshot(): string {
+    return JSON.stringify(this.#world.snapshot());
+  }
+
+  restore(snapshot: string): void {
+    this.#world.restore(JSON.parse(snapshot) as WorldSnapshot);
+    this.#people.clear();
+    this.#mailsSaved = this.#world.outbox.length;
+  }
+
+  /** Repeats changes recorded through {@link onChange}. */
+  replay(changes: WorldChanges): void {
+    for (const each of changes.mailboxes) {
+      const mailbox = this.#world.findMailbox(each.state.id) ?? this.#world.addMailbox(each.state);
+      mailbox.apply(each);
+    }
+    this.#world.outbox.push(...changes.outbox);
+    this.#mailsSaved = this.#world.outbox.length;
+  }
+
+  /** `sink` is called with every change before the request that made it is answered. */
+  onChange(sink: ((changes: WorldChanges) => void) | undefined): void {
+    this.#sink = sink;
+  }
+
+  #commit(): void {
+    if (this.#sink === undefined) return;
+    const mailboxes: MailboxChanges[] = [];
+    for (const mailbox of this.#world.mailboxes) {
+      const changes = mailbox.takeChanges();
+      if (changes !== undefined) mailboxes.push(changes);
+    }
+    const outbox = this.#world.outbox.slice(this.#mailsSaved);
+    if (mailboxes.length === 0 && outbox.length === 0) return;
+    this.#mailsSaved = this.#world.outbox.length;
+    this.#sink({ mailboxes, outbox });
+  }
+
+  // --- transport
+
+  listen(o: { host?: string; port?: number } = {}): Promise<RunningServer> {
+    return startServer((request) => this.#service.handle(request), o);
+  }
+
+  async #fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
+    const request = await this.#toRequest(input, init);
+    request.signal?.throwIfAborted();
+    try {
+      const answer = await this.#service.handle(request);
+      const text = answer.text ?? (answer.body === undefined ? null : JSON.stringify(answer.body));
+      const withoutBody = answer.status === 204 || text === null;
+      return new Response(withoutBody ? null : text, { status: answer.status, headers: answer.headers });
+    } catch (error) {
+      if (error instanceof ConnectionDropped) throw new TypeError('fetch failed', { cause: error });
+      throw error;
+    }
+  }
+
+  async #toRequest(input: string | URL | Request, init: RequestInit): Promise<SimulatedRequest> {
+    const source = input instanceof Request ? new Request(input, init) : undefined;
+    const url = new URL(source?.url ?? String(input), this.#origin);
+    const headers = Object.fromEntries(new Headers(source?.headers ?? init.headers));
+    const given = source === undefined ? (init.body ?? '') : await source.text();
+    const body = typeof given === 'string' ? given : await new Response(given).text();
+    if (body !== '' || init.body !== undefined) headers['content-length'] ??= String(Buffer.byteLength(body));
+    if (init.body instanceof URLSearchParams)
+      headers['content-type'] ??= 'application/x-www-form-urlencoded;charset=UTF-8';
+    const method = (source?.method ?? init.method ?? 'GET').toUpperCase();
+    // What every HTTP client does for a POST without body.
+    if (method === 'POST') headers['content-length'] ??= '0';
+    return { method, url, headers, body, signal: source?.signal ?? init.signal };
+  }
+}

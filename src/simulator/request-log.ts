@@ -1,0 +1,77 @@
+/** One request as the simulator saw it. Batch items are children of their batch. */
+export interface RequestLogEntry {
+  seq: number;
+  /** ISO instant of the simulator's clock. */
+  at: string;
+  method: string;
+  /** Path without host and query, percent-decoded. */
+  path: string;
+  url: string;
+  query: Record<string, string>;
+  /** Names in lower case; Authorization is not kept. */
+  headers: Record<string, string>;
+  body: unknown;
+  /** 0 while open, or when the connection was dropped. */
+  status: number;
+  /** Graph's error code of a refused request. */
+  code: string | undefined;
+  requestId: string;
+  mailbox: string | undefined;
+  batchItem: boolean;
+  /** Scripted fault that hit the request. */
+  fault: string | undefined;
+  children: RequestLogEntry[];
+}
+
+/** A long-running simulator forgets its oldest requests. */
+const KEPT = 20_000;
+
+export class RequestLog {
+  readonly entries: RequestLogEntry[] = [];
+  #seq = 0;
+
+  open(
+    o: Pick<RequestLogEntry, 'method' | 'url' | 'headers' | 'body' | 'requestId' | 'mailbox' | 'at'>,
+    batch?: RequestLogEntry,
+  ): RequestLogEntry {
+    const url = new URL(o.url);
+    const { authorization: _secret, ...headers } = o.headers;
+    const entry: RequestLogEntry = {
+      ...o,
+      headers,
+      seq: ++this.#seq,
+      path: decoded(url.pathname),
+      query: Object.fromEntries(url.searchParams),
+      status: 0,
+      code: undefined,
+      batchItem: batch !== undefined,
+      fault: undefined,
+      children: [],
+    };
+    if (batch !== undefined) batch.children.push(entry);
+    else {
+      this.entries.push(entry);
+      if (this.entries.length > KEPT) this.entries.splice(0, KEPT / 10);
+    }
+    return entry;
+  }
+
+  clear(): void {
+    this.entries.length = 0;
+  }
+
+  /** Every attempt to write an event, batch items included, in order of arrival. */
+  writes(): RequestLogEntry[] {
+    return this.entries
+      .flatMap((entry) => [entry, ...entry.children])
+      .filter(({ method, path }) => ['POST', 'PATCH', 'DELETE'].includes(method) && /\/events\b/i.test(path));
+  }
+}
+
+function decoded(pathname: string): string {
+  try {
+    return decodeURIComponent(pathname);
+  } catch {
+    return pathname;
+  }
+}
