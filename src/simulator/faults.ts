@@ -107,3 +107,13 @@ function matches(fault: ScriptedFault, target: FaultTarget): boolean {
   if (fault.batchItem !== undefined && fault.batchItem !== target.batchItem) return false;
   return fault.mailbox === undefined || target.mailboxes.includes(fault.mailbox.toLowerCase());
 }
+
+const READ_ERRORS = [429, 500, 502, 503, 504];
+const WRITE_ERRORS = [...READ_ERRORS, 507];
+
+/** A random error, as Microsoft's Dev Proxy picks them: by method, 429 with seconds to wait. */
+export function randomFault(method: string, next: () => number): ScriptedFault {
+  const choice = method === 'GET' || method === 'PATCH' ? READ_ERRORS : WRITE_ERRORS;
+  const status = choice[Math.floor(next() * choice.length)]!;
+  return status === 429 ? { status, retryAfter: 1 } : { status };
+}

@@ -1,5 +1,5 @@
 import { type BatchAnswer, type BatchItem, readBatch, runBatch } from './batch.ts';
-import { FaultScript, faultBody, type ScriptedFault } from './faults.ts';
+import { FaultScript, faultBody, randomFault, type ScriptedFault } from './faults.ts';
 import { badRequest, GraphError } from './graph-error.ts';
 import {
   GRAPH_JSON,
@@ -224,13 +224,16 @@ export class GraphService {
     answer: () => Promise<SimulatedResponse>,
   ): Promise<SimulatedResponse> {
     const mailbox = this.#mailboxOf(request)?.state;
-    const fault = this.faults.take({
+    const scripted = this.faults.take({
       method: request.method,
       path: entry.path + request.url.search,
       mailboxes: mailbox === undefined ? [] : [mailbox.address.toLowerCase(), mailbox.id.toLowerCase()],
       batchItem: entry.batchItem,
       isIdentity,
     });
+    const { faultRate } = this.#o.world.switches;
+    const isStruck = scripted === undefined && !isIdentity && faultRate > 0 && this.#nextRequestId() < faultRate;
+    const fault = isStruck ? randomFault(request.method, this.#nextRequestId) : scripted;
     if (fault === undefined) return answer();
     const kind = fault.kind ?? 'status';
     entry.fault = kind;

@@ -171,16 +171,14 @@ export class GraphSimulator {
 
   /** `sink` is called with every change before the request that made it is answered. */
   onChange(sink: ((changes: WorldChanges) => void) | undefined): void {
+    this.#world.takeChanges();
+    this.#mailsSaved = this.#world.outbox.length;
     this.#sink = sink;
   }
 
   #commit(): void {
+    const mailboxes = this.#world.takeChanges();
     if (this.#sink === undefined) return;
-    const mailboxes: MailboxChanges[] = [];
-    for (const mailbox of this.#world.mailboxes) {
-      const changes = mailbox.takeChanges();
-      if (changes !== undefined) mailboxes.push(changes);
-    }
     const outbox = this.#world.outbox.slice(this.#mailsSaved);
     if (mailboxes.length === 0 && outbox.length === 0) return;
     this.#mailsSaved = this.#world.outbox.length;

@@ -28,6 +28,8 @@ export class Mailbox {
   #dirtyItems = new Set<number>();
   #dirtyLog: LogEntry[] = [];
   #dirty = false;
+  /** Told when there is something for {@link takeChanges}. */
+  onDirty: (() => void) | undefined;
 
   private constructor(state: MailboxState) {
     this.state = state;
@@ -145,6 +147,7 @@ export class Mailbox {
     this.#index(item);
     this.append({ folder: item.folder, n: item.n, what, at });
     this.#dirtyItems.add(item.n);
+    this.onDirty?.();
   }
 
   /** A move: gone from one calendar's log, new in the other's. */
@@ -179,6 +182,7 @@ export class Mailbox {
     const logged = { seq: this.state.nextSeq++, ...entry };
     this.#appendLogged(logged);
     this.#dirtyLog.push(logged);
+    this.onDirty?.();
   }
 
   #appendLogged(entry: LogEntry): void {
@@ -213,6 +217,7 @@ export class Mailbox {
 
   markDirty(): void {
     this.#dirty = true;
+    this.onDirty?.();
   }
 
   /** What changed since the last call, or undefined. */

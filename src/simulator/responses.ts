@@ -47,7 +47,10 @@ export function respond(actor: Actor, { item, date }: FoundEvent, verb: Verb, in
   }
   const status = { response, time: new Date(world.now()).toISOString() };
   const showAs = verb === 'accept' ? 'busy' : 'tentative';
-  if (date !== '') return saveException(actor, item, date, { showAs }, { response: status });
+  if (date !== '') {
+    saveException(actor, item, date, { showAs }, { response: status });
+    return;
+  }
   item.response = status;
   item.content = { ...item.content, showAs };
   item.version = mailbox.nextVersion();

@@ -174,7 +174,7 @@ export class SimulatedMailbox {
 
   /** An invitation from somebody outside: `isOrganizer` false, this mailbox among the attendees. */
   addForeignMeeting(
-    event: object & {
+    event: Record<string, unknown> & {
       organizer: { emailAddress: { name?: string; address: string } };
       responseStatus?: ResponseStatus;
     },

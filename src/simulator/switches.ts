@@ -51,6 +51,8 @@ export interface SimulatorSwitches {
   retryAfterSeconds: number;
   /** Real time every request takes. */
   latencyMs: number;
+  /** Share of Graph requests (0 to 1) hit by a random error, in the manner of Microsoft's Dev Proxy. */
+  faultRate: number;
   /** Batch answers come in any order, as Graph's do. */
   shuffleBatch: boolean;
 }
@@ -82,5 +84,6 @@ export const defaultSwitches: SimulatorSwitches = {
   retryAfter: 'integer',
   retryAfterSeconds: 1,
   latencyMs: 0,
+  faultRate: 0,
   shuffleBatch: true,
 };

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { GraphError } from './graph-error.ts';
-import { Mailbox, type MailboxSnapshot } from './mailbox.ts';
+import { Mailbox, type MailboxChanges, type MailboxSnapshot } from './mailbox.ts';
 import type { OutboxMail } from './model.ts';
 import { seededRandom } from './runtime.ts';
 import type { SimulatorSwitches } from './switches.ts';
@@ -24,6 +24,7 @@ export class World {
   #next: () => number;
   readonly #byId = new Map<string, Mailbox>();
   readonly #byAddress = new Map<string, Mailbox>();
+  readonly #dirty = new Set<Mailbox>();
 
   constructor(o: { now: () => number; seed: number; switches: SimulatorSwitches }) {
     this.now = o.now;
@@ -73,7 +74,15 @@ export class World {
     return mailbox;
   }
 
+  /** What changed since the last call. */
+  takeChanges(): MailboxChanges[] {
+    const changes = [...this.#dirty].map((mailbox) => mailbox.takeChanges()).filter((each) => each !== undefined);
+    this.#dirty.clear();
+    return changes;
+  }
+
   #register(mailbox: Mailbox): void {
+    mailbox.onDirty = () => this.#dirty.add(mailbox);
     this.#byId.set(mailbox.state.id.toLowerCase(), mailbox);
     this.#byAddress.set(mailbox.state.address.toLowerCase(), mailbox);
   }
@@ -124,6 +133,7 @@ export class World {
     this.outbox.splice(0, this.outbox.length, ...snapshot.outbox);
     this.#byId.clear();
     this.#byAddress.clear();
+    this.#dirty.clear();
     for (const mailbox of snapshot.mailboxes) this.#register(Mailbox.restore(mailbox));
   }
 }

@@ -1,0 +1,67 @@
+import { generateMailbox } from './generated-mailbox.ts';
+import { GraphSimulator, type SimulatorOptions } from './graph-simulator.ts';
+import { loadSampleMailbox } from './sample-mailbox.ts';
+import { StateFile } from './state-file.ts';
+import type { ClientRegistration } from './tokens.ts';
+
+export interface StartOptions
+  extends Pick<SimulatorOptions, 'now' | 'seed' | 'clients' | 'switches' | 'tokenLifetimeSeconds'> {
+  host?: string;
+  /** 0 or nothing: any free port. */
+  port?: number;
+  /** Address of the mailbox to furnish. */
+  mailbox?: string;
+  /** Furnish with so many generated events instead of the sample year. */
+  events?: number;
+  /** Share of requests (0 to 1) that fail at random. */
+  faults?: number;
+  /** Where the state is kept across restarts; nothing is kept without it. */
+  stateFile?: string;
+}
+
+export interface RunningSimulator {
+  url: string;
+  port: number;
+  simulator: GraphSimulator;
+  /** Credentials that get a token. */
+  client: ClientRegistration;
+  mailbox: string;
+  /** Whether an earlier run's state was found and resumed. */
+  isResumed: boolean;
+  close(): Promise<void>;
+}
+
+export const SAMPLE_ADDRESS = 'ada@example.com';
+
+/**
+ * A simulator as a program: a furnished mailbox behind a socket, resumed from `stateFile` when there is one.
+ *
+ * @throws the listen error of the port, the read error of a damaged state file
+ */
+export async function startGraphSimulator(options: StartOptions = {}): Promise<RunningSimulator> {
+  const { host, port, events, faults, stateFile, mailbox: address = SAMPLE_ADDRESS, switches, ...rest } = options;
+  const simulator = new GraphSimulator({ ...rest, switches: { faultRate: faults ?? 0, ...switches } });
+  const state = stateFile === undefined ? undefined : new StateFile(simulator, stateFile);
+  const isResumed = state?.open() ?? false;
+  if (!simulator.mailboxes.some((mailbox) => mailbox.address.toLowerCase() === address.toLowerCase())) {
+    if (events === undefined) loadSampleMailbox(simulator, { address });
+    else generateMailbox(simulator, { address, events });
+    state?.compact();
+  }
+  const server = await simulator.listen({
+    ...(host === undefined ? {} : { host }),
+    ...(port === undefined ? {} : { port }),
+  });
+  return {
+    url: server.url,
+    port: server.port,
+    simulator,
+    client: simulator.clients[0]!,
+    mailbox: address,
+    isResumed,
+    close: async () => {
+      await server.close();
+      state?.close();
+    },
+  };
+}
