@@ -14,7 +14,7 @@ import { answerIdentity, isIdentityPath } from './identity.ts';
 import { Limits } from './limits.ts';
 import type { Mailbox } from './mailbox.ts';
 import { readPreferences } from './prefer.ts';
-import { RequestLog, type RequestLogEntry } from './request-log.ts';
+import { decoded, RequestLog, type RequestLogEntry } from './request-log.ts';
 import { seededRandom, turn, wait } from './runtime.ts';
 import { type AccessToken, type ClientRegistration, readAccessToken } from './tokens.ts';
 import { answerUser } from './user-routes.ts';
@@ -105,7 +105,7 @@ export class GraphService {
   #mailboxOf(request: SimulatedRequest): Mailbox | undefined {
     const found = /^\/v1\.0\/users(?:\('([^']+)'\)|\/([^/]+))/i.exec(request.url.pathname);
     const key = found?.[1] ?? found?.[2];
-    return key === undefined ? undefined : this.#o.world.findMailbox(decodeURIComponent(key));
+    return key === undefined ? undefined : this.#o.world.findMailbox(decoded(key));
   }
 
   /** One request to one mailbox: takes a slot for as long as it runs. */

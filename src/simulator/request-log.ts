@@ -68,10 +68,11 @@ export class RequestLog {
   }
 }
 
-function decoded(pathname: string): string {
+/** Percent-decoded, or as it stands when it is no valid encoding. */
+export function decoded(text: string): string {
   try {
-    return decodeURIComponent(pathname);
+    return decodeURIComponent(text);
   } catch {
-    return pathname;
+    return text;
   }
 }

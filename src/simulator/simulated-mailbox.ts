@@ -21,13 +21,18 @@ import { parseInstant } from './zones.ts';
  */
 export class SimulatedMailbox {
   readonly #world: World;
-  readonly #mailbox: Mailbox;
+  readonly #id: string;
   readonly #commit: () => void;
 
   constructor(world: World, mailbox: Mailbox, commit: () => void) {
     this.#world = world;
-    this.#mailbox = mailbox;
+    this.#id = mailbox.state.id;
     this.#commit = commit;
+  }
+
+  /** Looked up each time: a restored simulator has new objects for the same mailboxes. */
+  get #mailbox(): Mailbox {
+    return this.#world.mailbox(this.#id);
   }
 
   get address(): string {
