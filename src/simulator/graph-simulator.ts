@@ -28,6 +28,8 @@ export interface SimulatorOptions {
 export interface WorldChanges {
   mailboxes: MailboxChanges[];
   outbox: OutboxMail[];
+  /** State of the dice afterwards: a resumed world must not make the same ids again. */
+  random: number;
 }
 
 /** A strict Microsoft Graph with calendars only, in memory, in-process or behind a socket. */
@@ -166,6 +168,7 @@ export class GraphSimulator {
       mailbox.apply(each);
     }
     this.#world.outbox.push(...changes.outbox);
+    this.#world.randomState = changes.random;
     this.#mailsSaved = this.#world.outbox.length;
   }
 
@@ -182,7 +185,7 @@ export class GraphSimulator {
     const outbox = this.#world.outbox.slice(this.#mailsSaved);
     if (mailboxes.length === 0 && outbox.length === 0) return;
     this.#mailsSaved = this.#world.outbox.length;
-    this.#sink({ mailboxes, outbox });
+    this.#sink({ mailboxes, outbox, random: this.#world.randomState });
   }
 
   // --- transport

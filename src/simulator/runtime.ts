@@ -13,15 +13,27 @@ const cancelTimeout = clearTimeout;
 /** @returns epoch milliseconds of the machine's clock */
 export const systemNow = (): number => Date.now();
 
-/** A small deterministic generator (mulberry32): good enough for filler bytes and shuffles. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+/** A small deterministic generator (mulberry32): good enough for filler bytes and shuffles. Its state is one number. */
+export class SeededRandom {
+  /** Saved and restored with the world, so that nothing drawn before a restart is drawn again after it. */
+  state: number;
+
+  constructor(seed: number) {
+    this.state = seed >>> 0;
+  }
+
+  /** @returns a number in [0, 1) */
+  next(): number {
+    this.state = (this.state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(this.state ^ (this.state >>> 15), this.state | 1);
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  }
+}
+
+export function seededRandom(seed: number): () => number {
+  const random = new SeededRandom(seed);
+  return () => random.next();
 }
 
 /** One turn of the event loop: what makes two in-process requests overlap as two sockets would. */

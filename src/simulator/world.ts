@@ -2,13 +2,13 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { GraphError } from './graph-error.ts';
 import { Mailbox, type MailboxChanges, type MailboxSnapshot } from './mailbox.ts';
 import type { OutboxMail } from './model.ts';
-import { seededRandom } from './runtime.ts';
+import { SeededRandom } from './runtime.ts';
 import type { SimulatorSwitches } from './switches.ts';
 
 export interface WorldSnapshot {
   format: 1;
   secret: string;
-  draws: number;
+  random: number;
   outbox: OutboxMail[];
   mailboxes: MailboxSnapshot[];
 }
@@ -21,7 +21,7 @@ export class World {
   /** While set, nothing is put into the outbox: a mailbox being furnished mails nobody. */
   quiet = false;
   #secret: string;
-  #next: () => number;
+  readonly #random: SeededRandom;
   readonly #byId = new Map<string, Mailbox>();
   readonly #byAddress = new Map<string, Mailbox>();
   readonly #dirty = new Set<Mailbox>();
@@ -29,7 +29,7 @@ export class World {
   constructor(o: { now: () => number; seed: number; switches: SimulatorSwitches }) {
     this.now = o.now;
     this.switches = o.switches;
-    this.#next = seededRandom(o.seed);
+    this.#random = new SeededRandom(o.seed);
     this.#secret = this.hex(64);
   }
 
@@ -37,15 +37,23 @@ export class World {
     return [...this.#byId.values()];
   }
 
+  get randomState(): number {
+    return this.#random.state;
+  }
+
+  set randomState(state: number) {
+    this.#random.state = state;
+  }
+
   next(): number {
-    return this.#next();
+    return this.#random.next();
   }
 
   /** Random lower-case hex digits. */
   hex(length: number): string {
     let text = '';
     while (text.length < length)
-      text += Math.floor(this.#next() * 2 ** 32)
+      text += Math.floor(this.next() * 2 ** 32)
         .toString(16)
         .padStart(8, '0');
     return text.slice(0, length);
@@ -121,7 +129,7 @@ export class World {
     return {
       format: 1,
       secret: this.#secret,
-      draws: Math.floor(this.#next() * 2 ** 32),
+      random: this.#random.state,
       outbox: this.outbox,
       mailboxes: this.mailboxes.map((mailbox) => mailbox.snapshot()),
     };
@@ -129,7 +137,7 @@ export class World {
 
   restore(snapshot: WorldSnapshot): void {
     this.#secret = snapshot.secret;
-    this.#next = seededRandom(snapshot.draws);
+    this.randomState = snapshot.random;
     this.outbox.splice(0, this.outbox.length, ...snapshot.outbox);
     this.#byId.clear();
     this.#byAddress.clear();
