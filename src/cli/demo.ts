@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DEMO_MAILBOX, editInOutlook, type GraphAddress } from './built-in-simulator.ts';
+import { DEMO_MAILBOX, type RunningSimulator } from './built-in-simulator.ts';
 import { CONTESTED_HERE, CONTESTED_IN_OUTLOOK, CONTESTED_SUBJECT, demoEvents } from './demo-events.ts';
 import { followRun } from './follow-run.ts';
 import type { RunView } from './run-view.ts';
@@ -16,7 +16,7 @@ const MARKER = 'demo.json';
  */
 export async function showDemo(parts: {
   client: ServiceClient;
-  simulator: GraphAddress;
+  simulator: RunningSimulator;
   folder: string;
   terminal: Terminal;
   /** Told what is about to be done, and what came of it. */
@@ -62,10 +62,10 @@ async function bookAll(client: ServiceClient, events: ReturnType<typeof demoEven
   return ids;
 }
 
-async function contest(client: ServiceClient, simulator: GraphAddress, id: string | undefined): Promise<void> {
+async function contest(client: ServiceClient, simulator: RunningSimulator, id: string | undefined): Promise<void> {
   const event = await client.json<{ graphEventId: string | null }>('GET', `/calendar/events/${id}`);
   if (!event.graphEventId)
     throw new CommandError(`the appointment ${id} did not reach Outlook; see GET /calendar/events/${id}`);
-  await editInOutlook(simulator, event.graphEventId, { subject: CONTESTED_IN_OUTLOOK });
+  simulator.editEvent(event.graphEventId, { subject: CONTESTED_IN_OUTLOOK });
   await client.json('PATCH', `/calendar/events/${id}`, { subject: CONTESTED_HERE });
 }

@@ -2,14 +2,7 @@ import { type AppConfig, type Config, dataFolder } from '../config.ts';
 import { SyncError } from '../core/errors.ts';
 import type { Random } from '../core/runtime.ts';
 import { developmentSecrets } from '../development-secrets.ts';
-import type { GraphAddress } from './built-in-simulator.ts';
-
-/** Registered with the built-in simulator only; it guards nothing. */
-export const SIMULATOR_CREDENTIALS = {
-  clientId: '00000000-0000-4000-8000-000000000001',
-  tenantId: '00000000-0000-4000-8000-00000000c0de',
-  secret: 'simulator-only',
-};
+import type { RunningSimulator } from './built-in-simulator.ts';
 
 /**
  * Fills what a development service leaves out with the data folder's secrets. A production service has left nothing out,
@@ -31,20 +24,13 @@ export function withDevelopmentSecrets(config: Config, random: Random): Config &
 /** @param simulator  where the built-in simulator is, when the configuration names no other Graph */
 export function completeConfig(
   config: Config & { readonly encryptionKeys: string },
-  simulator: GraphAddress | undefined,
+  simulator: RunningSimulator | undefined,
 ): AppConfig {
   const { graph } = config;
   if (graph.kind === 'microsoft') return { ...config, graph };
   if (!simulator) throw new SyncError('misconfigured', 'GRAPH_CLIENT_ID is missing, and no simulator is running');
   return {
     ...config,
-    graph: {
-      kind: 'microsoft',
-      clientId: SIMULATOR_CREDENTIALS.clientId,
-      tenantId: SIMULATOR_CREDENTIALS.tenantId,
-      credential: { kind: 'secret', secret: SIMULATOR_CREDENTIALS.secret },
-      baseUrl: simulator.baseUrl,
-      authorityHost: simulator.authorityHost,
-    },
+    graph: { kind: 'microsoft', ...simulator.access },
   };
 }

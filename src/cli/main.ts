@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { Command, CommanderError } from 'commander';
 import { isSyncError } from '../core/errors.ts';
@@ -56,6 +57,7 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
 function createProgram(terminal: Terminal): Command {
   const program = new Command('graph-calendar-sync')
     .description('Two-way sync between an application’s own events and Outlook calendars (Microsoft Graph).')
+    .version(packageVersion())
     .addCommand(serveCommand(terminal))
     .addCommand(workerCommand(terminal))
     .addCommand(migrateCommand(terminal))
@@ -81,6 +83,12 @@ function createProgram(terminal: Terminal): Command {
       });
   }
   return program;
+}
+
+/** From src/cli, and from dist/cli when published. */
+function packageVersion(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
 }
 
 function descendants(command: Command): Command[] {

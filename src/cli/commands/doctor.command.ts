@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { runDiagnosis } from '../../app.ts';
 import { type JsonOption, jsonCommand } from '../options.ts';
 import { CommandError, printJson, printLine, type Terminal } from '../terminal.ts';
 
@@ -8,6 +7,7 @@ export function doctorCommand(terminal: Terminal): Command {
     'doctor',
     'check configuration, database, Graph and clock; exit code 1 if anything is wrong',
   ).action(async ({ json }: JsonOption) => {
+    const { runDiagnosis } = await import('../../app.ts');
     let failures = 0;
     for await (const finding of runDiagnosis(terminal.env)) {
       if (!finding.isOk) failures += 1;

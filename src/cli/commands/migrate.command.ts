@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { migrate, openDatabase } from '../../app.ts';
 import { readConfig } from '../../config.ts';
 import { createLogger } from '../../system-logger.ts';
 import { type JsonOption, jsonCommand } from '../options.ts';
@@ -10,6 +9,8 @@ export function migrateCommand(terminal: Terminal): Command {
     'migrate',
     'bring the database to this version’s schema, as `npx prisma migrate deploy` would',
   ).action(async ({ json }: JsonOption) => {
+    // Late, so that commands which only speak HTTP start at once.
+    const { migrate, openDatabase } = await import('../../app.ts');
     const config = readConfig(terminal.env);
     const logger = createLogger(config.logLevel);
     const db = await openDatabase({ url: config.databaseUrl, logger });

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type App, createApp, type Db, openDatabase } from '../../app.ts';
+import type { App, Db } from '../../app.ts';
 import { type AppConfig, type Config, dataFolder, type Environment, readConfig } from '../../config.ts';
 import { isSyncError } from '../../core/errors.ts';
 import type { Logger } from '../../core/runtime.ts';
@@ -80,6 +80,7 @@ async function runService(
     const secured = withDevelopmentSecrets(config, terminal.random);
     if (config.graph.kind === 'simulator') simulator = await startBuiltInSimulator(config);
     const appConfig = completeConfig(secured, simulator);
+    const { createApp } = await import('../../app.ts');
     app = await createApp(appConfig, { db, logger });
     await app.start(roles);
     const parentGone = terminal.env['npm_lifecycle_event']
@@ -98,6 +99,7 @@ async function runService(
 
 /** A predecessor that is just being stopped (a restart, a killed npm) needs a moment to let go of the data folder. */
 async function openPatiently(url: string, logger: Logger, terminal: Terminal): Promise<Db> {
+  const { openDatabase } = await import('../../app.ts');
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await openDatabase({ url, logger });

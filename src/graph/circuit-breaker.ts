@@ -1,0 +1,59 @@
+import { SyncError } from '../core/errors.ts';
+import type { Clock } from '../core/runtime.ts';
+
+/** Failures in a row after which a service counts as down; below, single hiccups are simply retried. */
+const FAILURES_TO_OPEN = 10;
+/** How long nothing is sent; then one request tries whether it is back. */
+const OPEN_MS = 30_000;
+
+export type BreakerState = 'closed' | 'open' | 'half-open';
+
+/**
+ * Stops sending to a service that does not answer, so that neither side is worn out by retries. Runs on the given clock,
+ * so that a simulated history is the same each time.
+ */
+export class CircuitBreaker {
+  readonly #clock: Clock;
+  readonly #name: string;
+  #failures = 0;
+  #openUntilMs = 0;
+  #isProbing = false;
+
+  constructor(clock: Clock, name: string) {
+    this.#clock = clock;
+    this.#name = name;
+  }
+
+  get state(): BreakerState {
+    if (this.#failures < FAILURES_TO_OPEN) return 'closed';
+    return this.#clock.now().getTime() < this.#openUntilMs ? 'open' : 'half-open';
+  }
+
+  /** @throws {SyncError} `unavailable`, with the time left, while the breaker is open or its one probe is out */
+  assertClosed(): void {
+    const { state } = this;
+    if (state === 'closed') return;
+    if (state === 'half-open' && !this.#isProbing) {
+      this.#isProbing = true;
+      return;
+    }
+    const retryAfterMs = Math.max(1_000, this.#openUntilMs - this.#clock.now().getTime());
+    throw new SyncError('unavailable', `${this.#name} does not answer; nothing is sent for a while`, { retryAfterMs });
+  }
+
+  succeeded(): void {
+    this.#failures = 0;
+    this.#isProbing = false;
+  }
+
+  failed(): void {
+    this.#failures += 1;
+    this.#isProbing = false;
+    if (this.#failures >= FAILURES_TO_OPEN) this.#openUntilMs = this.#clock.now().getTime() + OPEN_MS;
+  }
+
+  /** The probe ended without telling anything, e.g. because its run was cancelled. */
+  abandoned(): void {
+    this.#isProbing = false;
+  }
+}

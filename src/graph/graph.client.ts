@@ -1,0 +1,250 @@
+import { isSyncError, SyncError } from '../core/errors.ts';
+import { retryDelayMs } from '../core/retry-policy.ts';
+import type { Clock, Fetch, Logger, Random } from '../core/runtime.ts';
+import type { GraphSession } from './calendar-graph.ts';
+import { type BreakerState, CircuitBreaker } from './circuit-breaker.ts';
+import { type GraphFailure, isTokenDeath, readFailure, toSyncError } from './graph-errors.ts';
+import { countFailure } from './graph-stats.ts';
+import type { MailboxLimiter } from './mailbox-limiter.ts';
+import { parseRetryAfter } from './retry-after.ts';
+import type { TokenProvider } from './token.provider.ts';
+
+export interface GraphRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Below `/v1.0`, or a whole link Graph gave us. */
+  readonly path: string;
+  /** `Prefer` entries besides those that every request carries. */
+  readonly prefer?: readonly string[];
+  readonly ifMatch?: string | undefined;
+  readonly body?: unknown;
+  /** A delta request: the signs of a dead token count as such. */
+  readonly isDelta?: boolean;
+}
+
+export interface GraphAnswer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly etag: string | undefined;
+}
+
+/** Tries of one request, the first included. What is not settled then is left to the job's own retries. */
+const MAX_ATTEMPTS = 5;
+/** A longer wait is not sat out while a run holds its mailbox; the run is put back and the pause stays in force. */
+const LONGEST_WAIT_MS = 120_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** On every request and every page: ids that survive moves, UTC, and bodies as HTML (they are not part of a link). */
+const PREFER = ['IdType="ImmutableId"', 'outlook.timezone="UTC"', 'outlook.body-content-type="html"'];
+
+/**
+ * One request to Graph, with everything around it: token, gate, breaker, retries.
+ *
+ * Every request this client sends may be repeated: reads by nature, creates by their `transactionId`, changes and
+ * deletions by their `If-Match` (repeated after a lost answer they meet their own work and say 412, which is re-read).
+ */
+export class GraphClient {
+  readonly #fetch: Fetch;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #logger: Logger;
+  readonly #tokens: TokenProvider;
+  readonly #limiter: MailboxLimiter;
+  readonly #breaker: CircuitBreaker;
+  readonly #root: string;
+  #clockOffsetMs: number | undefined;
+
+  constructor(parts: {
+    fetch: Fetch;
+    clock: Clock;
+    random: Random;
+    logger: Logger;
+    tokens: TokenProvider;
+    limiter: MailboxLimiter;
+    /** `GRAPH_BASE_URL` */
+    baseUrl: string;
+  }) {
+    this.#fetch = parts.fetch;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+    this.#logger = parts.logger;
+    this.#tokens = parts.tokens;
+    this.#limiter = parts.limiter;
+    this.#breaker = new CircuitBreaker(parts.clock, 'Microsoft Graph');
+    this.#root = `${parts.baseUrl.replace(/\/+$/, '')}/v1.0`;
+  }
+
+  get breakerState(): BreakerState {
+    return this.#breaker.state;
+  }
+
+  get clockOffsetMs(): number | undefined {
+    return this.#clockOffsetMs;
+  }
+
+  /**
+   * @returns the answer of a request Graph carried out
+   * @throws {SyncError} what Graph, or the way to it, says instead, after the retries that make sense
+   */
+  async send(session: GraphSession, request: GraphRequest): Promise<GraphAnswer> {
+    let claims: string | undefined;
+    let isTokenForced = false;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#attempt(session, request, { isForced: isTokenForced, claims });
+      } catch (error) {
+        if (!isSyncError(error)) throw error;
+        countFailure(session.stats, error.code);
+        if (error.code === 'unauthenticated' && error.httpStatus === 401 && !isTokenForced) {
+          isTokenForced = true;
+          claims = readClaims(error.details?.['claims']);
+        } else {
+          await this.#waitForRetry(session, error, attempt);
+        }
+        session.stats.retried += 1;
+      }
+    }
+  }
+
+  /** Pauses the whole mailbox for what one item of a batch was told to wait. */
+  async pauseAfterThrottle(session: GraphSession, error: SyncError, attempt: number): Promise<void> {
+    await this.#waitForRetry(session, error, attempt);
+  }
+
+  async #attempt(
+    session: GraphSession,
+    request: GraphRequest,
+    how: { isForced: boolean; claims: string | undefined },
+  ): Promise<GraphAnswer> {
+    const token = await this.#tokens.getToken(how);
+    return this.#limiter.run(session.mailbox, session.signal, async () => {
+      this.#breaker.assertClosed();
+      session.stats.requests += 1;
+      try {
+        const answer = await this.#exchange(session, request, token);
+        this.#breaker.succeeded();
+        return answer;
+      } catch (error) {
+        if (isSyncError(error, 'unavailable')) this.#breaker.failed();
+        else if (session.signal?.aborted) this.#breaker.abandoned();
+        else this.#breaker.succeeded();
+        throw error;
+      }
+    });
+  }
+
+  async #exchange(session: GraphSession, request: GraphRequest, token: string): Promise<GraphAnswer> {
+    const url = this.#urlOf(request.path);
+    const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+    const signal = session.signal ? AbortSignal.any([session.signal, timeout]) : timeout;
+    const clientRequestId = GUID.test(session.correlationId) ? session.correlationId : this.#random.id();
+    let response: Response;
+    let text: string;
+    try {
+      response = await this.#fetch(url, {
+        method: request.method,
+        headers: {
+          Authorization: `Bearer ${token}`,
+          Accept: 'application/json',
+          Prefer: [...PREFER, ...(request.prefer ?? [])].join(', '),
+          'client-request-id': clientRequestId,
+          ...(request.ifMatch ? { 'If-Match': request.ifMatch } : {}),
+          ...(request.body === undefined ? {} : { 'Content-Type': 'application/json' }),
+        },
+        ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+        signal,
+      });
+      text = await response.text();
+    } catch (cause) {
+      session.signal?.throwIfAborted();
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new SyncError('unavailable', `no answer from Graph to ${request.method} (${reason})`, { cause });
+    }
+    this.#noteClock(response);
+    return this.#read(request, response, text);
+  }
+
+  #read(request: GraphRequest, response: Response, text: string): GraphAnswer {
+    const body = parsed(text);
+    const requestId = response.headers.get('request-id') ?? undefined;
+    if (response.ok) {
+      if (body === undefined && text.trim() !== '') {
+        throw new SyncError('unavailable', `Graph's answer to ${request.method} was cut off, request-id ${requestId}`);
+      }
+      return { status: response.status, body, etag: response.headers.get('etag') ?? undefined };
+    }
+    const now = new Date(this.#clock.now().getTime() + (this.#clockOffsetMs ?? 0));
+    const failure = readFailure(response.status, body, {
+      retryAfterMs: parseRetryAfter(response.headers.get('retry-after'), now),
+      requestId,
+      claims: /claims="([^"]+)"/.exec(response.headers.get('www-authenticate') ?? '')?.[1],
+    });
+    throw this.#errorOf(request, failure);
+  }
+
+  #errorOf(request: GraphRequest, failure: GraphFailure): SyncError {
+    const isContinuation = request.path.startsWith('http');
+    if (request.isDelta && isTokenDeath(failure, isContinuation)) {
+      return new SyncError('cursor-expired', `Graph does not know the delta token any more (${failure.status} ${failure.code})`, {
+        graphCode: failure.code,
+        httpStatus: failure.status,
+      });
+    }
+    const error = toSyncError(failure, request.method);
+    if (!failure.claims) return error;
+    return new SyncError(error.code, error.message, {
+      graphCode: failure.code,
+      httpStatus: failure.status,
+      details: { claims: failure.claims },
+    });
+  }
+
+  /**
+   * Waits before the next try, the whole mailbox with it when Graph asked for silence.
+   *
+   * @throws the error itself when another try makes no sense, or is the job's business
+   */
+  async #waitForRetry(session: GraphSession, error: SyncError, attempt: number): Promise<void> {
+    if (error.code === 'throttled') session.stats.throttled += 1;
+    if (error.recovery !== 'retry') throw error;
+    const delayMs = retryDelayMs({ attempt, retryAfterMs: error.retryAfterMs, jitter: this.#random.next() });
+    if (error.code === 'throttled') this.#limiter.pause(session.mailbox, delayMs);
+    if (attempt >= MAX_ATTEMPTS || delayMs > LONGEST_WAIT_MS) {
+      throw new SyncError(error.code, error.message, {
+        cause: error,
+        retryAfterMs: delayMs,
+        ...(error.graphCode === undefined ? {} : { graphCode: error.graphCode }),
+        ...(error.httpStatus === undefined ? {} : { httpStatus: error.httpStatus }),
+      });
+    }
+    this.#logger.debug({ mailbox: session.mailbox, code: error.code, delayMs, attempt }, 'waiting before a retry');
+    await this.#clock.sleep(delayMs, session.signal);
+  }
+
+  /** @throws {SyncError} `rejected` for a link to anywhere but our Graph: the token must not follow it */
+  #urlOf(path: string): string {
+    if (!path.startsWith('http')) return this.#root + path;
+    if (new URL(path).origin !== new URL(this.#root).origin) {
+      throw new SyncError('rejected', `Graph sent a link to another host (${new URL(path).host}); it is not followed`);
+    }
+    return path;
+  }
+
+  /** Graph's clock against ours, good to a second: what makes both sides' modification instants comparable. */
+  #noteClock(response: Response): void {
+    const date = Date.parse(response.headers.get('date') ?? '');
+    if (!Number.isNaN(date)) this.#clockOffsetMs = date - Math.floor(this.#clock.now().getTime() / 1000) * 1000;
+  }
+}
+
+function readClaims(encoded: unknown): string | undefined {
+  return typeof encoded === 'string' ? Buffer.from(encoded, 'base64').toString('utf8') : undefined;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
