@@ -13,12 +13,13 @@ import type { PullOutcome } from './pull-round.ts';
 import type { PushManager } from './push.manager.ts';
 import { assertNotCancelled, type RunContext, windowAround } from './run-context.ts';
 import { RunCounters } from './run-counters.ts';
+import { errorColumns, isOfOneCalendar } from './run-errors.ts';
 import type { RunQueue } from './run-queue.ts';
 import { progressOf } from './run-recorder.ts';
 import type { SettingsService } from './settings.service.ts';
 
-/** How often a running run asks whether somebody cancelled it, and keeps its lease. */
-const HEARTBEAT_MS = 5_000;
+/** How often a running run asks whether somebody cancelled it. */
+const CANCELLATION_CHECK_MS = 2_000;
 
 /**
  * Carries out one run: pull, push, record, for one calendar or all of them, under the mailbox's lease.
@@ -96,7 +97,7 @@ export class CalendarSyncService {
       stats: newGraphStats(),
     };
     const startedAt = row.startedAt ?? this.#clock.now();
-    const heartbeat = this.#keepAlive(row, run.lease, cancellation);
+    const watch = this.#watchForCancellation(row, cancellation);
     try {
       if (row.cancelRequestedAt) throw new SyncError('cancelled', `run ${row.id} was cancelled before it began`);
       const outcome = await this.#runCalendars(row, run.lease, { counters, session, signal, startedAt });
@@ -120,8 +121,8 @@ export class CalendarSyncService {
       await this.#finish(row, { status: 'FAILED', counters, session, startedAt, continuation: false, error });
       return { continuation: false };
     } finally {
-      heartbeat.stop();
-      await heartbeat.done;
+      watch.stop();
+      await watch.done;
     }
   }
 
@@ -148,12 +149,21 @@ export class CalendarSyncService {
       await this.#runs.update(tx, row.id, { status: 'IN_PROGRESS', startedAt: shared.startedAt, error: null });
     });
     let outcome: PullOutcome = 'complete';
+    const failures: SyncError[] = [];
     for (const calendar of await this.#calendarsOf(row)) {
       const context = await this.#contextFor(row, connection, calendar, lease, { ...shared, session });
       assertNotCancelled(context);
-      const result = await this.#runCalendar(context, calendar);
-      if (result === 'out-of-capacity') outcome = result;
+      try {
+        const result = await this.#runCalendar(context, calendar);
+        if (result === 'out-of-capacity') outcome = result;
+      } catch (error) {
+        // One calendar that a person must look at does not keep the others waiting.
+        if (!isOfOneCalendar(error)) throw error;
+        failures.push(error);
+      }
     }
+    const [failure] = failures;
+    if (failure) throw failure;
     return outcome;
   }
 
@@ -181,11 +191,16 @@ export class CalendarSyncService {
     if (row.calendarId === 'all') {
       const all = await this.#calendars.list(this.#db, row.userId);
       const settings = await Promise.all(all.map((calendar) => this.#settings.resolve(row.userId, calendar.id)));
-      return all.filter((calendar, index) => settings[index]?.enabled && !calendar.removedAt && calendar.graphCalendarId);
+      return all.filter(
+        (calendar, index) => settings[index]?.enabled && !calendar.removedAt && calendar.graphCalendarId,
+      );
     }
     const calendar = await this.#calendars.find(this.#db, row.userId, row.calendarId as CalendarId);
     if (!calendar || calendar.removedAt || !calendar.graphCalendarId) {
-      throw new SyncError('not-found', `calendar ${row.calendarId} is not (any more) in the mailbox; see GET /calendar/calendars`);
+      throw new SyncError(
+        'not-found',
+        `calendar ${row.calendarId} is not (any more) in the mailbox; see GET /calendar/calendars`,
+      );
     }
     return [calendar];
   }
@@ -274,12 +289,12 @@ export class CalendarSyncService {
     );
   }
 
-  /** Renews the lease and looks for a cancellation while the run works, also through long waits. */
-  #keepAlive(row: StoredRun, lease: Lease, cancellation: AbortController): { stop: () => void; done: Promise<void> } {
+  /** Looks whether somebody cancelled the run while it works, also through long waits. */
+  #watchForCancellation(row: StoredRun, cancellation: AbortController): { stop: () => void; done: Promise<void> } {
     const stopped = new AbortController();
-    const beat = async (): Promise<void> => {
+    const look = async (): Promise<void> => {
       while (!stopped.signal.aborted) {
-        await this.#clock.sleep(HEARTBEAT_MS, stopped.signal).catch(() => {});
+        await this.#clock.sleep(CANCELLATION_CHECK_MS, stopped.signal).catch(() => {});
         if (stopped.signal.aborted) return;
         const now = await this.#runs.find(this.#db, row.userId, row.id).catch(() => undefined);
         if (now?.cancelRequestedAt) {
@@ -288,34 +303,6 @@ export class CalendarSyncService {
         }
       }
     };
-    void lease;
-    return { stop: () => stopped.abort(), done: beat() };
+    return { stop: () => stopped.abort(), done: look() };
   }
-}
-
-function errorColumns(error: unknown): {
-  error: string;
-  errorCode: string;
-  errorDetails: Record<string, unknown> | null;
-  confirmationToken: string | null;
-  confirmationIds: string[] | null;
-} {
-  if (!isSyncError(error)) {
-    return {
-      error: 'an unexpected error ended the run; the log has it under this run’s id',
-      errorCode: 'INTERNAL',
-      errorDetails: null,
-      confirmationToken: null,
-      confirmationIds: null,
-    };
-  }
-  const { eventIds, ...details } = error.details ?? {};
-  const token = details['confirmationToken'];
-  return {
-    error: error.message,
-    errorCode: error.code.replaceAll('-', '_').toUpperCase(),
-    errorDetails: Object.keys(details).length > 0 ? details : null,
-    confirmationToken: typeof token === 'string' ? token : null,
-    confirmationIds: Array.isArray(eventIds) ? eventIds.map(String) : null,
-  };
 }

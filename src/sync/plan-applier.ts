@@ -116,7 +116,12 @@ export class PlanApplier {
 
   async #recordConflicts(tx: Tx, context: ApplyContext, planned: readonly PlannedEvent[], now: Date): Promise<void> {
     const settled = planned.filter(({ plan, base }) => !plan.conflict && (base?.conflictUnits.length ?? 0) > 0);
-    await this.#conflicts.settle(tx, context.userId, settled.map(({ eventId }) => eventId), now);
+    await this.#conflicts.settle(
+      tx,
+      context.userId,
+      settled.map(({ eventId }) => eventId),
+      now,
+    );
     for (const { eventId, plan } of planned) {
       if (plan.conflict) {
         await this.#conflicts.record(tx, {
@@ -206,12 +211,11 @@ function nextBase(
   }
   if (plan.base.kind !== 'save') return undefined;
   const { agreed } = plan.base;
-  const agreedRevision = plan.isPushNeeded || revision === undefined ? (base?.agreedRevision ?? 0n) : revision;
   return {
     ...shared,
     graphEventId: remote?.id ?? base?.graphEventId,
     etag: remote?.etag ?? base?.etag,
-    agreedRevision,
+    agreedRevision: agreedRevisionOf(plan, base, revision),
     local: agreed.local,
     remote: agreed.remote,
     seriesEtags: remote ? seriesEtagsOf(remote) : base?.seriesEtags,
@@ -220,6 +224,17 @@ function nextBase(
     conflictUnits: [...agreed.conflictUnits],
     seenRound: base?.seenRound,
   };
+}
+
+/**
+ * What waited for a decision counts as agreed on until somebody decides; from then on it must be pending again, so the
+ * agreed revision steps back behind the event's own.
+ */
+function agreedRevisionOf(plan: EventPlan, base: EventBase | undefined, revision: bigint | undefined): bigint {
+  const before = base?.agreedRevision ?? 0n;
+  if (revision === undefined) return before;
+  if (!plan.isPushNeeded) return revision;
+  return before < revision ? before : revision - 1n;
 }
 
 /** The tags of a series' exceptions, by which an echo of our own writes is recognised. */
