@@ -17,7 +17,10 @@ export interface CalendarGraph {
   fetchDeltaPage(session: GraphSession, from: DeltaStart): Promise<DeltaPage>;
   /** Events by id, read in batches; masters come without their exceptions. */
   readEvents(session: GraphSession, ids: readonly GraphEventId[]): Promise<Map<GraphEventId, RemoteEvent | 'gone'>>;
-  /** Series whole: master, exceptions and cancelled dates. */
+  /**
+   * Series whole: master, exceptions and cancelled dates. One that became a single event comes as such, without a rule; a
+   * member of a series is answered under its master's id.
+   */
   readSeries(
     session: GraphSession,
     masterIds: readonly GraphEventId[],
@@ -74,7 +77,12 @@ export interface DeltaPage {
 
 export type DeltaItem =
   | { readonly kind: 'event'; readonly event: RemoteEvent }
-  | { readonly kind: 'occurrence'; readonly id: GraphEventId; readonly seriesMasterId: GraphEventId; readonly etag: string }
+  | {
+      readonly kind: 'occurrence';
+      readonly id: GraphEventId;
+      readonly seriesMasterId: GraphEventId;
+      readonly etag: string;
+    }
   | { readonly kind: 'removed'; readonly id: GraphEventId };
 
 export interface RemoteEvent {
@@ -116,12 +124,16 @@ export type WriteOperation =
       /** Only the fields of these are sent. */
       readonly units: readonly Unit[];
       readonly sendAttendees: boolean;
+      /** Of an occurrence: writes to one series are carried out one after the other. */
+      readonly seriesMasterId?: GraphEventId | undefined;
     }
   | {
       readonly kind: 'delete';
       readonly key: string;
       readonly id: GraphEventId;
       readonly etag?: string | undefined;
+      /** Of an occurrence, as above. */
+      readonly seriesMasterId?: GraphEventId | undefined;
     };
 
 /** Deleting what is gone already is a success. */

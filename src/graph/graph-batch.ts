@@ -8,6 +8,8 @@ import { parseRetryAfter } from './retry-after.ts';
 /** One request of a batch; its path is below `/v1.0`. */
 export interface BatchItem extends GraphRequest {
   readonly key: string;
+  /** Key of an earlier item that must have been carried out before this one is begun. */
+  readonly after?: string;
 }
 
 export type BatchOutcome =
@@ -52,7 +54,8 @@ async function sendChunk(
   const outcomes = new Map<string, BatchOutcome>();
   let open = items;
   for (let round = 1; open.length > 0; round += 1) {
-    const answered = open.length === 1 ? await sendAlone(client, session, open) : await sendTogether(client, session, open);
+    const answered =
+      open.length === 1 ? await sendAlone(client, session, open) : await sendTogether(client, session, open);
     const again: BatchItem[] = [];
     let slowest: SyncError | undefined;
     for (const item of open) {

@@ -38,6 +38,17 @@ const BY_CODE: Readonly<Record<string, SyncErrorCode>> = {
   mailboxnotenabledforrestapi: 'rejected',
 };
 
+/** "Not found" that speaks of the mailbox or the user: nothing about any event. */
+const MAILBOX_CODES = new Set([
+  ...['errorinvaliduser', 'errornonexistentmailbox', 'request_resourcenotfound', 'resourcenotfound'],
+  ...['mailboxnotenabledforrestapi', 'mailboxnotfound', 'errormailboxnotfound'],
+]);
+
+/** Whether an error proves that the event asked for is not there any more; nothing is deleted for less. */
+export function isGone(error: SyncError): boolean {
+  return error.code === 'not-found' && !MAILBOX_CODES.has((error.graphCode ?? '').toLowerCase());
+}
+
 const TOKEN_DEATH = /^(syncstate|resync|errorinvalidsyncstatedata|errorsyncfoldernotfound)/;
 
 const BY_STATUS: Readonly<Record<number, SyncErrorCode>> = {
@@ -67,7 +78,10 @@ export function classify(failure: Pick<GraphFailure, 'status' | 'code' | 'retryA
 }
 
 /** Whether an answer to a delta request says that its token is dead, in whatever words. */
-export function isTokenDeath({ status, code }: Pick<GraphFailure, 'status' | 'code'>, isContinuation: boolean): boolean {
+export function isTokenDeath(
+  { status, code }: Pick<GraphFailure, 'status' | 'code'>,
+  isContinuation: boolean,
+): boolean {
   if (status === 410 || TOKEN_DEATH.test(code.toLowerCase())) return true;
   // A stored link that Graph cannot read any more says "Badly formed token" with a plain 400.
   return isContinuation && status === 400;
@@ -90,7 +104,11 @@ export function toSyncError(failure: GraphFailure, what: string, cause?: unknown
 export function readFailure(
   status: number,
   body: unknown,
-  headers: { readonly retryAfterMs?: number | undefined; readonly requestId?: string | undefined; readonly claims?: string | undefined },
+  headers: {
+    readonly retryAfterMs?: number | undefined;
+    readonly requestId?: string | undefined;
+    readonly claims?: string | undefined;
+  },
 ): GraphFailure {
   const error = (body as { error?: unknown } | null | undefined)?.error;
   const fields = typeof error === 'object' && error !== null ? (error as Record<string, unknown>) : {};

@@ -185,10 +185,14 @@ export class GraphClient {
   #errorOf(request: GraphRequest, failure: GraphFailure): SyncError {
     const isContinuation = request.path.startsWith('http');
     if (request.isDelta && isTokenDeath(failure, isContinuation)) {
-      return new SyncError('cursor-expired', `Graph does not know the delta token any more (${failure.status} ${failure.code})`, {
-        graphCode: failure.code,
-        httpStatus: failure.status,
-      });
+      return new SyncError(
+        'cursor-expired',
+        `Graph does not know the delta token any more (${failure.status} ${failure.code})`,
+        {
+          graphCode: failure.code,
+          httpStatus: failure.status,
+        },
+      );
     }
     const error = toSyncError(failure, request.method);
     if (!failure.claims) return error;

@@ -1,4 +1,4 @@
-import { bulkhead, type BulkheadPolicy } from 'cockatiel';
+import { type BulkheadPolicy, bulkhead } from 'cockatiel';
 import type { Clock } from '../core/runtime.ts';
 
 /** Requests that may wait for their turn at one mailbox; more means somebody forgot to wait for answers. */

@@ -1,4 +1,9 @@
-import { AuthError, ConfidentialClientApplication, type INetworkModule, type NetworkRequestOptions } from '@azure/msal-node';
+import {
+  AuthError,
+  ConfidentialClientApplication,
+  type INetworkModule,
+  type NetworkRequestOptions,
+} from '@azure/msal-node';
 import { SyncError } from '../core/errors.ts';
 import type { Clock, Fetch } from '../core/runtime.ts';
 

@@ -1,0 +1,222 @@
+import { assert, SyncError } from '../core/errors.ts';
+import type { ItemBody } from '../core/event.ts';
+import type { GraphEventId } from '../core/ids.ts';
+import type { GraphSession, WriteOperation, WriteOutcome } from './calendar-graph.ts';
+import { batch, type GraphAccess, getEvents, toRemoteEvent } from './graph-access.ts';
+import type { BatchItem, BatchOutcome } from './graph-batch.ts';
+import { isGone } from './graph-errors.ts';
+import { toCreateBody, toUpdateBody } from './graph-event.mapper.ts';
+import { fromWire, type WireEvent } from './graph-event-reader.ts';
+import { calendarPath, eventPath } from './graph-paths.ts';
+import { withJoinBlock } from './join-block.ts';
+
+type Create = Extract<WriteOperation, { kind: 'create' }>;
+type Update = Extract<WriteOperation, { kind: 'update' }>;
+type Delete = Extract<WriteOperation, { kind: 'delete' }>;
+type Refused = Extract<WriteOutcome, { ok: false }>;
+
+/** @returns an outcome for every operation, in any order; whatever Graph says about one of them is thrown by none */
+export async function writeEvents(
+  access: GraphAccess,
+  session: GraphSession,
+  operations: readonly WriteOperation[],
+): Promise<WriteOutcome[]> {
+  assert(new Set(operations.map(({ key }) => key)).size === operations.length, 'write: two operations share a key');
+  const bodies = await onlineBodies(access, session, operations);
+  const refused: Refused[] = [];
+  const items: BatchItem[] = [];
+  for (const operation of operations) {
+    const prepared = prepare(session, operation, bodies.get(operation.key));
+    if (prepared instanceof SyncError) refused.push({ key: operation.key, ok: false, error: prepared });
+    else items.push(prepared);
+  }
+  const answers = await batch(access, session, inSeriesOrder(items, operations));
+  await repeatCollidedCreates(access, session, { operations, items, answers });
+  const settled = await Promise.all(
+    operations.map((operation) => settle(access, session, operation, answers.get(operation.key))),
+  );
+  const outcomes = settled.flatMap((outcome) => outcome ?? []);
+  return [...refused, ...(await proveDeletions(access, session, operations, outcomes))];
+}
+
+/** The body to write in place of the one wanted, or why none can be written. */
+type OnlineBody = { readonly body: ItemBody | null } | { readonly error: SyncError };
+
+function prepare(
+  session: GraphSession,
+  operation: WriteOperation,
+  online: OnlineBody | undefined,
+): BatchItem | SyncError {
+  const { key } = operation;
+  switch (operation.kind) {
+    case 'create':
+      return createItem(session, operation);
+    case 'delete':
+      return { key, method: 'DELETE', path: eventPath(session, operation.id), ifMatch: operation.etag };
+    case 'update': {
+      if (online && 'error' in online) return online.error;
+      const content = online ? { ...operation.content, body: online.body } : operation.content;
+      // An occurrence has no rule to lose; elsewhere "no rule" has to be said, or a series would stay one.
+      const endsSeries = operation.seriesMasterId === undefined && content.recurrence === null;
+      const body = toUpdateBody(content, operation.units, { ...operation, endsSeries });
+      return { key, method: 'PATCH', path: eventPath(session, operation.id), ifMatch: operation.etag, body };
+    }
+  }
+}
+
+function createItem(session: GraphSession, operation: Create): BatchItem {
+  const { key, calendarId, content, transactionId } = operation;
+  // Every create may be sent again after a lost answer; without this it would double.
+  assert(transactionId !== '', 'a create needs a transactionId');
+  const body = toCreateBody(content, operation);
+  return { key, method: 'POST', path: `${calendarPath(session, calendarId)}/events`, body };
+}
+
+/** Exchange refuses writes to one series at the same time (graph contract 6.3): those wait for each other. */
+function inSeriesOrder(items: readonly BatchItem[], operations: readonly WriteOperation[]): BatchItem[] {
+  const seriesByKey = new Map(operations.map((operation) => [operation.key, seriesOf(operation)]));
+  const previous = new Map<GraphEventId, string>();
+  return items.map((item) => {
+    const series = seriesByKey.get(item.key);
+    if (series === undefined) return item;
+    const after = previous.get(series);
+    previous.set(series, item.key);
+    return after === undefined ? item : { ...item, after };
+  });
+}
+
+function seriesOf(operation: WriteOperation): GraphEventId | undefined {
+  return operation.kind === 'create' ? undefined : operation.seriesMasterId;
+}
+
+async function onlineBodies(
+  access: GraphAccess,
+  session: GraphSession,
+  operations: readonly WriteOperation[],
+): Promise<Map<string, OnlineBody>> {
+  const updates = operations.filter(
+    (operation): operation is Update => operation.kind === 'update' && mayLoseMeeting(operation),
+  );
+  const bodies = new Map<string, OnlineBody>();
+  if (updates.length === 0) return bodies;
+  const current = await getEvents(
+    access,
+    session,
+    updates.map(({ id }) => id),
+  );
+  for (const { key, id, content } of updates) {
+    const answer = current.get(id);
+    assert(answer, 'a batch answers every item');
+    if (!answer.ok) {
+      bodies.set(key, { error: answer.error });
+      continue;
+    }
+    const { content: there, facts } = fromWire(answer.body as WireEvent);
+    const joinUrl = facts.onlineMeeting?.joinUrl;
+    if (!joinUrl) continue;
+    const body = withJoinBlock(content.body, there.body, joinUrl);
+    bodies.set(key, body ? { body } : { error: joinBlockLost(id) });
+  }
+  return bodies;
+}
+
+/** Guarded by its tag, an event that is no meeting here has not become one there. */
+function mayLoseMeeting({ units, content, etag }: Update): boolean {
+  return units.includes('body') && (content.isOnlineMeeting || units.includes('isOnlineMeeting') || etag === undefined);
+}
+
+function joinBlockLost(id: GraphEventId): SyncError {
+  return new SyncError(
+    'rejected',
+    `the body of online meeting ${id} is left alone: its join block cannot be told from the text, and a body without it would end the meeting; change the text in Outlook`,
+    { graphCode: 'JoinBlockNotFound' },
+  );
+}
+
+/** A create has no older version to collide with: 409 and 412 are Exchange's hiccups (graph contract 14, 32 and 33). */
+async function repeatCollidedCreates(
+  access: GraphAccess,
+  session: GraphSession,
+  sent: { operations: readonly WriteOperation[]; items: readonly BatchItem[]; answers: Map<string, BatchOutcome> },
+): Promise<void> {
+  const creates = new Set(sent.operations.filter(({ kind }) => kind === 'create').map(({ key }) => key));
+  const collided = sent.items.filter(({ key }) => creates.has(key) && isCollision(sent.answers.get(key)));
+  for (const [key, outcome] of await batch(access, session, collided)) {
+    const error = !outcome.ok && isCollision(outcome) ? rejected(outcome.error) : undefined;
+    sent.answers.set(key, error ? { key, ok: false, error } : outcome);
+  }
+}
+
+function isCollision(outcome: BatchOutcome | undefined): boolean {
+  return outcome?.ok === false && outcome.error.code === 'precondition-failed';
+}
+
+async function settle(
+  access: GraphAccess,
+  session: GraphSession,
+  operation: WriteOperation,
+  answer: BatchOutcome | undefined,
+): Promise<WriteOutcome | undefined> {
+  const { key, kind } = operation;
+  if (!answer) return undefined;
+  if (!answer.ok) {
+    const isAnswered = kind === 'create' && answer.error.code === 'duplicate-transaction';
+    return isAnswered ? adopt(access, session, operation, answer.error) : { key, ok: false, error: answer.error };
+  }
+  if (kind === 'delete') return { key, ok: true };
+  return { key, ok: true, event: await toRemoteEvent(access, session, answer.body) };
+}
+
+/** Our own event, made by an earlier attempt whose answer was lost, if it is still there and really ours. */
+async function adopt(
+  access: GraphAccess,
+  session: GraphSession,
+  create: Create,
+  error: SyncError,
+): Promise<WriteOutcome> {
+  const { key, transactionId } = create;
+  const existingId = error.details?.['existingEventId'];
+  if (typeof existingId !== 'string') return { key, ok: false, error: rejected(error) };
+  const id = existingId as GraphEventId;
+  const answer = (await getEvents(access, session, [id])).get(id);
+  if (answer?.ok) {
+    const event = await toRemoteEvent(access, session, answer.body);
+    if (event.transactionId === transactionId) return { key, ok: true, event };
+  } else if (answer && !isGone(answer.error)) {
+    return { key, ok: false, error: answer.error };
+  }
+  return { key, ok: false, error: rejected(error) };
+}
+
+function rejected(error: SyncError): SyncError {
+  return new SyncError('rejected', error.message, {
+    cause: error,
+    ...(error.graphCode === undefined ? {} : { graphCode: error.graphCode }),
+    ...(error.httpStatus === undefined ? {} : { httpStatus: error.httpStatus }),
+    ...(error.graphRequestId === undefined ? {} : { graphRequestId: error.graphRequestId }),
+  });
+}
+
+/**
+ * Deleting what is gone already is a success. Exchange says so with 404, 410 or an `ErrorInvalidRequest` that could mean
+ * anything (graph contract 18), so the event itself is asked.
+ */
+async function proveDeletions(
+  access: GraphAccess,
+  session: GraphSession,
+  operations: readonly WriteOperation[],
+  outcomes: readonly WriteOutcome[],
+): Promise<WriteOutcome[]> {
+  const deletes = new Map(
+    operations.filter((operation): operation is Delete => operation.kind === 'delete').map(({ key, id }) => [key, id]),
+  );
+  const doubtful = outcomes.flatMap((outcome) => {
+    const id = deletes.get(outcome.key);
+    return id && !outcome.ok && (outcome.error.code === 'not-found' || outcome.error.code === 'rejected') ? [id] : [];
+  });
+  const proofs = await getEvents(access, session, doubtful);
+  return outcomes.map((outcome) => {
+    const proof = proofs.get(deletes.get(outcome.key) ?? '');
+    return proof && !proof.ok && isGone(proof.error) ? { key: outcome.key, ok: true } : outcome;
+  });
+}

@@ -1,0 +1,73 @@
+import { SyncError } from '../core/errors.ts';
+import type { GraphEventId } from '../core/ids.ts';
+import type { GraphSession, RemoteEvent } from './calendar-graph.ts';
+import type { GraphClient } from './graph.client.ts';
+import { type BatchItem, type BatchOutcome, sendBatch } from './graph-batch.ts';
+import { fromWire, needsMailboxZone, type WireEvent } from './graph-event-reader.ts';
+import { eventPath } from './graph-paths.ts';
+import type { MailboxZones } from './mailbox-zones.ts';
+
+/** What every part of the calendar client works with. */
+export interface GraphAccess {
+  readonly client: GraphClient;
+  readonly zones: MailboxZones;
+  /** Items of one `$batch`, at most twenty. */
+  readonly batchSize: number;
+}
+
+/** Lists are small (calendars, one series' dates); this many pages mean that Graph turns in a circle. */
+const MAX_LIST_PAGES = 200;
+
+export async function batch(
+  access: GraphAccess,
+  session: GraphSession,
+  items: readonly BatchItem[],
+): Promise<Map<string, BatchOutcome>> {
+  const outcomes = await sendBatch(access.client, session, items, access.batchSize);
+  return new Map(outcomes.map((outcome) => [outcome.key, outcome]));
+}
+
+/** One GET for each id, whole objects, in batches. */
+export async function getEvents(
+  access: GraphAccess,
+  session: GraphSession,
+  ids: readonly GraphEventId[],
+): Promise<Map<string, BatchOutcome>> {
+  const items = [...new Set(ids)].map((id): BatchItem => ({ key: id, method: 'GET', path: eventPath(session, id) }));
+  return batch(access, session, items);
+}
+
+/** @returns all members of a list, from its first page or from what a batch answered as its first page */
+export async function readList(
+  access: GraphAccess,
+  session: GraphSession,
+  first: { readonly path: string } | { readonly body: unknown },
+): Promise<WireEvent[]> {
+  let body =
+    'path' in first ? (await access.client.send(session, { method: 'GET', path: first.path })).body : first.body;
+  const members: WireEvent[] = [];
+  for (let pages = 1; ; pages += 1) {
+    const { value, '@odata.nextLink': next } = (body ?? {}) as { value?: unknown; '@odata.nextLink'?: unknown };
+    if (Array.isArray(value)) members.push(...(value as WireEvent[]));
+    if (typeof next !== 'string') return members;
+    if (pages >= MAX_LIST_PAGES)
+      throw new SyncError('unavailable', `Graph's list has more than ${MAX_LIST_PAGES} pages`);
+    body = (await access.client.send(session, { method: 'GET', path: next })).body;
+  }
+}
+
+/** Maps events as they came; the mailbox's own zone is asked for only when one of them has no usable zone of its own. */
+export async function toRemoteEvents(
+  access: GraphAccess,
+  session: GraphSession,
+  events: readonly WireEvent[],
+): Promise<RemoteEvent[]> {
+  const zone = events.some(needsMailboxZone) ? await access.zones.get(access.client, session) : undefined;
+  return events.map((event) => fromWire(event, zone));
+}
+
+export async function toRemoteEvent(access: GraphAccess, session: GraphSession, event: unknown): Promise<RemoteEvent> {
+  const [mapped] = await toRemoteEvents(access, session, [event as WireEvent]);
+  if (!mapped?.id) throw new SyncError('unavailable', 'Graph answered without the event');
+  return mapped;
+}

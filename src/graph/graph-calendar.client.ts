@@ -1,0 +1,148 @@
+import { SyncError } from '../core/errors.ts';
+import type { GraphEventId } from '../core/ids.ts';
+import type {
+  CalendarGraph,
+  DeltaItem,
+  DeltaPage,
+  DeltaStart,
+  GraphSession,
+  RemoteCalendar,
+  RemoteEvent,
+  RemoteMailbox,
+  RemoteSeries,
+  WriteOperation,
+  WriteOutcome,
+} from './calendar-graph.ts';
+import { writeEvents } from './event-writing.ts';
+import type { GraphClient } from './graph.client.ts';
+import { type GraphAccess, getEvents, toRemoteEvents } from './graph-access.ts';
+import { isGone } from './graph-errors.ts';
+import type { WireEvent } from './graph-event-reader.ts';
+import { calendarPath, query } from './graph-paths.ts';
+import { readCalendars, readMailbox } from './mailbox-reading.ts';
+import { MailboxZones } from './mailbox-zones.ts';
+import { searchOccurrences } from './occurrence-search.ts';
+import { readSeriesWhole } from './series-reading.ts';
+
+/** Properties every complete event has, if only as `null`; an item without one of them tells only what changed. */
+const ALWAYS_THERE = ['subject', 'body', 'start', 'end', 'isAllDay', 'recurrence'];
+
+/** Calendars at Microsoft Graph v1.0: who reads and writes what, over which request. */
+export class GraphCalendarClient implements CalendarGraph {
+  readonly #access: GraphAccess;
+  readonly #pageSize: number;
+
+  /**
+   * @param parts.batchSize  items of one `$batch`, at most twenty
+   * @param parts.pageSize   items of one delta page, an upper bound
+   */
+  constructor(parts: { client: GraphClient; batchSize: number; pageSize: number }) {
+    this.#access = { client: parts.client, batchSize: parts.batchSize, zones: new MailboxZones() };
+    this.#pageSize = parts.pageSize;
+  }
+
+  async getMailbox(session: GraphSession): Promise<RemoteMailbox> {
+    return readMailbox(this.#access, session);
+  }
+
+  async listCalendars(session: GraphSession): Promise<RemoteCalendar[]> {
+    return readCalendars(this.#access, session);
+  }
+
+  async fetchDeltaPage(session: GraphSession, from: DeltaStart): Promise<DeltaPage> {
+    const { body } = await this.#access.client.send(session, {
+      method: 'GET',
+      path: 'link' in from ? from.link : deltaPath(session, from),
+      // A header, not part of a link: it has to be said on every page.
+      prefer: [`odata.maxpagesize=${this.#pageSize}`],
+      isDelta: true,
+    });
+    const page = (body ?? {}) as { value?: unknown; '@odata.nextLink'?: unknown; '@odata.deltaLink'?: unknown };
+    const { '@odata.nextLink': nextLink, '@odata.deltaLink': deltaLink } = page;
+    const items = await this.#deltaItems(session, Array.isArray(page.value) ? (page.value as WireEvent[]) : []);
+    if (typeof nextLink === 'string') return { items, nextLink };
+    if (typeof deltaLink === 'string') return { items, deltaLink };
+    throw new SyncError('unavailable', 'Graph sent a delta page with neither nextLink nor deltaLink');
+  }
+
+  async readEvents(
+    session: GraphSession,
+    ids: readonly GraphEventId[],
+  ): Promise<Map<GraphEventId, RemoteEvent | 'gone'>> {
+    const outcomes = await getEvents(this.#access, session, ids);
+    const found: WireEvent[] = [];
+    for (const outcome of outcomes.values()) {
+      if (outcome.ok) found.push(outcome.body as WireEvent);
+      else if (!isGone(outcome.error)) throw outcome.error;
+    }
+    const events = (await toRemoteEvents(this.#access, session, found)).values();
+    return new Map(
+      [...outcomes].map(([id, outcome]) => [
+        id as GraphEventId,
+        outcome.ok ? (events.next().value as RemoteEvent) : 'gone',
+      ]),
+    );
+  }
+
+  async readSeries(
+    session: GraphSession,
+    masterIds: readonly GraphEventId[],
+    window: { readonly start: Date; readonly end: Date },
+  ): Promise<Map<GraphEventId, RemoteSeries | 'gone'>> {
+    return readSeriesWhole(this.#access, session, masterIds, window);
+  }
+
+  async write(session: GraphSession, operations: readonly WriteOperation[]): Promise<WriteOutcome[]> {
+    return writeEvents(this.#access, session, operations);
+  }
+
+  async findOccurrences(
+    session: GraphSession,
+    masterId: GraphEventId,
+    originalDates: readonly string[],
+    timeZone: string,
+  ): Promise<Map<string, { readonly id: GraphEventId; readonly etag: string }>> {
+    return searchOccurrences(this.#access, session, masterId, originalDates, timeZone);
+  }
+
+  serverClockOffsetMs(): number | undefined {
+    return this.#access.client.clockOffsetMs;
+  }
+
+  /** Bare occurrences and tombstones carry an id and little else; anything else is complete, or is read again whole. */
+  async #deltaItems(session: GraphSession, wires: readonly WireEvent[]): Promise<DeltaItem[]> {
+    const complete = wires.filter((wire) => isFull(wire) && ALWAYS_THERE.every((name) => name in wire));
+    const partial = wires.filter((wire) => isFull(wire) && !complete.includes(wire)).map(idOf);
+    const events = new Map<WireEvent | GraphEventId, RemoteEvent | 'gone'>();
+    const mapped = await toRemoteEvents(this.#access, session, complete);
+    for (const [index, wire] of complete.entries()) events.set(wire, mapped[index] as RemoteEvent);
+    if (partial.length > 0) for (const [id, event] of await this.readEvents(session, partial)) events.set(id, event);
+    return wires.map((wire): DeltaItem => {
+      const id = idOf(wire);
+      if (isBare(wire)) {
+        const { seriesMasterId } = wire as { seriesMasterId: GraphEventId };
+        return { kind: 'occurrence', id, seriesMasterId, etag: String(wire['@odata.etag']) };
+      }
+      const event = events.get(wire) ?? events.get(id);
+      return event === undefined || event === 'gone' ? { kind: 'removed', id } : { kind: 'event', event };
+    });
+  }
+}
+
+function deltaPath(session: GraphSession, from: Extract<DeltaStart, { calendarId: unknown }>): string {
+  const window = { startDateTime: from.window.start.toISOString(), endDateTime: from.window.end.toISOString() };
+  return `${calendarPath(session, from.calendarId)}/calendarView/delta${query(window)}`;
+}
+
+function idOf(wire: WireEvent): GraphEventId {
+  return String(wire['id']) as GraphEventId;
+}
+
+function isFull(wire: WireEvent): boolean {
+  return !wire['@removed'] && !isBare(wire);
+}
+
+/** What of an occurrence is its own are its times; the rest is its master's, so even a complete one is only a sign of life. */
+function isBare(wire: WireEvent): boolean {
+  return wire['type'] === 'occurrence' && typeof wire['seriesMasterId'] === 'string' && !wire['@removed'];
+}
