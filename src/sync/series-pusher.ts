@@ -217,7 +217,7 @@ function occurrenceOperation(
   if (!target) return [];
   const date = dateOfUnit(unit);
   const wanted = event.content.occurrences[date];
-  const shared = { key: `${event.id}/${date}`, id: target.id, etag: target.etag };
+  const shared = { key: `${event.id}/${date}`, id: target.id, etag: target.etag, seriesMasterId: remote.id };
   if (wanted?.isCancelled) return [{ kind: 'delete', ...shared }];
   const there = remote.content.occurrences[date];
   const fields = { ...(there && !there.isCancelled ? there.fields : {}), ...(wanted ? wanted.fields : {}) };
