@@ -26,6 +26,13 @@ export function printLine(stream: TextStream, text = ''): void {
   stream.write(`${text}\n`);
 }
 
+export function untilInterrupted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
 /** One JSON value a line, which programs read as it comes. */
 export function printJson(stream: TextStream, value: unknown): void {
   printLine(stream, JSON.stringify(value));

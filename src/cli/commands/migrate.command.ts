@@ -9,9 +9,9 @@ export function migrateCommand(terminal: Terminal): Command {
     'migrate',
     'bring the database to this version’s schema, as `npx prisma migrate deploy` would',
   ).action(async ({ json }: JsonOption) => {
+    const config = readConfig(terminal.env);
     // Late, so that commands which only speak HTTP start at once.
     const { migrate, openDatabase } = await import('../../app.ts');
-    const config = readConfig(terminal.env);
     const logger = createLogger(config.logLevel);
     const db = await openDatabase({ url: config.databaseUrl, logger });
     try {

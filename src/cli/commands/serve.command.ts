@@ -11,7 +11,7 @@ import { DEMO_USER, type JsonOption, jsonCommand } from '../options.ts';
 import { parentIsGone } from '../parent-watch.ts';
 import { printRun } from '../run-view.ts';
 import { ServiceClient } from '../service-client.ts';
-import { CommandError, printJson, printLine, type Terminal } from '../terminal.ts';
+import { CommandError, printJson, printLine, type Terminal, untilInterrupted } from '../terminal.ts';
 import { DEVELOPMENT_TOKEN_DAYS, signToken } from '../token.ts';
 
 const LOCK_ATTEMPTS = 6;
@@ -162,11 +162,4 @@ function printAddresses(url: string, token: string | undefined, terminal: Termin
     );
   }
   printLine(terminal.out, 'Ctrl+C stops it; the next start goes on from the same data.');
-}
-
-function untilInterrupted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,0 +1,116 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import {
+  type RunningSimulator,
+  SAMPLE_ADDRESS,
+  type StartOptions,
+  startGraphSimulator,
+} from '../../simulator/index.ts';
+import { type JsonOption, jsonCommand, wholeNumber } from '../options.ts';
+import { CommandError, printJson, printLine, type Terminal, untilInterrupted } from '../terminal.ts';
+
+const DEFAULT_PORT = 4000;
+
+interface SimulatorOptions extends JsonOption {
+  readonly host: string;
+  readonly port: number;
+  readonly mailbox: string;
+  readonly events?: number;
+  readonly faults?: number;
+  readonly state?: string;
+  readonly seed?: number;
+}
+
+export function simulatorCommand(terminal: Terminal): Command {
+  return jsonCommand('simulator', 'a strict Microsoft Graph calendar of its own, for development and tests')
+    .option('--host <address>', 'where it listens', '127.0.0.1')
+    .option('--port <number>', '0 = any free port', wholeNumber(0, 65_535), DEFAULT_PORT)
+    .option('--mailbox <address>', 'whose mailbox it furnishes', mailAddress, SAMPLE_ADDRESS)
+    .option('--events <count>', 'so many generated events instead of the sample year', wholeNumber(0, 1_000_000))
+    .option('--faults <share>', 'share of requests that fail at random, 0 to 1', share)
+    .option('--state <file>', 'keeps its state there across restarts')
+    .option('--seed <number>', 'makes its ids and its faults repeatable', wholeNumber(0, 2 ** 31 - 1))
+    .action(async (options: SimulatorOptions) => {
+      const running = await start(options);
+      try {
+        if (options.json) printJson(terminal.out, { ready: true, ...describe(running) });
+        else printForPeople(running, terminal);
+        await untilInterrupted(terminal.interrupted);
+      } finally {
+        await running.close();
+      }
+    });
+}
+
+async function start(options: SimulatorOptions): Promise<RunningSimulator> {
+  const { host, port, mailbox, events, faults, state, seed } = options;
+  const settings: StartOptions = {
+    host,
+    port,
+    mailbox,
+    ...(events === undefined ? {} : { events }),
+    ...(faults === undefined ? {} : { faults }),
+    ...(state === undefined ? {} : { stateFile: state }),
+    ...(seed === undefined ? {} : { seed }),
+  };
+  try {
+    if (state !== undefined) mkdirSync(dirname(state), { recursive: true });
+    return await startGraphSimulator(settings);
+  } catch (cause) {
+    throw new CommandError(whatPrevents(cause, options), { cause });
+  }
+}
+
+function whatPrevents(cause: unknown, { host, port, state }: SimulatorOptions): string {
+  const { code, syscall } = cause as NodeJS.ErrnoException;
+  if (code === 'EADDRINUSE')
+    return `port ${port} of ${host} is in use: stop the other program, or choose another --port`;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  if (syscall === 'listen' || syscall === 'getaddrinfo') return `cannot listen on ${host}:${port}: ${reason}`;
+  if (state !== undefined) return `the state in ${state} cannot be used: ${reason}; give another --state`;
+  return reason;
+}
+
+/** Everything a service needs to use it as its Graph, by the names of its environment. */
+function environmentFor({ url, client }: RunningSimulator): Record<string, string> {
+  return {
+    GRAPH_CLIENT_ID: client.clientId,
+    GRAPH_CLIENT_SECRET: client.clientSecret,
+    GRAPH_TENANT_ID: client.tenantId,
+    GRAPH_BASE_URL: url,
+    GRAPH_AUTHORITY_HOST: url,
+  };
+}
+
+function describe(running: RunningSimulator) {
+  const mailbox = running.simulator.mailbox(running.mailbox);
+  return {
+    url: running.url,
+    mailbox: running.mailbox,
+    calendars: mailbox.listCalendars().map(({ name }) => name),
+    events: mailbox.listEvents().length,
+    isResumed: running.isResumed,
+    environment: environmentFor(running),
+  };
+}
+
+function printForPeople(running: RunningSimulator, { out }: Terminal): void {
+  const { url, mailbox, calendars, events, isResumed, environment } = describe(running);
+  printLine(out, `A simulated Microsoft Graph listens on ${url}${isResumed ? ', going on from its last state' : ''}`);
+  printLine(out, `  mailbox    ${mailbox}: ${events} events and series in ${calendars.join(', ')}\n`);
+  printLine(out, 'A service that starts in this environment uses it:\n');
+  for (const [name, value] of Object.entries(environment)) printLine(out, `export ${name}=${value}`);
+  printLine(out, '\nCtrl+C stops it.');
+}
+
+function mailAddress(text: string): string {
+  if (/^[^\s@]+@[^\s@]+$/.test(text)) return text;
+  throw new InvalidArgumentError(`It must be a mail address, e.g. ${SAMPLE_ADDRESS}.`);
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError('It must be a share from 0 to 1, e.g. 0.1.');
+}
