@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEMO_MAILBOX, type RunningSimulator } from './built-in-simulator.ts';
 import { CONTESTED_HERE, CONTESTED_IN_OUTLOOK, CONTESTED_SUBJECT, demoEvents } from './demo-events.ts';
@@ -17,18 +17,21 @@ const MARKER = 'demo.json';
 export async function showDemo(parts: {
   client: ServiceClient;
   simulator: RunningSimulator;
-  folder: string;
+  /** Where it is remembered that the demonstration has been set up; nowhere, it is set up by every start. */
+  folder: string | undefined;
+  /** In words: a marker left by another database says nothing about this one. */
+  database: string;
   terminal: Terminal;
   /** Told what is about to be done, and what came of it. */
   report: (step: { headline: string; run?: RunView }) => void;
 }): Promise<void> {
-  const { client, simulator, folder, terminal, report } = parts;
+  const { client, simulator, folder, database, terminal, report } = parts;
   const syncAndReport = async (headline: string): Promise<void> => {
     report({ headline });
     report({ headline, run: await syncNow(client, terminal) });
   };
-  const marker = join(folder, MARKER);
-  if (existsSync(marker)) {
+  const marker = folder === undefined ? undefined : join(folder, MARKER);
+  if (marker !== undefined && databaseIn(marker) === database) {
     return syncAndReport('Going on from where it stopped:');
   }
   const events = demoEvents(terminal.clock.now());
@@ -40,7 +43,17 @@ export async function showDemo(parts: {
   );
   await contest(client, simulator, ids.get(CONTESTED_SUBJECT));
   await syncAndReport('Then an appointment is renamed in Outlook, and differently by the application:');
-  writeFileSync(marker, `${JSON.stringify({ completedAt: terminal.clock.now().toISOString() })}\n`);
+  if (marker === undefined) return;
+  writeFileSync(marker, `${JSON.stringify({ database, completedAt: terminal.clock.now().toISOString() })}\n`);
+}
+
+/** @returns `undefined` without a marker, or with one that cannot be read: setting up again books nothing twice */
+function databaseIn(marker: string): unknown {
+  try {
+    return (JSON.parse(readFileSync(marker, 'utf8')) as { database?: unknown }).database;
+  } catch {
+    return undefined;
+  }
 }
 
 async function syncNow(client: ServiceClient, terminal: Terminal): Promise<RunView> {

@@ -4,7 +4,7 @@ import { type AppConfig, type Config, dataFolder, type Environment, readConfig }
 import { isSyncError } from '../../core/errors.ts';
 import type { Logger } from '../../core/runtime.ts';
 import { createLogger } from '../../system-logger.ts';
-import { DEMO_MAILBOX, type RunningSimulator, startBuiltInSimulator } from '../built-in-simulator.ts';
+import { DEMO_MAILBOX, isKeptNowhere, type RunningSimulator, startBuiltInSimulator } from '../built-in-simulator.ts';
 import { showDemo } from '../demo.ts';
 import { completeConfig, withDevelopmentSecrets } from '../development.ts';
 import { DEMO_USER, type JsonOption, jsonCommand } from '../options.ts';
@@ -48,6 +48,11 @@ export function workerCommand(terminal: Terminal): Command {
       if (config.databaseUrl.startsWith('pglite:')) {
         throw new CommandError(
           'a worker of its own needs a PostgreSQL server (DATABASE_URL=postgres://…): the embedded database belongs to one process, so use serve',
+        );
+      }
+      if (config.graph.kind === 'simulator') {
+        throw new CommandError(
+          'a worker of its own needs the Graph its services use (GRAPH_CLIENT_ID and the rest): the built-in simulator belongs to one process, so run "graph-calendar-sync simulator" and give all of them its variables',
         );
       }
       await runService(config, terminal, { isApi: false, isWorker: true }, async ({ app }) => {
@@ -111,7 +116,8 @@ async function openPatiently(url: string, logger: Logger, terminal: Terminal): P
   }
 }
 
-async function announce({ app, config, simulator }: Service, options: ServeOptions, terminal: Terminal): Promise<void> {
+async function announce(service: Service, options: ServeOptions, terminal: Terminal): Promise<void> {
+  const { app, config, simulator } = service;
   const url = app.url ?? '';
   const isDevelopment = !config.isProduction && config.jwt.secret !== undefined;
   const token = isDevelopment
@@ -131,21 +137,35 @@ async function announce({ app, config, simulator }: Service, options: ServeOptio
     printLine(terminal.out, `  Graph      ${where}\n`);
   }
   if (simulator && token && options.demo && config.workers === 'inline') {
-    const client = await ServiceClient.connect({ url, token, user: DEMO_USER }, terminal);
+    await demonstrate(service, { simulator, token, isJson: options.json === true }, terminal);
+  }
+  if (!options.json) printAddresses(url, token, terminal);
+}
+
+/** Whatever becomes of the demonstration (its mailbox unbound, its events deleted by the user), the service stays up. */
+async function demonstrate(
+  { app, config }: Service,
+  how: { simulator: RunningSimulator; token: string; isJson: boolean },
+  terminal: Terminal,
+): Promise<void> {
+  try {
     await showDemo({
-      client,
-      simulator,
-      folder: dataFolder(config),
+      client: await ServiceClient.connect({ url: app.url ?? '', token: how.token, user: DEMO_USER }, terminal),
+      simulator: how.simulator,
+      folder: isKeptNowhere(config) ? undefined : dataFolder(config),
+      database: app.db.description,
       terminal,
       report: ({ headline, run }) => {
-        if (options.json) {
+        if (how.isJson) {
           if (run) printJson(terminal.out, { step: headline, run });
         } else if (run) printRun(terminal.out, run);
         else printLine(terminal.out, headline);
       },
     });
+  } catch (error) {
+    if (!(error instanceof CommandError) || terminal.interrupted.aborted) throw error;
+    printLine(terminal.err, `the demonstration stopped: ${error.message}`);
   }
-  if (!options.json) printAddresses(url, token, terminal);
 }
 
 function printAddresses(url: string, token: string | undefined, terminal: Terminal): void {

@@ -1,0 +1,130 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readConfig } from '../../config.ts';
+import { systemClock, systemRandom } from '../../system-runtime.ts';
+import { runCommand } from '../main.ts';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gcs-simulator-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Ready {
+  readonly url: string;
+  readonly mailbox: string;
+  readonly events: number;
+  readonly isResumed: boolean;
+  readonly environment: Record<string, string>;
+}
+
+/** Runs the command until it is ready, hands over what it said, and ends it as Ctrl+C does. */
+async function simulator(args: readonly string[], whenReady: (out: string) => Promise<void> | void = () => {}) {
+  const interrupted = new AbortController();
+  let out = '';
+  let err = '';
+  let visit: Promise<void> | undefined;
+  const code = await runCommand(['simulator', ...args], {
+    out: {
+      write: (text: string) => {
+        out += text;
+        const isReady = text.includes('"ready":true') || text.includes('Ctrl+C');
+        if (isReady) visit = Promise.resolve(whenReady(out)).finally(() => interrupted.abort());
+      },
+    },
+    err: { write: (text: string) => (err += text) },
+    env: {},
+    clock: systemClock,
+    random: systemRandom,
+    interrupted: interrupted.signal,
+    readInput: async () => '',
+  });
+  await visit;
+  return { code, out, err };
+}
+
+async function ready(args: readonly string[]): Promise<Ready> {
+  const { out, err } = await simulator([...args, '--port', '0', '--json']);
+  expect(err).toBe('');
+  return JSON.parse(out) as Ready;
+}
+
+describe('simulator', () => {
+  it('says where it is and what to put into a service’s environment', async () => {
+    const { code, out } = await simulator(['--port', '0', '--mailbox', 'grace@example.com']);
+    expect(code).toBe(0);
+    expect(out).toContain('grace@example.com');
+    const lines = [...out.matchAll(/^export (\w+)=(.+)$/gm)].map(([, name, value]) => [name, value]);
+    const { graph } = readConfig(Object.fromEntries(lines));
+    expect(graph).toMatchObject({ kind: 'microsoft', baseUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) });
+  });
+
+  it('lets in whoever uses that environment, until it is ended', async () => {
+    let tokenUrl = '';
+    const { code } = await simulator(['--port', '0', '--json'], async (out) => {
+      const { environment } = JSON.parse(out) as Ready;
+      tokenUrl = `${environment['GRAPH_AUTHORITY_HOST']}/${environment['GRAPH_TENANT_ID']}/oauth2/v2.0/token`;
+      const answer = await fetch(tokenUrl, {
+        method: 'POST',
+        body: new URLSearchParams({
+          grant_type: 'client_credentials',
+          client_id: environment['GRAPH_CLIENT_ID'] ?? '',
+          client_secret: environment['GRAPH_CLIENT_SECRET'] ?? '',
+          scope: `${environment['GRAPH_BASE_URL']}/.default`,
+        }),
+      });
+      expect(answer.status).toBe(200);
+    });
+    expect(code).toBe(0);
+    await expect(fetch(tokenUrl)).rejects.toThrow('fetch failed');
+  });
+
+  it('furnishes as many events as it is told to', async () => {
+    expect((await ready(['--events', '7'])).events).toBe(7);
+  });
+
+  it('goes on from the state it kept', async () => {
+    const state = join(folder, 'new', 'graph.json');
+    expect(await ready(['--events', '3', '--state', state])).toMatchObject({ events: 3, isResumed: false });
+    expect(await ready(['--state', state])).toMatchObject({ events: 3, isResumed: true });
+  });
+
+  it.each([
+    [['--port', '65536'], 'whole number from 0 to 65535'],
+    [['--events', 'many'], 'whole number from 0'],
+    [['--faults', '1.5'], 'a share from 0 to 1'],
+    [['--faults', ''], 'a share from 0 to 1'],
+    [['--mailbox', 'ada'], 'a mail address'],
+    [['--seed', '-1'], 'whole number from 0'],
+  ])('is told that it is used wrongly, with exit code 2: %j', async (args, message) => {
+    const { code, err } = await simulator(args);
+    expect(err).toContain(message);
+    expect(code).toBe(2);
+  });
+
+  it('says that its port is taken', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => other.once('listening', resolve));
+    const { port } = other.address() as AddressInfo;
+    try {
+      expect(await simulator(['--port', String(port)])).toMatchObject({
+        code: 1,
+        err: `error: port ${port} of 127.0.0.1 is in use: stop the other program, or choose another --port\n`,
+      });
+    } finally {
+      await new Promise((resolve) => other.close(resolve));
+    }
+  });
+
+  it('does not begin anew over a state it cannot read', async () => {
+    const state = join(folder, 'graph.json');
+    writeFileSync(state, 'not a state');
+    const { code, err } = await simulator(['--port', '0', '--state', state]);
+    expect(code).toBe(1);
+    expect(err).toContain(`the state in ${state} cannot be used`);
+  });
+});
