@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import type { PgBoss } from 'pg-boss';
 import { createServer } from './api/server.ts';
@@ -33,18 +34,23 @@ import { RunRepository } from './store/run.repository.ts';
 import { SettingsRepository } from './store/settings.repository.ts';
 import { StatisticsRepository } from './store/statistics.repository.ts';
 import { AbsenceManager } from './sync/absence.manager.ts';
+import { CalendarService } from './sync/calendar.service.ts';
 import { CalendarSyncService } from './sync/calendar-sync.service.ts';
 import { ConflictService } from './sync/conflict.service.ts';
+import { ConnectionService } from './sync/connection.service.ts';
 import { DeltaSyncManager } from './sync/delta-sync.manager.ts';
+import { HealthService } from './sync/health.service.ts';
 import { PlanApplier } from './sync/plan-applier.ts';
 import { PushManager } from './sync/push.manager.ts';
 import { PushRecorder } from './sync/push-recorder.ts';
 import { Reconciler } from './sync/reconciler.ts';
 import { RemotePlanner } from './sync/remote-planner.ts';
+import { RunService } from './sync/run.service.ts';
 import { RunRecorder } from './sync/run-recorder.ts';
 import { SeriesManager } from './sync/series.manager.ts';
 import { SeriesPusher } from './sync/series-pusher.ts';
 import { SettingsService } from './sync/settings.service.ts';
+import { StatisticsService } from './sync/statistics.service.ts';
 import { createLogger } from './system-logger.ts';
 import { systemClock, systemRandom } from './system-runtime.ts';
 
@@ -102,9 +108,9 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
   const db = plugs.db ?? (await openDatabase({ url: config.databaseUrl, logger }));
   const cipher = new ContentCipher(KeyRing.parse(config.encryptionKeys), random);
   const store = createStore(cipher);
-  const graph = createGraph(config, { clock, random, logger, fetch });
+  const { client, graph } = createGraph(config, { clock, random, logger, fetch });
   const boss = createBoss(db, logger);
-  const services = createServices({ config, db, cipher, store, graph, boss, clock, random, logger });
+  const services = createServices({ config, db, cipher, store, client, graph, boss, clock, random, logger });
   const { queue, sync, settings } = services;
   const worker = new SyncWorker({
     db,
@@ -129,7 +135,7 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
     logger,
     isOn: config.syncIntervalMinutes > 0,
   });
-  const server = await createServer({ config, db, ...store, ...services, clock, random, logger });
+  const server = await createServer({ config, db, ...store, ...services, fetch, clock, random, logger });
   let url: string | undefined;
   let isStarted = false;
   return {
@@ -177,6 +183,18 @@ export function runDiagnosis(env: Environment): AsyncGenerator<Finding> {
   });
 }
 
+/**
+ * Wraps every user's key with the key ring's first entry, after which the others can be taken out of the ring.
+ *
+ * @returns how many keys were wrapped anew, and the entry's name
+ * @throws {SyncError} `decryption-failed` when the ring does not open one of them; nothing is changed
+ */
+export async function rotateKeys(db: Db, encryptionKeys: string): Promise<{ rewrapped: number; currentKey: string }> {
+  const ring = KeyRing.parse(encryptionKeys);
+  const cipher = new ContentCipher(ring, systemRandom);
+  return { rewrapped: await db.transaction((tx) => cipher.rewrap(tx)), currentKey: ring.currentId };
+}
+
 type Store = ReturnType<typeof createStore>;
 
 function createStore(cipher: ContentCipher) {
@@ -217,7 +235,7 @@ function createTokens(graph: AppConfig['graph'], fetch: Fetch, clock: Clock): Ap
 function createGraph(
   config: AppConfig,
   plugs: { clock: Clock; random: Random; logger: Logger; fetch: Fetch },
-): CalendarGraph {
+): { client: GraphClient; graph: CalendarGraph } {
   const { batchSize, pageSize, mailboxConcurrency } = config.graphLimits;
   const client = new GraphClient({
     ...plugs,
@@ -225,7 +243,7 @@ function createGraph(
     limiter: new MailboxLimiter({ clock: plugs.clock, concurrency: mailboxConcurrency }),
     baseUrl: config.graph.baseUrl,
   });
-  return new GraphCalendarClient({ client, batchSize, pageSize });
+  return { client, graph: new GraphCalendarClient({ client, batchSize, pageSize }) };
 }
 
 function createServices(parts: {
@@ -233,13 +251,14 @@ function createServices(parts: {
   db: Db;
   cipher: ContentCipher;
   store: Store;
+  client: GraphClient;
   graph: CalendarGraph;
   boss: PgBoss;
   clock: Clock;
   random: Random;
   logger: Logger;
 }) {
-  const { config, db, store, graph, boss, clock, random, logger } = parts;
+  const { config, db, cipher, store, client, graph, boss, clock, random, logger } = parts;
   const { settings: settingsRepository, ...repositories } = store;
   const common = { ...repositories, db, graph, clock, random, logger };
   const settings = new SettingsService({
@@ -277,7 +296,34 @@ function createServices(parts: {
     maxEventsPerRun: config.maxEventsPerSync,
   });
   const conflicts = new ConflictService({ ...common, applier, queue });
-  return { queue, sync, settings, conflicts };
+  const connectionService = new ConnectionService({ ...common, conflicts: store.conflicts, queue });
+  const calendarService = new CalendarService({ ...common, settings });
+  const runService = new RunService({ ...common, queue });
+  const statisticsService = new StatisticsService(common);
+  const healthService = new HealthService({
+    ...common,
+    oldestWaitMs: () => queue.oldestWaitMs(db),
+    graphState: () => client.breakerState,
+    verifyKeys: () => cipher.verify(db),
+    version: packageVersion(),
+  });
+  return {
+    queue,
+    sync,
+    settings,
+    conflicts,
+    connectionService,
+    calendarService,
+    runService,
+    statisticsService,
+    healthService,
+  };
+}
+
+/** From src, and from dist when published. */
+function packageVersion(): string {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
 }
 
 /** What a killed process has left behind is taken up at once where no other process can be at it. */

@@ -121,6 +121,7 @@ describe('command line', () => {
     ['events', 'import', '--help'],
     ['simulator', '--help'],
     ['token', '--help'],
+    ['keys', 'rotate', '--help'],
     ['doctor', '--help'],
   ])('explains itself: %s %s', async (...args) => {
     const { code, out } = await run(args);

@@ -6,6 +6,7 @@ import { systemClock, systemRandom } from '../system-runtime.ts';
 import { conflictsCommand } from './commands/conflicts.command.ts';
 import { doctorCommand } from './commands/doctor.command.ts';
 import { eventsCommand } from './commands/events.command.ts';
+import { keysCommand } from './commands/keys.command.ts';
 import { migrateCommand } from './commands/migrate.command.ts';
 import { serveCommand, workerCommand } from './commands/serve.command.ts';
 import { simulatorCommand } from './commands/simulator.command.ts';
@@ -68,6 +69,7 @@ function createProgram(terminal: Terminal): Command {
     .addCommand(eventsCommand(terminal))
     .addCommand(simulatorCommand(terminal))
     .addCommand(tokenCommand(terminal))
+    .addCommand(keysCommand(terminal))
     .addCommand(doctorCommand(terminal))
     .addHelpText(
       'after',
