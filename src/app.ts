@@ -135,7 +135,7 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
     logger,
     isOn: config.syncIntervalMinutes > 0,
   });
-  const server = await createServer({ config, db, ...store, ...services, fetch, clock, random, logger });
+  const server = await createServer({ config, ...services, fetch, clock, random, logger });
   let url: string | undefined;
   let isStarted = false;
   return {

@@ -5,7 +5,7 @@ import type { JobId, UserId } from '../core/ids.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import { DEFAULT_SETTINGS, type SyncDirection } from '../core/settings.ts';
 import type { CalendarRepository } from '../store/calendar.repository.ts';
-import type { Db, Tx } from '../store/db.ts';
+import type { Db, Queryable, Tx } from '../store/db.ts';
 import type { RunRepository, RunTrigger, StoredRun, StoredRunRequest } from '../store/run.repository.ts';
 import type { SettingsRepository } from '../store/settings.repository.ts';
 import type { QueuedRun, RunQueue, RunRequest } from '../sync/run-queue.ts';
@@ -119,6 +119,16 @@ export class PgBossRunQueue implements RunQueue {
       for (const { id, userId } of lost.rows) await this.ring(tx, { id: id as JobId, userId: userId as UserId });
       return lost.rows.length;
     });
+  }
+
+  /** @returns how long the doorbell that is due longest has been due, milliseconds; `undefined` when none is */
+  async oldestWaitMs(q: Queryable): Promise<number | undefined> {
+    const found = await sql<{ waitMs: unknown }>`
+      select extract(epoch from now() - min(start_after)) * 1000 as "waitMs" from pgboss.job
+      where name = ${SYNC_QUEUE} and state < 'active' and start_after <= now()
+    `.execute(q.kysely);
+    const waitMs = found.rows[0]?.waitMs;
+    return waitMs === null || waitMs === undefined ? undefined : Math.round(Number(waitMs));
   }
 
   async #directionOf(tx: Tx, { userId, calendarId }: RunRequest): Promise<SyncDirection> {

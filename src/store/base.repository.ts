@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { CalendarId, EventId, GraphEventId, UserId } from '../core/ids.ts';
 import { type BaseRow, type EventBase, fromBaseRow, toBaseRow } from './base-row.ts';
-import { jsonRows, textList, toBigInt } from './columns.ts';
+import { jsonRows, optional, textList, toBigInt } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 import type { ContentCipher } from './encryption.ts';
 
@@ -118,6 +118,48 @@ export class BaseRepository {
       where "userId" = ${userId} and "calendarId" = ${calendarId} and "graphEventId" is not null
     `.execute(q.kysely);
     return Number(toBigInt(found.rows[0]?.count));
+  }
+
+  /** Events linked to Graph that lie in the window as far as we know, in the order of their ids. */
+  async listLinked(
+    q: Queryable,
+    userId: UserId,
+    calendarId: CalendarId,
+    page: { window: { start: Date; end: Date }; limit: number; after?: EventId | undefined },
+  ): Promise<{ eventId: EventId; graphEventId: GraphEventId; seenRound?: string | undefined }[]> {
+    const found = await sql<{ eventId: string; graphEventId: string; seenRound: string | null }>`
+      select b."eventId", b."graphEventId", b."seenRound"
+      from "EventBase" b left join "CalendarEvent" e on e.id = b."eventId"
+      where b."userId" = ${userId} and b."calendarId" = ${calendarId} and b."graphEventId" is not null
+        and b."remoteGoneAt" is null ${page.after ? sql`and b."eventId" > ${page.after}` : sql``}
+        and (e."startAt" is null or e."startAt" < ${page.window.end.toISOString()}::timestamptz)
+        and (e."endAt" is null or e."endAt" > ${page.window.start.toISOString()}::timestamptz)
+      order by b."eventId" limit ${page.limit}
+    `.execute(q.kysely);
+    return found.rows.map((row) => ({
+      eventId: row.eventId as EventId,
+      graphEventId: row.graphEventId as GraphEventId,
+      seenRound: optional(row.seenRound),
+    }));
+  }
+
+  /**
+   * Forgets what was agreed on with a mailbox that is being disconnected. Only how often an event was created there is
+   * kept, and what was sent in a create whose answer never came: both keep it from being created twice. Events that are
+   * deleted here are forgotten altogether, so that nothing is deleted there when the mailbox is connected again.
+   */
+  async unlinkAll(tx: Tx, userId: UserId): Promise<void> {
+    await sql`
+      delete from "EventBase" b where b."userId" = ${userId}
+        and not exists (select 1 from "CalendarEvent" e where e.id = b."eventId" and e."userId" = b."userId")
+    `.execute(tx.kysely);
+    await sql`
+      update "EventBase" set "graphEventId" = null, "iCalUId" = null, etag = null, "agreedRevision" = 0,
+        local = case when "graphEventId" is null then local end, remote = null, "seriesEtags" = null,
+        "remoteModifiedAt" = null, "remoteGoneAt" = null, "conflictUnits" = '{}', "heldUnits" = '{}', "errorCode" = null,
+        "errorMessage" = null, "failedRevision" = null, "seenRound" = null, "syncedAt" = null
+      where "userId" = ${userId}
+    `.execute(tx.kysely);
   }
 
   /** Lets what a policy held back be looked at again. */

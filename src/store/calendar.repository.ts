@@ -57,6 +57,11 @@ export class CalendarRepository {
     return found.rows.map((row) => fromRow(row, cipher));
   }
 
+  /** Keeps two who bring a user's list of calendars up to date from doing it at once. */
+  async lockList(tx: Tx, userId: UserId): Promise<void> {
+    await sql`select pg_advisory_xact_lock(hashtextextended(${`calendars ${userId}`}, 0))`.execute(tx.kysely);
+  }
+
   async find(q: Queryable, userId: UserId, id: CalendarId): Promise<StoredCalendar | undefined> {
     const found = await sql<CalendarRow>`
       select * from "Calendar" where "userId" = ${userId} and id = ${id}
@@ -93,6 +98,30 @@ export class CalendarRepository {
     `.execute(tx.kysely);
   }
 
+  /** Nothing has been seen of the mailbox yet: the first run of each calendar joins both sides anew. */
+  async forgetProgress(tx: Tx, userId: UserId): Promise<void> {
+    await sql`
+      update "Calendar" set "lastSyncedAt" = null, "nextSyncAt" = null, "updatedAt" = now() where "userId" = ${userId}
+    `.execute(tx.kysely);
+    await sql`delete from "DeltaCursor" where "userId" = ${userId}`.execute(tx.kysely);
+    await sql`delete from "DirtySeries" where "userId" = ${userId}`.execute(tx.kysely);
+  }
+
+  /** The calendars' next background sync is due now. */
+  async bringForward(tx: Tx, userId: UserId): Promise<void> {
+    await sql`update "Calendar" set "nextSyncAt" = null where "userId" = ${userId}`.execute(tx.kysely);
+  }
+
+  /** Gives a calendar, with everything in it, another id of ours: `default` goes with the mailbox's default calendar. */
+  async relabel(tx: Tx, userId: UserId, from: CalendarId, to: CalendarId): Promise<void> {
+    await sql`update "Calendar" set id = ${to} where "userId" = ${userId} and id = ${from}`.execute(tx.kysely);
+    for (const table of TABLES_BY_CALENDAR) {
+      await sql`
+        update ${sql.table(table)} set "calendarId" = ${to} where "userId" = ${userId} and "calendarId" = ${from}
+      `.execute(tx.kysely);
+    }
+  }
+
   async saveLastSynced(tx: Tx, userId: UserId, id: CalendarId, at: Date): Promise<void> {
     await sql`
       update "Calendar" set "lastSyncedAt" = ${at.toISOString()}::timestamptz where "userId" = ${userId} and id = ${id}
@@ -122,6 +151,16 @@ export class CalendarRepository {
     await sql`delete from "DirtySeries" where "userId" = ${userId}`.execute(tx.kysely);
   }
 }
+
+/** Runs are left out: they tell what was asked for then. */
+const TABLES_BY_CALENDAR = [
+  'CalendarEvent',
+  'CalendarEventTombstone',
+  'EventBase',
+  'DeltaCursor',
+  'DirtySeries',
+  'CalendarSyncConflict',
+];
 
 function fromRow(row: CalendarRow, cipher: UserCipher): StoredCalendar {
   return {

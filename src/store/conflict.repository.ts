@@ -111,6 +111,17 @@ export class ConflictRepository {
     `.execute(tx.kysely);
   }
 
+  /** Closes everything that waits: what stands here stays, and the record keeps the other values. */
+  async closePending(tx: Tx, userId: UserId, how: { at: Date; reason: string }): Promise<void> {
+    const cipher = await this.#cipher.forUser(tx, userId);
+    const data = cipher.encryptJson('conflict.resolution', { reason: how.reason });
+    await sql`
+      update "CalendarSyncConflict" set resolution = 'PREFER_LOCAL', "resolvedAt" = ${how.at.toISOString()}::timestamptz,
+        "updatedAt" = ${how.at.toISOString()}::timestamptz, "resolutionData" = cast(${JSON.stringify(data)}::text as jsonb)
+      where "userId" = ${userId} and "resolvedAt" is null
+    `.execute(tx.kysely);
+  }
+
   async resolve(
     tx: Tx,
     decision: {

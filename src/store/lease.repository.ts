@@ -58,6 +58,13 @@ export class LeaseRepository {
     `.execute(tx.kysely);
   }
 
+  /** Takes the mailbox away from whoever works on it: their next transaction meets `lease-lost`. */
+  async revoke(tx: Tx, userId: UserId): Promise<void> {
+    await sql`
+      update "MailboxLease" set holder = null, fence = fence + 1 where "userId" = ${userId}
+    `.execute(tx.kysely);
+  }
+
   /** On an embedded database a new process is the only one: whoever held a lease is dead. */
   async releaseAll(tx: Tx): Promise<void> {
     await sql`update "MailboxLease" set holder = null where holder is not null`.execute(tx.kysely);

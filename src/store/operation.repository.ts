@@ -25,8 +25,10 @@ export interface NewSyncOperation {
   readonly errorCode?: string | undefined;
 }
 
-/** What the audit trail shows; the contents before and after stay in the store, for taking a change back. */
+/** What the audit trail shows anybody who may see it; the contents before and after are for the owner of the run alone. */
 export type SyncOperation = Omit<NewSyncOperation, 'before' | 'after'>;
+
+export type OwnSyncOperation = NewSyncOperation;
 
 interface OperationRow {
   readonly id: string;
@@ -42,6 +44,8 @@ interface OperationRow {
   readonly at: unknown;
   readonly graphRequestId: string | null;
   readonly errorCode: string | null;
+  readonly before: unknown;
+  readonly after: unknown;
 }
 
 export class OperationRepository {
@@ -77,6 +81,31 @@ export class OperationRepository {
     q: Queryable,
     query: { userId?: UserId | undefined; runId: JobId; limit: number; offset: number },
   ): Promise<{ items: SyncOperation[]; total: number }> {
+    const { rows, total } = await this.#rows(q, query);
+    return { items: rows.map(fromRow), total };
+  }
+
+  /** The same with the contents before and after, decrypted: for the user whose run it was. */
+  async listOwn(
+    q: Queryable,
+    query: { userId: UserId; runId: JobId; limit: number; offset: number },
+  ): Promise<{ items: OwnSyncOperation[]; total: number }> {
+    const { rows, total } = await this.#rows(q, query);
+    const cipher = await this.#cipher.forUser(q, query.userId);
+    const content = (column: string, value: unknown) =>
+      optional(cipher.decryptJson(column, value) as EventContent | null);
+    const items = rows.map((row) => ({
+      ...fromRow(row),
+      before: content('operation.before', row.before),
+      after: content('operation.after', row.after),
+    }));
+    return { items, total };
+  }
+
+  async #rows(
+    q: Queryable,
+    query: { userId?: UserId | undefined; runId: JobId; limit: number; offset: number },
+  ): Promise<{ rows: readonly OperationRow[]; total: number }> {
     const condition = sql`"runId" = ${query.runId} ${query.userId ? sql`and "userId" = ${query.userId}` : sql``}`;
     const found = await sql<OperationRow>`
       select * from "SyncOperation" where ${condition} order by sequence limit ${query.limit} offset ${query.offset}
@@ -84,7 +113,7 @@ export class OperationRepository {
     const counted = await sql<{ count: unknown }>`
       select count(*) as count from "SyncOperation" where ${condition}
     `.execute(q.kysely);
-    return { items: found.rows.map(fromRow), total: Number(toBigInt(counted.rows[0]?.count)) };
+    return { rows: found.rows, total: Number(toBigInt(counted.rows[0]?.count)) };
   }
 }
 

@@ -37,6 +37,8 @@ export interface StoredRun {
   readonly deletedEvents: number;
   readonly conflictsDetected: number;
   readonly failedEvents: number;
+  /** Of `processedEvents` in `totalEvents`, the highest it ever was: a growing total does not take it back. */
+  readonly percentage: number;
   readonly localCreated: number;
   readonly localUpdated: number;
   readonly localDeleted: number;
@@ -138,7 +140,64 @@ export class RunRepository {
       return sql`${name} = ${value}`;
     });
     if (values.length === 0) return;
+    const { totalEvents, processedEvents } = patch;
+    if (totalEvents !== undefined && processedEvents !== undefined) {
+      const reached = percentageOf(processedEvents, totalEvents);
+      values.push(sql`percentage = greatest(percentage, ${reached}::integer)`);
+    }
     await sql`update "CalendarSyncState" set ${sql.join(values)} where id = ${id}`.execute(tx.kysely);
+  }
+
+  /**
+   * Marks a run as being worked on.
+   *
+   * @returns false when it was ended, or asked to end, before the work began: nothing is to be done
+   */
+  async begin(tx: Tx, id: JobId, startedAt: Date): Promise<boolean> {
+    const begun = await sql`
+      update "CalendarSyncState" set status = 'IN_PROGRESS', "startedAt" = ${startedAt.toISOString()}::timestamptz, error = null
+      where id = ${id} and status in ('PENDING', 'IN_PROGRESS') and "cancelRequestedAt" is null returning id
+    `.execute(tx.kysely);
+    return begun.rows.length > 0;
+  }
+
+  /**
+   * Ends a waiting run, or asks the one at work to end.
+   *
+   * @param how.isAtWork  a worker has the mailbox, and notices; else nobody would, and the run ends here
+   * @returns the run as it is then; `undefined` when it has ended already, or is not there
+   */
+  async requestCancel(
+    tx: Tx,
+    userId: UserId | undefined,
+    id: JobId,
+    how: { at: Date; isAtWork: boolean },
+  ): Promise<StoredRun | undefined> {
+    const at = sql`${how.at.toISOString()}::timestamptz`;
+    const isEnded = how.isAtWork ? sql`status = 'PENDING'` : sql`true`;
+    const asked = await sql<RunRow>`
+      update "CalendarSyncState" set "cancelRequestedAt" = coalesce("cancelRequestedAt", ${at}),
+        status = case when ${isEnded} then 'CANCELLED'::"CalendarSyncStatus" else status end,
+        "startedAt" = case when status = 'PENDING' then ${at} else "startedAt" end,
+        "completedAt" = case when ${isEnded} then ${at} else "completedAt" end,
+        "durationMs" = case when status = 'PENDING' then 0 when ${isEnded}
+          then (extract(epoch from ${at} - "startedAt") * 1000)::integer else "durationMs" end
+      where id = ${id} ${userId ? sql`and "userId" = ${userId}` : sql``} and status in ('PENDING', 'IN_PROGRESS')
+      returning *
+    `.execute(tx.kysely);
+    return asked.rows.map(fromRow)[0];
+  }
+
+  /** Ends everything of a user that waits or runs; whoever is at work on it has lost the mailbox. */
+  async cancelAll(tx: Tx, userId: UserId, at: Date): Promise<void> {
+    const now = sql`${at.toISOString()}::timestamptz`;
+    await sql`
+      update "CalendarSyncState" set status = 'CANCELLED', "cancelRequestedAt" = coalesce("cancelRequestedAt", ${now}),
+        "completedAt" = ${now}, "startedAt" = case when status = 'PENDING' then ${now} else "startedAt" end,
+        "durationMs" = case when status = 'PENDING' then 0
+          else (extract(epoch from ${now} - "startedAt") * 1000)::integer end
+      where "userId" = ${userId} and status in ('PENDING', 'IN_PROGRESS')
+    `.execute(tx.kysely);
   }
 
   /** @param userId  whose run it must be; `undefined` for the worker, who serves everybody */
@@ -192,6 +251,11 @@ export class RunRepository {
   }
 }
 
+/** A run that has not ended is never through: more may still arrive. */
+function percentageOf(processed: number, total: number): number {
+  return total > 0 ? Math.min(99, Math.floor((100 * processed) / total)) : 0;
+}
+
 function fromRow(row: RunRow): StoredRun {
   const number = (column: string) => Number(row[column] ?? 0);
   const text = (column: string) => optional(row[column] as string | null);
@@ -216,6 +280,7 @@ function fromRow(row: RunRow): StoredRun {
     deletedEvents: number('deletedEvents'),
     conflictsDetected: number('conflictsDetected'),
     failedEvents: number('failedEvents'),
+    percentage: number('percentage'),
     localCreated: number('localCreated'),
     localUpdated: number('localUpdated'),
     localDeleted: number('localDeleted'),

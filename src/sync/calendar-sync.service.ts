@@ -141,13 +141,14 @@ export class CalendarSyncService {
     lease: Lease,
     shared: { counters: RunCounters; session: GraphSession; signal: AbortSignal; startedAt: Date },
   ): Promise<PullOutcome> {
+    const hasBegun = await this.#db.transaction(async (tx) => {
+      await this.#leases.assert(tx, lease);
+      return this.#runs.begin(tx, row.id, shared.startedAt);
+    });
+    if (!hasBegun) throw new SyncError('cancelled', `run ${row.id} was cancelled before it began`);
     const connection = await this.#connections.find(this.#db, row.userId);
     if (!connection) throw new SyncError('not-connected', 'no mailbox is connected: PUT /calendar/connection first');
     const session: GraphSession = Object.assign(shared.session, { mailbox: connection.mailboxId });
-    await this.#db.transaction(async (tx) => {
-      await this.#leases.assert(tx, lease);
-      await this.#runs.update(tx, row.id, { status: 'IN_PROGRESS', startedAt: shared.startedAt, error: null });
-    });
     let outcome: PullOutcome = 'complete';
     const failures: SyncError[] = [];
     for (const calendar of await this.#calendarsOf(row)) {

@@ -38,6 +38,7 @@ CREATE TABLE "CalendarEvent" (
     "revision" BIGINT NOT NULL DEFAULT 0,
     "revisionXid" BIGINT NOT NULL DEFAULT 0,
     "createdRevision" BIGINT NOT NULL DEFAULT 0,
+    "createdXid" BIGINT NOT NULL DEFAULT 0,
 
     CONSTRAINT "CalendarEvent_pkey" PRIMARY KEY ("id")
 );
@@ -52,7 +53,7 @@ CREATE TABLE "CalendarEventTombstone" (
     "revisionXid" BIGINT NOT NULL,
     "deletedAt" TIMESTAMPTZ(3) NOT NULL,
 
-    CONSTRAINT "CalendarEventTombstone_pkey" PRIMARY KEY ("eventId")
+    CONSTRAINT "CalendarEventTombstone_pkey" PRIMARY KEY ("userId","eventId")
 );
 
 -- CreateTable
@@ -286,7 +287,7 @@ CREATE INDEX "CalendarEvent_userId_startAt_idx" ON "CalendarEvent"("userId", "st
 CREATE INDEX "CalendarEvent_userId_graphEventId_idx" ON "CalendarEvent"("userId", "graphEventId");
 
 -- CreateIndex
-CREATE INDEX "CalendarEvent_userId_iCalUId_idx" ON "CalendarEvent"("userId", "iCalUId");
+CREATE INDEX "CalendarEvent_iCalUId_idx" ON "CalendarEvent" USING HASH ("iCalUId");
 
 -- CreateIndex
 CREATE INDEX "CalendarEvent_userId_revisionXid_revision_idx" ON "CalendarEvent"("userId", "revisionXid", "revision");
@@ -328,32 +329,57 @@ CREATE INDEX "SyncOperation_userId_eventId_idx" ON "SyncOperation"("userId", "ev
 -- Below: what Prisma's schema language cannot say.
 
 -- One conflict record waits per event; a further change updates it.
-CREATE UNIQUE INDEX "CalendarSyncConflict_one_pending" ON "CalendarSyncConflict"("eventId") WHERE "resolvedAt" IS NULL;
+CREATE UNIQUE INDEX "CalendarSyncConflict_one_pending" ON "CalendarSyncConflict"("userId", "eventId") WHERE "resolvedAt" IS NULL;
+
+-- Unfinished runs are looked for every few seconds, among all that ever were.
+CREATE INDEX "CalendarSyncState_unfinished" ON "CalendarSyncState"("queuedAt") WHERE "status" IN ('PENDING', 'IN_PROGRESS');
 
 -- Local changes are seen by revision, not by clock: every change of an event's content, whoever makes it and with whatever
 -- tool, takes the next number. The transaction's id beside it lets readers of the change feed wait for late committers.
 CREATE SEQUENCE "calendar_event_revision";
 
-CREATE FUNCTION "calendar_event_revise"() RETURNS trigger LANGUAGE plpgsql AS $$
+-- The service writes revision -1: it fills the columns that follow from the content itself. For any other writer of new
+-- times they are emptied, because stale ones would show the event on days it has left, and the instant of the change is
+-- noted, because the latest edit may win.
+CREATE FUNCTION "calendar_event_revise"() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  is_own CONSTANT boolean := NEW."revision" < 0;
+  is_moved boolean;
+  is_edited boolean;
 BEGIN
   IF TG_OP = 'INSERT' THEN
     NEW."revision" := nextval('"calendar_event_revision"');
     NEW."revisionXid" := pg_current_xact_id()::text::bigint;
     NEW."createdRevision" := NEW."revision";
-    DELETE FROM "CalendarEventTombstone" WHERE "eventId" = NEW."id";
-  ELSIF current_setting('gcs.keep_revision', true) IS DISTINCT FROM 'on'
-    AND (NEW."subject", NEW."body", NEW."start", NEW."end", NEW."location", NEW."isAllDay", NEW."recurrence",
-         NEW."details", NEW."occurrences", NEW."calendarId", NEW."userId")
-      IS DISTINCT FROM
-        (OLD."subject", OLD."body", OLD."start", OLD."end", OLD."location", OLD."isAllDay", OLD."recurrence",
-         OLD."details", OLD."occurrences", OLD."calendarId", OLD."userId") THEN
+    NEW."createdXid" := NEW."revisionXid";
+    DELETE FROM "CalendarEventTombstone" WHERE "userId" = NEW."userId" AND "eventId" = NEW."id";
+    RETURN NEW;
+  END IF;
+  IF NEW."id" <> OLD."id" OR NEW."userId" <> OLD."userId" THEN
+    RAISE EXCEPTION 'the id and the user of a "CalendarEvent" cannot be changed'
+      USING HINT = 'insert the event for the other user and delete this one', ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  is_moved := (NEW."start", NEW."end", NEW."recurrence", NEW."occurrences")
+    IS DISTINCT FROM (OLD."start", OLD."end", OLD."recurrence", OLD."occurrences");
+  is_edited := is_moved OR (NEW."subject", NEW."body", NEW."location", NEW."isAllDay", NEW."details")
+    IS DISTINCT FROM (OLD."subject", OLD."body", OLD."location", OLD."isAllDay", OLD."details");
+  NEW."createdRevision" := OLD."createdRevision";
+  NEW."createdXid" := OLD."createdXid";
+  IF is_edited OR NEW."calendarId" <> OLD."calendarId" THEN
     NEW."revision" := nextval('"calendar_event_revision"');
     NEW."revisionXid" := pg_current_xact_id()::text::bigint;
-    NEW."createdRevision" := OLD."createdRevision";
   ELSE
     NEW."revision" := OLD."revision";
     NEW."revisionXid" := OLD."revisionXid";
-    NEW."createdRevision" := OLD."createdRevision";
+  END IF;
+  IF is_edited AND NOT is_own AND NEW."lastModifiedDateTime" = OLD."lastModifiedDateTime" THEN
+    NEW."lastModifiedDateTime" := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
+  END IF;
+  IF is_moved AND NOT is_own
+    AND (NEW."startAt", NEW."endAt", NEW."isEndless") IS NOT DISTINCT FROM (OLD."startAt", OLD."endAt", OLD."isEndless") THEN
+    NEW."startAt" := NULL;
+    NEW."endAt" := NULL;
+    NEW."isEndless" := false;
   END IF;
   RETURN NEW;
 END
@@ -364,14 +390,14 @@ CREATE TRIGGER "calendar_event_revise" BEFORE INSERT OR UPDATE ON "CalendarEvent
 
 -- A deletion, whoever makes it, leaves a tombstone: what is to be deleted at Graph, and a line in the change feed.
 -- The service tells its own clock's time in gcs.now; plain SQL gets the database's.
-CREATE FUNCTION "calendar_event_bury"() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION "calendar_event_bury"() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   INSERT INTO "CalendarEventTombstone" ("eventId", "userId", "calendarId", "graphEventId", "revision", "revisionXid", "deletedAt")
   VALUES (OLD."id", OLD."userId", OLD."calendarId", OLD."graphEventId", nextval('"calendar_event_revision"'),
           pg_current_xact_id()::text::bigint,
-          COALESCE(NULLIF(current_setting('gcs.now', true), '')::timestamptz, now()))
-  ON CONFLICT ("eventId") DO UPDATE SET
-    "graphEventId" = EXCLUDED."graphEventId", "revision" = EXCLUDED."revision",
+          COALESCE(NULLIF(current_setting('gcs.now', true), '')::timestamptz, clock_timestamp()))
+  ON CONFLICT ("userId", "eventId") DO UPDATE SET
+    "calendarId" = EXCLUDED."calendarId", "graphEventId" = EXCLUDED."graphEventId", "revision" = EXCLUDED."revision",
     "revisionXid" = EXCLUDED."revisionXid", "deletedAt" = EXCLUDED."deletedAt";
   RETURN OLD;
 END

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "CalendarSyncState" ADD COLUMN     "percentage" INTEGER NOT NULL DEFAULT 0;

@@ -1,0 +1,130 @@
+import { isSyncError } from '../core/errors.ts';
+import type { Clock } from '../core/runtime.ts';
+import type { Db } from '../store/db.ts';
+
+export type HealthStatus = 'ok' | 'degraded' | 'down';
+
+export interface HealthCheck {
+  readonly status: HealthStatus;
+  /** For operators; no secrets, no user data. */
+  readonly message?: string;
+}
+
+export interface HealthReport {
+  readonly status: HealthStatus;
+  readonly checks: {
+    readonly database: HealthCheck;
+    readonly queue: HealthCheck;
+    readonly graph: HealthCheck;
+    readonly encryption: HealthCheck;
+  };
+  readonly version: string;
+}
+
+/** Longer than this and whoever asks has stopped waiting. */
+const PATIENCE_MS = 2_000;
+/** One user's jobs wait for each other, so some wait is normal; this much says that nobody works. */
+const LONGEST_WAIT_MS = 10 * 60_000;
+/** Opening every key ring entry anew is of no use to a probe that comes every few seconds. */
+const KEYS_STAY_GOOD_MS = 60_000;
+
+/** Whether the service can do its work, told from what it knows: Graph is never asked for it. */
+export class HealthService {
+  readonly #db: Db;
+  readonly #oldestWaitMs: () => Promise<number | undefined>;
+  readonly #graphState: () => 'closed' | 'open' | 'half-open';
+  readonly #verifyKeys: () => Promise<void>;
+  readonly #clock: Clock;
+  readonly #version: string;
+  #keysGoodUntilMs = 0;
+
+  constructor(parts: {
+    db: Db;
+    /** How long the job that is due longest has been due, milliseconds; `undefined` when none is. */
+    oldestWaitMs: () => Promise<number | undefined>;
+    /** The breaker towards Graph. */
+    graphState: () => 'closed' | 'open' | 'half-open';
+    /** Proves that the key ring opens the database. */
+    verifyKeys: () => Promise<void>;
+    clock: Clock;
+    version: string;
+  }) {
+    this.#db = parts.db;
+    this.#oldestWaitMs = parts.oldestWaitMs;
+    this.#graphState = parts.graphState;
+    this.#verifyKeys = parts.verifyKeys;
+    this.#clock = parts.clock;
+    this.#version = parts.version;
+  }
+
+  async check(): Promise<HealthReport> {
+    const database = await this.#database();
+    const isReachable = database.status === 'ok';
+    const [queue, encryption] = isReachable
+      ? await Promise.all([this.#queue(), this.#encryption()])
+      : [NOT_LOOKED_AT, NOT_LOOKED_AT];
+    const graph = this.#graph();
+    const checks = { database, queue, graph, encryption };
+    return { status: worst(Object.values(checks)), checks, version: this.#version };
+  }
+
+  async #database(): Promise<HealthCheck> {
+    return this.#inTime('the database', async () => {
+      await this.#db.ping();
+      return { status: 'ok' };
+    });
+  }
+
+  async #queue(): Promise<HealthCheck> {
+    return this.#inTime('the job queue', async () => {
+      const waitMs = (await this.#oldestWaitMs()) ?? 0;
+      if (waitMs <= LONGEST_WAIT_MS) return { status: 'ok' };
+      const seconds = Math.round(waitMs / 1000);
+      return { status: 'degraded', message: `a job has been due for ${seconds} seconds: no worker runs, or too few` };
+    });
+  }
+
+  async #encryption(): Promise<HealthCheck> {
+    const nowMs = this.#clock.now().getTime();
+    if (nowMs < this.#keysGoodUntilMs) return { status: 'ok' };
+    return this.#inTime('the key ring', async () => {
+      await this.#verifyKeys();
+      this.#keysGoodUntilMs = nowMs + KEYS_STAY_GOOD_MS;
+      return { status: 'ok' };
+    });
+  }
+
+  #graph(): HealthCheck {
+    const state = this.#graphState();
+    if (state === 'closed') return { status: 'ok' };
+    const next = state === 'open' ? 'nothing is sent for a while' : 'the next request tries whether it is back';
+    return { status: 'degraded', message: `Microsoft Graph does not answer; ${next}` };
+  }
+
+  /** A probe that fails or takes too long is down; why is said without what only logs may hold. */
+  async #inTime(what: string, probe: () => Promise<HealthCheck>): Promise<HealthCheck> {
+    const answered = new AbortController();
+    const late = this.#clock
+      .sleep(PATIENCE_MS, answered.signal)
+      .then(
+        (): HealthCheck => ({ status: 'down', message: `${what} did not answer in ${PATIENCE_MS / 1000} seconds` }),
+      );
+    late.catch(() => {});
+    const asked = probe().catch((error): HealthCheck => {
+      const reason = isSyncError(error) ? error.message : 'it could not be reached';
+      return { status: 'down', message: `${what}: ${reason}` };
+    });
+    try {
+      return await Promise.race([asked, late]);
+    } finally {
+      answered.abort();
+    }
+  }
+}
+
+const NOT_LOOKED_AT: HealthCheck = { status: 'down', message: 'not looked at: the database does not answer' };
+
+function worst(checks: readonly HealthCheck[]): HealthStatus {
+  if (checks.some(({ status }) => status === 'down')) return 'down';
+  return checks.some(({ status }) => status === 'degraded') ? 'degraded' : 'ok';
+}
