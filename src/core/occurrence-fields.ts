@@ -1,5 +1,5 @@
-import { Temporal } from 'temporal-polyfill';
 import type { DateTimeTimeZone, EventContent, EventFields } from './event.ts';
+import { dateOfDay, dayNumber } from './rule-dates.ts';
 import { datePart, isCalendarDate, normalDateTime } from './time-zones.ts';
 
 /**
@@ -17,11 +17,12 @@ export function inheritedFields(master: EventContent, originalDate: string): Eve
 /** @returns 0 for what is no date: a row spoilt by hand must not stop everybody else's */
 export function daysBetween(from: string, to: string): number {
   if (from === to || !isCalendarDate(from) || !isCalendarDate(to)) return 0;
-  return Temporal.PlainDate.from(from).until(Temporal.PlainDate.from(to), { largestUnit: 'days' }).days;
+  return dayNumber(to) - dayNumber(from);
 }
 
+/** @returns the value itself when its date cannot be read */
 export function onLaterDay(value: DateTimeTimeZone, days: number): DateTimeTimeZone {
-  if (days === 0) return value;
-  const moved = Temporal.PlainDateTime.from(normalDateTime(value.dateTime)).add({ days });
-  return { ...value, dateTime: normalDateTime(moved.toString()) };
+  const normal = normalDateTime(value.dateTime);
+  if (days === 0 || !isCalendarDate(datePart(normal))) return value;
+  return { ...value, dateTime: `${dateOfDay(dayNumber(datePart(normal)) + days)}${normal.slice(10)}` };
 }

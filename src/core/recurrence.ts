@@ -1,4 +1,3 @@
-import { RRuleTemporal } from 'rrule-temporal';
 import type { InputProblem } from './errors.ts';
 import type {
   DateTimeTimeZone,
@@ -9,7 +8,10 @@ import type {
   RecurrencePattern,
 } from './event.ts';
 import { daysBetween, inheritedFields, onLaterDay } from './occurrence-fields.ts';
-import { atInstant, datePart, isKnownZone, sameZone, toInstant } from './time-zones.ts';
+import { DAYS, datesBetween, firstOccurrenceDate, lastOccurrenceDate, occursOn } from './rule-dates.ts';
+import { atInstant, datePart, isCalendarDate, isKnownZone, sameZone, toInstant } from './time-zones.ts';
+
+export { datesBetween, firstOccurrenceDate, occursOn };
 
 /**
  * Graph's `patternedRecurrence` as an RFC 5545 rule, and its occurrences. Rules are expanded as calendar dates, in the
@@ -25,13 +27,15 @@ const RFC_DAY: Record<DayOfWeek, string> = {
   friday: 'FR',
   saturday: 'SA',
 };
-const DAYS = Object.keys(RFC_DAY) as DayOfWeek[];
 const INDEX = { first: 1, second: 2, third: 3, fourth: 4, last: -1 } as const;
 /** Exchange clamps to a month's last day where RFC 5545 skips the month. */
 const FIRST_CLAMPED_DAY = 29;
 /** No view shows more; an endless series is never expanded whole. */
 const MAX_EXPANDED = 5_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
+/** A day inside the years that four digits can say, whatever the zone. */
+const FIRST_INSTANT_MS = Date.parse('0001-01-02T00:00:00Z');
+const LAST_INSTANT_MS = Date.parse('9999-12-30T00:00:00Z');
 
 export interface Occurrence {
   /** `yyyy-MM-dd` in the series' zone: the date the rule gives it, wherever an exception moved it. */
@@ -41,12 +45,25 @@ export interface Occurrence {
   readonly fields: EventFields;
 }
 
-/** @returns the rule without DTSTART, e.g. `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;WKST=SU` */
-export function toRRule({ pattern, range }: PatternedRecurrence): string {
+/**
+ * @param event  what the rule belongs to: the end of a rule is an instant in RFC 5545, and the last day of a series ends
+ *   when its zone's day does. Without it the rule is one on bare dates.
+ * @returns the rule without DTSTART, e.g. `FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;WKST=SU`
+ */
+export function toRRule(
+  { pattern, range }: PatternedRecurrence,
+  event?: Pick<EventFields, 'start' | 'isAllDay'>,
+): string {
   const parts = [...patternParts(pattern)];
-  if (range.type === 'endDate' && range.endDate) parts.push(`UNTIL=${range.endDate.replaceAll('-', '')}T235959Z`);
+  if (range.type === 'endDate' && range.endDate) parts.push(`UNTIL=${untilOf(range.endDate, event)}`);
   if (range.type === 'numbered') parts.push(`COUNT=${range.numberOfOccurrences}`);
   return parts.join(';');
+}
+
+function untilOf(endDate: string, event: Pick<EventFields, 'start' | 'isAllDay'> | undefined): string {
+  if (!event || event.isAllDay) return endDate.replaceAll('-', '');
+  const endOfDay = toInstant({ dateTime: `${endDate}T23:59:59`, timeZone: event.start.timeZone });
+  return endOfDay ? `${endOfDay.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z` : endDate.replaceAll('-', '');
 }
 
 function patternParts(pattern: RecurrencePattern): string[] {
@@ -80,31 +97,6 @@ function monthDayParts(dayOfMonth: number): string[] {
   return [`BYMONTHDAY=${days.join(',')}`, 'BYSETPOS=-1'];
 }
 
-/** The rule on bare dates: time of day and zone play no part in which dates it gives. */
-function ruleOnDates(recurrence: PatternedRecurrence): RRuleTemporal {
-  const start = recurrence.range.startDate.replaceAll('-', '');
-  return new RRuleTemporal({ rruleString: `DTSTART:${start}T000000Z\nRRULE:${toRRule(recurrence)}` });
-}
-
-/** @returns the dates of a rule between two dates, both included, as `yyyy-MM-dd` */
-export function datesBetween(recurrence: PatternedRecurrence, first: string, last: string): string[] {
-  const from = first > recurrence.range.startDate ? first : recurrence.range.startDate;
-  if (last < from) return [];
-  const dates = ruleOnDates(recurrence).between(new Date(`${from}T00:00:00Z`), new Date(`${last}T00:00:00Z`), true);
-  return dates.slice(0, MAX_EXPANDED).map((date) => String(date).slice(0, 10));
-}
-
-/** @returns the first date the rule gives, or `undefined` when it never occurs */
-export function firstOccurrenceDate(recurrence: PatternedRecurrence): string | undefined {
-  const start = new Date(`${recurrence.range.startDate}T00:00:00Z`);
-  const next = ruleOnDates(recurrence).next(start, true);
-  return next ? String(next).slice(0, 10) : undefined;
-}
-
-export function occursOn(recurrence: PatternedRecurrence, date: string): boolean {
-  return datesBetween(recurrence, date, date).length > 0;
-}
-
 /**
  * The occurrences of a series that overlap a half-open range of instants: exceptions in place, cancelled dates left out.
  * A single event is its own only occurrence.
@@ -117,43 +109,48 @@ export function expandOccurrences(content: EventContent, range: { start: Date; e
     return [single].filter(inRange);
   }
   const durationDays = Math.ceil(durationMs(content) / DAY_MS) + 1;
-  const first = dateIn(new Date(range.start.getTime() - durationDays * DAY_MS), content.start.timeZone);
-  const last = dateIn(new Date(range.end.getTime() + DAY_MS), content.start.timeZone);
-  const dates = new Set(datesBetween(recurrence, first, last));
+  const first = dateIn(range.start.getTime() - durationDays * DAY_MS, content.start.timeZone);
+  const last = dateIn(range.end.getTime() + DAY_MS, content.start.timeZone);
+  const dates = new Set(datesBetween(recurrence, first, last, MAX_EXPANDED));
   // An exception may have been moved into the range from outside it.
   for (const date of Object.keys(content.occurrences)) dates.add(date);
   return [...dates]
     .sort()
-    .flatMap((date) => occurrenceOn(content, date) ?? [])
+    .flatMap((date) => expanded(content, date) ?? [])
     .filter(inRange)
     .slice(0, MAX_EXPANDED);
 }
 
-/** @returns the occurrence of one original date, or `undefined` for a cancelled one */
+/** @returns the occurrence of one original date, or `undefined` for a cancelled one and for a date the series does not have */
 export function occurrenceOn(content: EventContent, originalDate: string): Occurrence | undefined {
+  const isOwn = content.occurrences[originalDate] !== undefined;
+  if (!content.recurrence || !(isOwn || occursOn(content.recurrence, originalDate))) return undefined;
+  return expanded(content, originalDate);
+}
+
+function expanded(content: EventContent, originalDate: string): Occurrence | undefined {
   const override = content.occurrences[originalDate];
   if (override?.isCancelled) return undefined;
   const fields: EventFields = { ...inheritedFields(content, originalDate), ...override?.fields };
   return { originalDate, isException: override !== undefined, fields };
 }
 
-/** @returns the instant after which a series has no more occurrences; `null` when it is endless */
+/** @returns the instant after which a series has no more occurrences; `null` when it is endless or cannot be read */
 export function seriesEndsAt(content: EventContent): Date | null {
   const { recurrence } = content;
   if (!recurrence) return toInstant(content.end) ?? null;
-  const { range } = recurrence;
-  if (range.type === 'noEnd') return null;
-  let last = range.endDate;
-  if (range.type === 'numbered') {
-    const dates = ruleOnDates(recurrence).all((_date, index) => index < (range.numberOfOccurrences ?? 1));
-    last = dates.length > 0 ? String(dates.at(-1)).slice(0, 10) : range.startDate;
-  }
-  const end = onLaterDay(content.end, daysBetween(datePart(content.start.dateTime), last ?? range.startDate));
+  const last = lastOccurrenceDate(recurrence);
+  if (last === null) return null;
+  const end = onLaterDay(
+    content.end,
+    daysBetween(datePart(content.start.dateTime), last ?? recurrence.range.startDate),
+  );
+  const endsAt = toInstant(end);
+  if (!endsAt) return null;
   const moved = Object.values(content.occurrences).flatMap((override) =>
     !override.isCancelled && override.fields.end ? [toInstant(override.fields.end)?.getTime() ?? 0] : [],
   );
-  const ends = [toInstant(end)?.getTime() ?? 0, ...moved];
-  return new Date(Math.max(...ends));
+  return new Date(Math.max(endsAt.getTime(), ...moved));
 }
 
 /** Everything that makes Exchange refuse a rule (graph contract 3.1), named so that the caller can mend it. */
@@ -162,14 +159,24 @@ export function validateRecurrence(recurrence: PatternedRecurrence, start: DateT
   const say = (path: string, message: string) => problems.push({ path: `recurrence.${path}`, message });
   const { pattern, range } = recurrence;
   const needsDays = pattern.type === 'weekly' || pattern.type.startsWith('relative');
-  if (!Number.isInteger(pattern.interval) || pattern.interval < 1 || pattern.interval > 99) {
-    say('pattern.interval', 'must be a whole number from 1 to 99');
+  // Outlook's own limits: 999 days, 99 weeks, months or years.
+  const mostOften = pattern.type === 'daily' ? 999 : 99;
+  if (!isWithin(pattern.interval, 1, mostOften)) {
+    say('pattern.interval', `must be a whole number from 1 to ${mostOften} for ${pattern.type}`);
   }
   if (needsDays && (pattern.daysOfWeek?.length ?? 0) === 0) {
     say('pattern.daysOfWeek', `must name at least one day for ${pattern.type}, e.g. ["monday"]`);
   }
-  if (pattern.daysOfWeek?.some((day) => !DAYS.includes(day)))
+  // Exchange checks what the type does not use as well.
+  if (pattern.daysOfWeek?.some((day) => !DAYS.includes(day))) {
     say('pattern.daysOfWeek', `may hold only ${DAYS.join(', ')}`);
+  }
+  if (pattern.firstDayOfWeek !== undefined && !DAYS.includes(pattern.firstDayOfWeek)) {
+    say('pattern.firstDayOfWeek', `must be one of ${DAYS.join(', ')}`);
+  }
+  if (pattern.index !== undefined && !(pattern.index in INDEX)) {
+    say('pattern.index', `must be one of ${Object.keys(INDEX).join(', ')}`);
+  }
   if (pattern.type.startsWith('absolute') && !isWithin(pattern.dayOfMonth, 1, 31)) {
     say('pattern.dayOfMonth', `must be 1 to 31 for ${pattern.type}`);
   }
@@ -179,7 +186,10 @@ export function validateRecurrence(recurrence: PatternedRecurrence, start: DateT
   if (range.startDate !== datePart(start.dateTime)) {
     say('range.startDate', `must be the date of start, ${datePart(start.dateTime)}`);
   }
-  if (range.type === 'endDate' && !(range.endDate && range.endDate >= range.startDate)) {
+  if (
+    range.type === 'endDate' &&
+    !(range.endDate && isCalendarDate(range.endDate) && range.endDate >= range.startDate)
+  ) {
     say('range.endDate', 'must be a date, yyyy-MM-dd, not before range.startDate');
   }
   if (range.type === 'numbered' && !isWithin(range.numberOfOccurrences, 1, 999)) {
@@ -213,6 +223,8 @@ function durationMs(content: EventContent): number {
   return start && end ? Math.max(0, end.getTime() - start.getTime()) : DAY_MS;
 }
 
-function dateIn(instant: Date, timeZone: string): string {
+/** A range may be wide open; dates have four digits. */
+function dateIn(instantMs: number, timeZone: string): string {
+  const instant = new Date(Math.min(Math.max(instantMs, FIRST_INSTANT_MS), LAST_INSTANT_MS));
   return datePart(atInstant(instant, timeZone)?.dateTime ?? instant.toISOString());
 }
