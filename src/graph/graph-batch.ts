@@ -1,6 +1,6 @@
 import { isSyncError, SyncError } from '../core/errors.ts';
 import type { GraphSession } from './calendar-graph.ts';
-import type { GraphClient, GraphRequest } from './graph.client.ts';
+import { type GraphClient, type GraphRequest, PREFER } from './graph.client.ts';
 import { readFailure, toSyncError } from './graph-errors.ts';
 import { countFailure } from './graph-stats.ts';
 import { parseRetryAfter } from './retry-after.ts';
@@ -18,7 +18,8 @@ export type BatchOutcome =
 
 /** Rounds in which items that were throttled or failed in passing are sent again. */
 const MAX_ROUNDS = 5;
-const PREFER = 'IdType="ImmutableId", outlook.timezone="UTC", outlook.body-content-type="html"';
+/** Graph carries out so many items of a batch side by side (graph contract 7), and allows a mailbox no more at a time. */
+const ITEMS_AT_A_TIME = 4;
 
 interface BatchAnswer {
   readonly id: string;
@@ -31,7 +32,8 @@ interface BatchAnswer {
  * Sends items in `$batch` requests. A 200 of the whole hides what became of each: every item is looked at, and those that
  * were throttled or failed in passing are sent again, alone or together, after the wait they were told.
  *
- * @returns an outcome for every item
+ * @returns an outcome for every item; what became of the others is never lost with the one that failed
+ * @throws only the reason of a cancelled run
  */
 export async function sendBatch(
   client: GraphClient,
@@ -41,103 +43,172 @@ export async function sendBatch(
 ): Promise<BatchOutcome[]> {
   const outcomes: BatchOutcome[] = [];
   for (let from = 0; from < items.length; from += batchSize) {
-    outcomes.push(...(await sendChunk(client, session, items.slice(from, from + batchSize))));
+    const chunk = new Chunk(client, session, items.slice(from, from + batchSize));
+    outcomes.push(...(await chunk.send()));
+    if (!chunk.failure) continue;
+    // The way to Graph is closed: knocking again for every further request would not open it.
+    const { failure: error } = chunk;
+    outcomes.push(...items.slice(from + batchSize).map(({ key }): BatchOutcome => ({ key, ok: false, error })));
+    break;
   }
   return outcomes;
 }
 
-async function sendChunk(
-  client: GraphClient,
-  session: GraphSession,
-  items: readonly BatchItem[],
-): Promise<BatchOutcome[]> {
-  const outcomes = new Map<string, BatchOutcome>();
-  let open = items;
-  for (let round = 1; open.length > 0; round += 1) {
-    const answered =
-      open.length === 1 ? await sendAlone(client, session, open) : await sendTogether(client, session, open);
-    const again: BatchItem[] = [];
-    let slowest: SyncError | undefined;
-    for (const item of open) {
-      const outcome = answered.get(item.key) ?? missing(item);
-      const mayRepeat = !outcome.ok && outcome.error.recovery === 'retry' && round < MAX_ROUNDS && open.length > 1;
-      if (!mayRepeat || outcome.ok) {
-        outcomes.set(item.key, outcome);
-        continue;
+/** The items of one `$batch` on their way to their outcomes. */
+class Chunk {
+  readonly #client: GraphClient;
+  readonly #session: GraphSession;
+  readonly #outcomes = new Map<string, BatchOutcome>();
+  #open: readonly BatchItem[];
+  /** Graph does not take these together, so each goes as a request of its own. */
+  #isSingly = false;
+  /** What became of a request as a whole, when nothing else is worth sending. */
+  failure: SyncError | undefined;
+
+  constructor(client: GraphClient, session: GraphSession, items: readonly BatchItem[]) {
+    this.#client = client;
+    this.#session = session;
+    this.#open = items;
+  }
+
+  async send(): Promise<BatchOutcome[]> {
+    for (let round = 1; this.#open.length > 0; ) {
+      if (this.#isSingly || this.#open.length === 1) await this.#sendEach();
+      else {
+        const answers = await this.#sendTogether();
+        const retries = answers ? this.#sort(answers, round) : [];
+        if (retries.length === 0) continue;
+        await this.#wait(retries, round);
+        round += 1;
       }
-      again.push(item);
-      if ((outcome.error.retryAfterMs ?? 0) >= (slowest?.retryAfterMs ?? 0)) slowest = outcome.error;
     }
-    if (slowest) {
-      session.stats.retried += 1;
-      await client.pauseAfterThrottle(session, slowest, round);
+    return [...this.#outcomes.values()];
+  }
+
+  /** A batch of one is just a request, and the client retries it as one. */
+  async #sendEach(): Promise<void> {
+    for (const item of this.#open) {
+      const { key } = item;
+      try {
+        const { body } = await this.#client.send(this.#session, item);
+        this.#settle({ key, ok: true, body });
+      } catch (error) {
+        if (!isOutcome(error)) throw error;
+        this.#settle({ key, ok: false, error });
+        const isNoWayThrough =
+          error.recovery === 'reauthorize' || (error.recovery === 'retry' && error.httpStatus === undefined);
+        if (isNoWayThrough) return this.#fail(error);
+      }
     }
-    open = again;
   }
-  return [...outcomes.values()];
-}
 
-/** A batch of one is just a request, and the client retries it as one. */
-async function sendAlone(
-  client: GraphClient,
-  session: GraphSession,
-  [item]: readonly BatchItem[],
-): Promise<Map<string, BatchOutcome>> {
-  if (!item) return new Map();
-  try {
-    const { body } = await client.send(session, item);
-    return new Map([[item.key, { key: item.key, ok: true, body }]]);
-  } catch (error) {
-    if (!isSyncError(error) || error.code === 'cancelled') throw error;
-    return new Map([[item.key, { key: item.key, ok: false, error }]]);
+  /** @returns the answers, or `undefined` when the batch as such was refused or never arrived */
+  async #sendTogether(): Promise<ReadonlyMap<string, BatchAnswer> | undefined> {
+    const numbers = new Map(this.#open.map(({ key }, index) => [key, String(index + 1)]));
+    const requests = this.#open.map((item) => this.#request(item, numbers));
+    const free = requests.filter(({ dependsOn }) => dependsOn === undefined).length;
+    const slots = Math.min(ITEMS_AT_A_TIME, free);
+    try {
+      const path = '/$batch';
+      const { body } = await this.#client.send(this.#session, { method: 'POST', path, body: { requests }, slots });
+      const { responses = [] } = (body ?? {}) as { responses?: readonly BatchAnswer[] };
+      const byNumber = new Map(responses.map((answer) => [String(answer.id), answer]));
+      return new Map(
+        [...numbers].flatMap(([key, number]) => {
+          const answer = byNumber.get(number);
+          return answer ? [[key, answer] as const] : [];
+        }),
+      );
+    } catch (error) {
+      if (!isOutcome(error)) throw error;
+      if (error.recovery === 'retry' || error.recovery === 'reauthorize') this.#fail(error);
+      // Too large, perhaps. What is refused as a whole says nothing about any event in it.
+      else this.#isSingly = true;
+      return undefined;
+    }
+  }
+
+  #request(item: BatchItem, numbers: ReadonlyMap<string, string>) {
+    const before = item.after === undefined ? undefined : numbers.get(item.after);
+    return {
+      id: numbers.get(item.key),
+      method: item.method,
+      url: item.path,
+      headers: {
+        Prefer: [...PREFER, ...(item.prefer ?? [])].join(', '),
+        'client-request-id': this.#client.clientRequestId(this.#session),
+        ...(item.ifMatch ? { 'If-Match': item.ifMatch } : {}),
+        ...(item.body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      },
+      ...(item.body === undefined ? {} : { body: item.body }),
+      ...(before === undefined ? {} : { dependsOn: [before] }),
+    };
+  }
+
+  /** Settles what is decided; the rest stays open. @returns the errors for which something is to be sent again later */
+  #sort(answers: ReadonlyMap<string, BatchAnswer>, round: number): SyncError[] {
+    const retries: SyncError[] = [];
+    for (const item of this.#open) {
+      const answer = answers.get(item.key);
+      // Not begun, because the item before it was refused: it goes again at once, that item being settled.
+      if (answer?.status === 424 && item.after !== undefined && answers.has(item.after)) continue;
+      const outcome = answer ? this.#read(item, answer) : missing(item);
+      if (outcome.ok) this.#settle(outcome);
+      else if (answer?.status === 401) this.#isSingly = true;
+      else if (outcome.error.recovery === 'retry' && round < MAX_ROUNDS) retries.push(outcome.error);
+      else this.#settle(outcome);
+    }
+    return retries;
+  }
+
+  #read(item: BatchItem, answer: BatchAnswer): BatchOutcome {
+    const { key } = item;
+    if (answer.status >= 200 && answer.status < 300) return { key, ok: true, body: answer.body };
+    const names = Object.entries(answer.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const);
+    const headers = new Map(names);
+    const failure = readFailure(answer.status, answer.body, {
+      retryAfterMs: parseRetryAfter(headers.get('retry-after'), this.#client.serverNow),
+      requestId: headers.get('request-id'),
+    });
+    const error = toSyncError(failure, `${item.method} in a batch`);
+    countFailure(this.#session.stats, error.code);
+    return { key, ok: false, error };
+  }
+
+  /** Sits the longest of the waits out; one that is too long for a run is the outcome of everything still open. */
+  async #wait(retries: readonly SyncError[], round: number): Promise<void> {
+    const throttled = retries.filter(({ code }) => code === 'throttled');
+    const worst = (throttled.length > 0 ? throttled : retries).reduce((a, b) => (waitOf(b) > waitOf(a) ? b : a));
+    try {
+      await this.#client.waitForRetry(this.#session, worst, round);
+      this.#session.stats.retried += 1;
+    } catch (error) {
+      if (!isOutcome(error)) throw error;
+      for (const { key } of this.#open) this.#settle({ key, ok: false, error });
+    }
+  }
+
+  #fail(error: SyncError): void {
+    this.failure = error;
+    for (const { key } of this.#open) this.#settle({ key, ok: false, error });
+  }
+
+  #settle(outcome: BatchOutcome): void {
+    this.#outcomes.set(outcome.key, outcome);
+    this.#open = this.#open.filter(({ key }) => key !== outcome.key);
   }
 }
 
-async function sendTogether(
-  client: GraphClient,
-  session: GraphSession,
-  items: readonly BatchItem[],
-): Promise<Map<string, BatchOutcome>> {
-  const requests = items.map((item, index) => ({
-    id: String(index + 1),
-    method: item.method,
-    url: item.path,
-    headers: {
-      Prefer: PREFER,
-      ...(item.ifMatch ? { 'If-Match': item.ifMatch } : {}),
-      ...(item.body === undefined ? {} : { 'Content-Type': 'application/json' }),
-    },
-    ...(item.body === undefined ? {} : { body: item.body }),
-  }));
-  const { body } = await client.send(session, { method: 'POST', path: '/$batch', body: { requests } });
-  const answers = ((body as { responses?: BatchAnswer[] } | undefined)?.responses ?? []).map(
-    (answer) => [answer.id.toLowerCase(), answer] as const,
-  );
-  const byId = new Map(answers);
-  const outcomes = new Map<string, BatchOutcome>();
-  for (const [index, item] of items.entries()) {
-    const answer = byId.get(String(index + 1));
-    if (answer) outcomes.set(item.key, outcomeOf(session, item, answer));
-  }
-  return outcomes;
+function waitOf({ retryAfterMs = 0 }: SyncError): number {
+  return retryAfterMs;
 }
 
-function outcomeOf(session: GraphSession, item: BatchItem, answer: BatchAnswer): BatchOutcome {
-  if (answer.status >= 200 && answer.status < 300) return { key: item.key, ok: true, body: answer.body };
-  const headers = Object.fromEntries(
-    Object.entries(answer.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
-  );
-  const failure = readFailure(answer.status, answer.body, {
-    // A date in an item counts from the same clock as everything else; the client has no better one here.
-    retryAfterMs: parseRetryAfter(headers['retry-after'], new Date(Date.parse(headers['date'] ?? '') || 0)),
-    requestId: headers['request-id'],
-  });
-  const error = toSyncError(failure, `${item.method} in a batch`);
-  countFailure(session.stats, error.code);
-  return { key: item.key, ok: false, error };
+/** Whatever Graph or the way to it says is an outcome; a cancelled run and a bug are not. */
+function isOutcome(error: unknown): error is SyncError {
+  return isSyncError(error) && error.code !== 'cancelled';
 }
 
-function missing(item: BatchItem): BatchOutcome {
-  const error = new SyncError('unavailable', `Graph's batch answer left out the request for ${item.method}`);
-  return { key: item.key, ok: false, error };
+function missing({ key, method }: BatchItem): BatchOutcome {
+  const error = new SyncError('unavailable', `Graph's batch answer left out the request for ${method}`);
+  return { key, ok: false, error };
 }

@@ -19,24 +19,30 @@ export interface GraphFailure {
 }
 
 /** Codes whose meaning the status does not tell, in lower case. */
-const BY_CODE: Readonly<Record<string, SyncErrorCode>> = {
-  erroritemnotfound: 'not-found',
-  erroriddoesnotmatchfolder: 'not-found',
-  errorinvalididmalformed: 'not-found',
-  erroreventnotfound: 'not-found',
-  errorirresolvableconflict: 'precondition-failed',
-  errorduplicatetransactionid: 'duplicate-transaction',
-  errorinternalservertransienterror: 'unavailable',
-  errormailboxstoreunavailable: 'unavailable',
-  errormailboxmoveinprogress: 'unavailable',
-  mailboxinfostale: 'unavailable',
-  applicationthrottled: 'throttled',
-  toomanyrequests: 'throttled',
-  activitylimitreached: 'throttled',
-  errortoomanyrequests: 'throttled',
-  errorquotaexceeded: 'rejected',
-  mailboxnotenabledforrestapi: 'rejected',
-};
+const BY_CODE: ReadonlyMap<string, SyncErrorCode> = new Map(
+  Object.entries<SyncErrorCode>({
+    erroritemnotfound: 'not-found',
+    erroriddoesnotmatchfolder: 'not-found',
+    errorinvalididmalformed: 'not-found',
+    erroreventnotfound: 'not-found',
+    // An occurrence that was deleted, or that a new rule does not have any more.
+    errorcalendaroccurrenceisdeletedfromrecurrence: 'not-found',
+    errorcalendaroccurrenceindexisoutofrecurrencerange: 'not-found',
+    errorirresolvableconflict: 'precondition-failed',
+    errorduplicatetransactionid: 'duplicate-transaction',
+    errorinternalservertransienterror: 'unavailable',
+    errormailboxstoreunavailable: 'unavailable',
+    errormailboxmoveinprogress: 'unavailable',
+    mailboxinfostale: 'unavailable',
+    applicationthrottled: 'throttled',
+    toomanyrequests: 'throttled',
+    activitylimitreached: 'throttled',
+    errortoomanyrequests: 'throttled',
+    errorquotaexceeded: 'rejected',
+    quotaexceededexception: 'rejected',
+    mailboxnotenabledforrestapi: 'rejected',
+  }),
+);
 
 /** "Not found" that speaks of the mailbox or the user: nothing about any event. */
 const MAILBOX_CODES = new Set([
@@ -49,6 +55,9 @@ export function isGone(error: SyncError): boolean {
   return error.code === 'not-found' && !MAILBOX_CODES.has((error.graphCode ?? '').toLowerCase());
 }
 
+/** Server errors that will be the same tomorrow: not implemented, version, full. */
+const FINAL_STATUS = new Set([501, 505, 507, 510]);
+
 const TOKEN_DEATH = /^(syncstate|resync|errorinvalidsyncstatedata|errorsyncfoldernotfound)/;
 
 const BY_STATUS: Readonly<Record<number, SyncErrorCode>> = {
@@ -59,6 +68,7 @@ const BY_STATUS: Readonly<Record<number, SyncErrorCode>> = {
   409: 'precondition-failed',
   410: 'not-found',
   412: 'precondition-failed',
+  423: 'unavailable',
   424: 'unavailable',
   429: 'throttled',
   500: 'unavailable',
@@ -70,33 +80,40 @@ const BY_STATUS: Readonly<Record<number, SyncErrorCode>> = {
 
 /** @param failure.retryAfterMs  a 503 that names a wait is a throttle (mailbox concurrency is answered so) */
 export function classify(failure: Pick<GraphFailure, 'status' | 'code' | 'retryAfterMs'>): SyncErrorCode {
-  const code = failure.code.toLowerCase();
-  const byCode = BY_CODE[code];
+  const { status } = failure;
+  const byCode = BY_CODE.get(failure.code.toLowerCase());
   if (byCode) return byCode;
-  if (failure.status === 503 && failure.retryAfterMs !== undefined) return 'throttled';
-  return BY_STATUS[failure.status] ?? 'rejected';
+  if (status === 503 && failure.retryAfterMs !== undefined) return 'throttled';
+  // A "not found" that names no code is a gateway's: it says nothing about any event.
+  if ((status === 404 || status === 410) && failure.code === '') return 'unavailable';
+  const byStatus = BY_STATUS[status];
+  if (byStatus) return byStatus;
+  return status >= 500 && !FINAL_STATUS.has(status) ? 'unavailable' : 'rejected';
 }
 
-/** Whether an answer to a delta request says that its token is dead, in whatever words. */
-export function isTokenDeath(
-  { status, code }: Pick<GraphFailure, 'status' | 'code'>,
-  isContinuation: boolean,
-): boolean {
-  if (status === 410 || TOKEN_DEATH.test(code.toLowerCase())) return true;
-  // A stored link that Graph cannot read any more says "Badly formed token" with a plain 400.
-  return isContinuation && status === 400;
+/** Whether an answer to a stored delta link says that its token is dead, in whatever words (graph contract 5.6). */
+export function isTokenDeath(failure: Pick<GraphFailure, 'status' | 'code'>): boolean {
+  const code = failure.code.toLowerCase();
+  if (failure.status === 410 || TOKEN_DEATH.test(code)) return true;
+  // A link that Graph cannot read any more says "Badly formed token" with a plain 400; a full mailbox says 400, too.
+  const known = BY_CODE.get(code);
+  return failure.status === 400 && (known === undefined || known === 'not-found');
 }
 
 export function toSyncError(failure: GraphFailure, what: string, cause?: unknown): SyncError {
   const code = classify(failure);
   const id = failure.requestId ? `, request-id ${failure.requestId}` : '';
+  const details = {
+    ...(failure.existingEventId ? { existingEventId: failure.existingEventId } : {}),
+    ...(failure.claims ? { claims: failure.claims } : {}),
+  };
   return new SyncError(code, `Graph answered ${what} with ${failure.status} ${failure.code || 'and no code'}${id}`, {
     ...(cause === undefined ? {} : { cause }),
     ...(failure.retryAfterMs === undefined ? {} : { retryAfterMs: failure.retryAfterMs }),
     graphCode: failure.code,
     httpStatus: failure.status,
     ...(failure.requestId ? { graphRequestId: failure.requestId } : {}),
-    ...(failure.existingEventId ? { details: { existingEventId: failure.existingEventId } } : {}),
+    ...(Object.keys(details).length > 0 ? { details } : {}),
   });
 }
 

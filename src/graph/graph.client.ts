@@ -7,7 +7,7 @@ import { type GraphFailure, isTokenDeath, readFailure, toSyncError } from './gra
 import { countFailure } from './graph-stats.ts';
 import type { MailboxLimiter } from './mailbox-limiter.ts';
 import { parseRetryAfter } from './retry-after.ts';
-import type { TokenProvider } from './token.provider.ts';
+import type { TokenProvider, TokenRequest } from './token.provider.ts';
 
 export interface GraphRequest {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -19,12 +19,20 @@ export interface GraphRequest {
   readonly body?: unknown;
   /** A delta request: the signs of a dead token count as such. */
   readonly isDelta?: boolean;
+  /** Graph's requests in one of ours: the items of a `$batch` that are carried out side by side. */
+  readonly slots?: number;
 }
 
 export interface GraphAnswer {
   readonly status: number;
   readonly body: unknown;
   readonly etag: string | undefined;
+}
+
+/** Where a request goes, and by what right. */
+interface Destination {
+  readonly url: string;
+  readonly token: string;
 }
 
 /** Tries of one request, the first included. What is not settled then is left to the job's own retries. */
@@ -35,7 +43,11 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** On every request and every page: ids that survive moves, UTC, and bodies as HTML (they are not part of a link). */
-const PREFER = ['IdType="ImmutableId"', 'outlook.timezone="UTC"', 'outlook.body-content-type="html"'];
+export const PREFER: readonly string[] = [
+  'IdType="ImmutableId"',
+  'outlook.timezone="UTC"',
+  'outlook.body-content-type="html"',
+];
 
 /**
  * One request to Graph, with everything around it: token, gate, breaker, retries.
@@ -52,6 +64,7 @@ export class GraphClient {
   readonly #limiter: MailboxLimiter;
   readonly #breaker: CircuitBreaker;
   readonly #root: string;
+  readonly #requestTimeoutMs: number;
   #clockOffsetMs: number | undefined;
 
   constructor(parts: {
@@ -63,6 +76,7 @@ export class GraphClient {
     limiter: MailboxLimiter;
     /** `GRAPH_BASE_URL` */
     baseUrl: string;
+    requestTimeoutMs?: number;
   }) {
     this.#fetch = parts.fetch;
     this.#clock = parts.clock;
@@ -72,6 +86,7 @@ export class GraphClient {
     this.#limiter = parts.limiter;
     this.#breaker = new CircuitBreaker(parts.clock, 'Microsoft Graph');
     this.#root = `${parts.baseUrl.replace(/\/+$/, '')}/v1.0`;
+    this.#requestTimeoutMs = parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
   }
 
   get breakerState(): BreakerState {
@@ -82,46 +97,51 @@ export class GraphClient {
     return this.#clockOffsetMs;
   }
 
+  /** Graph's present time, as far as known: what a `Retry-After` date is counted from. */
+  get serverNow(): Date {
+    return new Date(this.#clock.now().getTime() + (this.#clockOffsetMs ?? 0));
+  }
+
   /**
    * @returns the answer of a request Graph carried out
    * @throws {SyncError} what Graph, or the way to it, says instead, after the retries that make sense
    */
   async send(session: GraphSession, request: GraphRequest): Promise<GraphAnswer> {
-    let claims: string | undefined;
-    let isTokenForced = false;
+    const url = this.#urlOf(request.path);
+    let renewal: TokenRequest | undefined;
+    let isRenewed = false;
     for (let attempt = 1; ; attempt += 1) {
+      let token: string | undefined;
       try {
-        return await this.#attempt(session, request, { isForced: isTokenForced, claims });
+        token = await this.#tokens.getToken(renewal);
+        renewal = undefined;
+        return await this.#attempt(session, request, { url, token });
       } catch (error) {
         if (!isSyncError(error)) throw error;
         countFailure(session.stats, error.code);
-        if (error.code === 'unauthenticated' && error.httpStatus === 401 && !isTokenForced) {
-          isTokenForced = true;
-          claims = readClaims(error.details?.['claims']);
+        if (token !== undefined && error.code === 'unauthenticated' && error.httpStatus === 401 && !isRenewed) {
+          isRenewed = true;
+          renewal = { refusedToken: token, claims: readClaims(error.details?.['claims']) };
         } else {
-          await this.#waitForRetry(session, error, attempt);
+          await this.waitForRetry(session, error, attempt);
         }
         session.stats.retried += 1;
       }
     }
   }
 
-  /** Pauses the whole mailbox for what one item of a batch was told to wait. */
-  async pauseAfterThrottle(session: GraphSession, error: SyncError, attempt: number): Promise<void> {
-    await this.#waitForRetry(session, error, attempt);
+  /** An id under which Microsoft's support finds a request of this run. */
+  clientRequestId(session: GraphSession): string {
+    return GUID.test(session.correlationId) ? session.correlationId : this.#random.id();
   }
 
-  async #attempt(
-    session: GraphSession,
-    request: GraphRequest,
-    how: { isForced: boolean; claims: string | undefined },
-  ): Promise<GraphAnswer> {
-    const token = await this.#tokens.getToken(how);
-    return this.#limiter.run(session.mailbox, session.signal, async () => {
+  #attempt(session: GraphSession, request: GraphRequest, to: Destination): Promise<GraphAnswer> {
+    const gate = { signal: session.signal, slots: request.slots ?? 1, patienceMs: LONGEST_WAIT_MS };
+    return this.#limiter.run(session.mailbox, gate, async () => {
       this.#breaker.assertClosed();
       session.stats.requests += 1;
       try {
-        const answer = await this.#exchange(session, request, token);
+        const answer = await this.#exchange(session, request, to);
         this.#breaker.succeeded();
         return answer;
       } catch (error) {
@@ -133,11 +153,9 @@ export class GraphClient {
     });
   }
 
-  async #exchange(session: GraphSession, request: GraphRequest, token: string): Promise<GraphAnswer> {
-    const url = this.#urlOf(request.path);
-    const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+  async #exchange(session: GraphSession, request: GraphRequest, { url, token }: Destination): Promise<GraphAnswer> {
+    const timeout = AbortSignal.timeout(this.#requestTimeoutMs);
     const signal = session.signal ? AbortSignal.any([session.signal, timeout]) : timeout;
-    const clientRequestId = GUID.test(session.correlationId) ? session.correlationId : this.#random.id();
     let response: Response;
     let text: string;
     try {
@@ -147,7 +165,7 @@ export class GraphClient {
           Authorization: `Bearer ${token}`,
           Accept: 'application/json',
           Prefer: [...PREFER, ...(request.prefer ?? [])].join(', '),
-          'client-request-id': clientRequestId,
+          'client-request-id': this.clientRequestId(session),
           ...(request.ifMatch ? { 'If-Match': request.ifMatch } : {}),
           ...(request.body === undefined ? {} : { 'Content-Type': 'application/json' }),
         },
@@ -168,14 +186,14 @@ export class GraphClient {
     const body = parsed(text);
     const requestId = response.headers.get('request-id') ?? undefined;
     if (response.ok) {
-      if (body === undefined && text.trim() !== '') {
+      // 202 and 204 have nothing to say; an empty 200 or 201 was lost on its way.
+      if (body === undefined && (text.trim() !== '' || response.status <= 201)) {
         throw new SyncError('unavailable', `Graph's answer to ${request.method} was cut off, request-id ${requestId}`);
       }
       return { status: response.status, body, etag: response.headers.get('etag') ?? undefined };
     }
-    const now = new Date(this.#clock.now().getTime() + (this.#clockOffsetMs ?? 0));
     const failure = readFailure(response.status, body, {
-      retryAfterMs: parseRetryAfter(response.headers.get('retry-after'), now),
+      retryAfterMs: parseRetryAfter(response.headers.get('retry-after'), this.serverNow),
       requestId,
       claims: /claims="([^"]+)"/.exec(response.headers.get('www-authenticate') ?? '')?.[1],
     });
@@ -184,23 +202,15 @@ export class GraphClient {
 
   #errorOf(request: GraphRequest, failure: GraphFailure): SyncError {
     const isContinuation = request.path.startsWith('http');
-    if (request.isDelta && isTokenDeath(failure, isContinuation)) {
-      return new SyncError(
-        'cursor-expired',
-        `Graph does not know the delta token any more (${failure.status} ${failure.code})`,
-        {
-          graphCode: failure.code,
-          httpStatus: failure.status,
-        },
-      );
+    if (request.isDelta && isContinuation && isTokenDeath(failure)) {
+      const { status, code, requestId } = failure;
+      return new SyncError('cursor-expired', `Graph does not know the delta token any more (${status} ${code})`, {
+        graphCode: code,
+        httpStatus: status,
+        ...(requestId ? { graphRequestId: requestId } : {}),
+      });
     }
-    const error = toSyncError(failure, request.method);
-    if (!failure.claims) return error;
-    return new SyncError(error.code, error.message, {
-      graphCode: failure.code,
-      httpStatus: failure.status,
-      details: { claims: failure.claims },
-    });
+    return toSyncError(failure, request.method);
   }
 
   /**
@@ -208,19 +218,12 @@ export class GraphClient {
    *
    * @throws the error itself when another try makes no sense, or is the job's business
    */
-  async #waitForRetry(session: GraphSession, error: SyncError, attempt: number): Promise<void> {
+  async waitForRetry(session: GraphSession, error: SyncError, attempt: number): Promise<void> {
     if (error.code === 'throttled') session.stats.throttled += 1;
     if (error.recovery !== 'retry') throw error;
     const delayMs = retryDelayMs({ attempt, retryAfterMs: error.retryAfterMs, jitter: this.#random.next() });
     if (error.code === 'throttled') this.#limiter.pause(session.mailbox, delayMs);
-    if (attempt >= MAX_ATTEMPTS || delayMs > LONGEST_WAIT_MS) {
-      throw new SyncError(error.code, error.message, {
-        cause: error,
-        retryAfterMs: delayMs,
-        ...(error.graphCode === undefined ? {} : { graphCode: error.graphCode }),
-        ...(error.httpStatus === undefined ? {} : { httpStatus: error.httpStatus }),
-      });
-    }
+    if (attempt >= MAX_ATTEMPTS || delayMs > LONGEST_WAIT_MS) throw withWait(error, delayMs);
     this.#logger.debug({ mailbox: session.mailbox, code: error.code, delayMs, attempt }, 'waiting before a retry');
     await this.#clock.sleep(delayMs, session.signal);
   }
@@ -239,6 +242,17 @@ export class GraphClient {
     const date = Date.parse(response.headers.get('date') ?? '');
     if (!Number.isNaN(date)) this.#clockOffsetMs = date - Math.floor(this.#clock.now().getTime() / 1000) * 1000;
   }
+}
+
+/** The same error with the wait the job should give it, should it try again. */
+function withWait(error: SyncError, retryAfterMs: number): SyncError {
+  return new SyncError(error.code, error.message, {
+    cause: error,
+    retryAfterMs,
+    ...(error.graphCode === undefined ? {} : { graphCode: error.graphCode }),
+    ...(error.httpStatus === undefined ? {} : { httpStatus: error.httpStatus }),
+    ...(error.graphRequestId === undefined ? {} : { graphRequestId: error.graphRequestId }),
+  });
 }
 
 function readClaims(encoded: unknown): string | undefined {

@@ -1,14 +1,21 @@
-import { type BulkheadPolicy, bulkhead } from 'cockatiel';
+import { assert, SyncError } from '../core/errors.ts';
 import type { Clock } from '../core/runtime.ts';
+import { Slots } from './slots.ts';
 
-/** Requests that may wait for their turn at one mailbox; more means somebody forgot to wait for answers. */
-const MAX_WAITING = 10_000;
 /** Gates that nobody used lately are forgotten beyond this many. */
 const MAX_GATES = 5_000;
 
 interface Gate {
-  readonly slots: BulkheadPolicy;
+  readonly slots: Slots;
   pausedUntilMs: number;
+}
+
+export interface GateRequest {
+  readonly signal?: AbortSignal | undefined;
+  /** How many of Graph's requests this one is: a `$batch` is carried out several items at a time. */
+  readonly slots?: number;
+  /** A longer pause is not sat out. */
+  readonly patienceMs?: number;
 }
 
 /**
@@ -22,22 +29,32 @@ export class MailboxLimiter {
   readonly #onPause: ((mailbox: string, until: Date) => void) | undefined;
 
   constructor(parts: { clock: Clock; concurrency: number; onPause?: (mailbox: string, until: Date) => void }) {
+    assert(parts.concurrency >= 1, 'a gate lets at least one request through');
     this.#clock = parts.clock;
     this.#concurrency = parts.concurrency;
     this.#onPause = parts.onPause;
   }
 
-  /** Runs `work` once a slot is free and no pause is on. */
-  async run<T>(mailbox: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs `work` once slots are free and no pause is on, in the order of the callers.
+   *
+   * @throws {SyncError} `throttled`, with the time left, when the pause is longer than the caller's patience
+   */
+  async run<T>(mailbox: string, request: GateRequest, work: () => Promise<T>): Promise<T> {
+    const { signal, patienceMs = Number.POSITIVE_INFINITY } = request;
     const gate = this.#gate(mailbox);
-    return gate.slots.execute(async () => {
+    const release = await gate.slots.take(Math.min(request.slots ?? 1, this.#concurrency), signal);
+    try {
       for (;;) {
         signal?.throwIfAborted();
         const waitMs = gate.pausedUntilMs - this.#clock.now().getTime();
-        if (waitMs <= 0) return work();
+        if (waitMs <= 0) return await work();
+        if (waitMs > patienceMs) throw pausedFor(waitMs);
         await this.#clock.sleep(waitMs, signal);
       }
-    }, signal);
+    } finally {
+      release();
+    }
   }
 
   /** Nothing goes to the mailbox before this is over. A shorter pause never cuts a longer one. */
@@ -58,7 +75,7 @@ export class MailboxLimiter {
     const known = this.#gates.get(mailbox);
     if (known) return known;
     if (this.#gates.size >= MAX_GATES) this.#forgetIdle();
-    const gate: Gate = { slots: bulkhead(this.#concurrency, MAX_WAITING), pausedUntilMs: 0 };
+    const gate: Gate = { slots: new Slots(this.#concurrency), pausedUntilMs: 0 };
     this.#gates.set(mailbox, gate);
     return gate;
   }
@@ -66,7 +83,14 @@ export class MailboxLimiter {
   #forgetIdle(): void {
     const now = this.#clock.now().getTime();
     for (const [mailbox, gate] of this.#gates) {
-      if (gate.slots.executionSlots === this.#concurrency && gate.pausedUntilMs <= now) this.#gates.delete(mailbox);
+      if (gate.slots.isIdle && gate.pausedUntilMs <= now) this.#gates.delete(mailbox);
     }
   }
+}
+
+function pausedFor(waitMs: number): SyncError {
+  const seconds = Math.ceil(waitMs / 1000);
+  return new SyncError('throttled', `Graph asked for silence on this mailbox for another ${seconds} s`, {
+    retryAfterMs: waitMs,
+  });
 }

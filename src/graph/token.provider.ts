@@ -6,15 +6,20 @@ import {
 } from '@azure/msal-node';
 import { SyncError } from '../core/errors.ts';
 import type { Clock, Fetch } from '../core/runtime.ts';
+import { parseRetryAfter } from './retry-after.ts';
+
+/** What is wrong with the token one has. */
+export interface TokenRequest {
+  /** Graph refused it: another one is wanted, which somebody else may have fetched already. */
+  readonly refusedToken?: string | undefined;
+  /** A decoded claims challenge to pass on (continuous access evaluation). */
+  readonly claims?: string | undefined;
+}
 
 /** Where access tokens for Graph come from. */
 export interface TokenProvider {
-  /**
-   * @param how.isForced  the last token was refused: get another one
-   * @param how.claims    a decoded claims challenge to pass on
-   * @throws {SyncError} `unauthenticated`; `details.operator` when the application's own credentials are wrong
-   */
-  getToken(how?: { isForced?: boolean; claims?: string | undefined }): Promise<string>;
+  /** @throws {SyncError} `unauthenticated`; `details.operator` when the application's own credentials are wrong */
+  getToken(request?: TokenRequest): Promise<string>;
 }
 
 export interface ApplicationCredentials {
@@ -26,10 +31,19 @@ export interface ApplicationCredentials {
 
 /** A token is renewed this long before it expires: a request must not outlive the token it carries. */
 const EXPIRY_MARGIN_MS = 5 * 60_000;
+/** What an answer without `expires_in` is taken to mean; Microsoft's shortest lifetime. */
+const UNSTATED_LIFETIME_MS = 10 * 60_000;
+const REQUEST_TIMEOUT_MS = 30_000;
 
 interface CachedToken {
   readonly value: string;
-  readonly expiresAtMs: number;
+  readonly renewAtMs: number;
+  readonly claims: string | undefined;
+}
+
+interface Refresh {
+  readonly claims: string | undefined;
+  readonly token: Promise<CachedToken>;
 }
 
 /** Application access by client credentials, through MSAL. One refresh at a time, whoever asks. */
@@ -40,9 +54,7 @@ export class ApplicationTokenProvider implements TokenProvider {
   readonly #authorityHost: URL;
   readonly #graphOrigin: string;
   #cached: CachedToken | undefined;
-  #refreshing: Promise<CachedToken> | undefined;
-  /** Of the newest answer; MSAL would tell it on the system's clock, not on ours. */
-  #lifetimeMs = 0;
+  #refreshing: Refresh | undefined;
 
   constructor(parts: {
     credentials: ApplicationCredentials;
@@ -60,23 +72,38 @@ export class ApplicationTokenProvider implements TokenProvider {
     this.#graphOrigin = new URL(parts.graphOrigin).origin;
   }
 
-  async getToken(how: { isForced?: boolean; claims?: string | undefined } = {}): Promise<string> {
-    const cached = this.#cached;
-    const isFresh = cached !== undefined && cached.expiresAtMs - EXPIRY_MARGIN_MS > this.#clock.now().getTime();
-    if (cached && isFresh && !how.isForced) return cached.value;
-    this.#refreshing ??= this.#acquire(how.claims).finally(() => {
+  async getToken({ refusedToken, claims }: TokenRequest = {}): Promise<string> {
+    for (;;) {
+      const cached = this.#cached;
+      if (cached && cached.renewAtMs > this.#clock.now().getTime() && cached.value !== refusedToken) {
+        if (claims === undefined || cached.claims === claims) return cached.value;
+      }
+      // A refresh without the challenge would bring a token that is refused again.
+      const refreshing = this.#refreshing;
+      if (!refreshing) return (await this.#refresh(claims)).value;
+      if (claims === undefined || refreshing.claims === claims) return (await refreshing.token).value;
+      await refreshing.token.catch(() => {});
+    }
+  }
+
+  #refresh(claims: string | undefined): Promise<CachedToken> {
+    const token = this.#acquire(claims).finally(() => {
       this.#refreshing = undefined;
     });
-    this.#cached = await this.#refreshing;
-    return this.#cached.value;
+    this.#refreshing = { claims, token };
+    return token;
   }
 
   async #acquire(claims: string | undefined): Promise<CachedToken> {
+    // Told on our clock; MSAL would tell it on the system's.
+    let lifetimeMs = UNSTATED_LIFETIME_MS;
     // A new MSAL application each time: after one failed answer MSAL refuses the same request by itself for a minute,
     // and retrying is decided here, not there. Our own cache takes the place of its.
-    const application = this.#application();
+    const application = this.#application((body) => {
+      const seconds = Number((body as { expires_in?: unknown }).expires_in);
+      if (seconds > 0) lifetimeMs = seconds * 1000;
+    });
     const requestedAtMs = this.#clock.now().getTime();
-    this.#lifetimeMs = 0;
     try {
       const result = await application.acquireTokenByClientCredential({
         scopes: [`${this.#resource()}/.default`],
@@ -85,7 +112,10 @@ export class ApplicationTokenProvider implements TokenProvider {
       });
       // MSAL reports success without a token when the token endpoint answers 404 with JSON.
       if (!result?.accessToken) throw new SyncError('unavailable', 'the identity platform answered without a token');
-      return { value: result.accessToken, expiresAtMs: requestedAtMs + this.#lifetimeMs };
+      // Half of a short life at least is used: else every request would fetch a token of its own.
+      const renewAtMs = requestedAtMs + Math.max(lifetimeMs - EXPIRY_MARGIN_MS, lifetimeMs / 2);
+      this.#cached = { value: result.accessToken, renewAtMs, claims };
+      return this.#cached;
     } catch (error) {
       throw toTokenError(error);
     }
@@ -96,7 +126,7 @@ export class ApplicationTokenProvider implements TokenProvider {
     return this.#graphOrigin.startsWith('https:') ? this.#graphOrigin : 'https://graph.microsoft.com';
   }
 
-  #application(): ConfidentialClientApplication {
+  #application(onAnswer: (body: unknown) => void): ConfidentialClientApplication {
     const { clientId, tenantId, secret, certificate } = this.#credentials;
     const host = this.#authorityHost.host;
     const authority = `https://${host}/${tenantId}`;
@@ -116,33 +146,45 @@ export class ApplicationTokenProvider implements TokenProvider {
         clientCapabilities: ['CP1'],
         ...(certificate ? { clientCertificate: { ...certificate } } : { clientSecret: secret ?? '' }),
       },
-      system: { networkClient: this.#networkClient() },
+      system: { networkClient: this.#networkClient(onAnswer) },
     });
   }
 
   /** MSAL speaks https only; what it sends goes to the configured authority over our own network plug. */
-  #networkClient(): INetworkModule {
+  #networkClient(onAnswer: (body: unknown) => void): INetworkModule {
     const send = async <T>(method: string, url: string, options?: NetworkRequestOptions) => {
       const target = new URL(url);
       if (target.host === this.#authorityHost.host) target.protocol = this.#authorityHost.protocol;
-      const response = await this.#fetch(target.href, {
-        method,
-        headers: options?.headers ?? {},
-        ...(options?.body === undefined ? {} : { body: options.body }),
-      });
-      const text = await response.text();
-      const body = parsed(text);
-      if (body === undefined) {
-        throw new SyncError('unavailable', `the identity platform answered ${response.status} without JSON`);
-      }
-      const expiresIn = (body as { expires_in?: unknown }).expires_in;
-      if (typeof expiresIn === 'number') this.#lifetimeMs = expiresIn * 1000;
-      return { headers: Object.fromEntries(response.headers), body: body as T, status: response.status };
+      const { status, headers, body } = await this.#exchange(target.href, method, options);
+      onAnswer(body);
+      return { headers, body: body as T, status };
     };
     return {
       sendGetRequestAsync: (url, options) => send('GET', url, options),
       sendPostRequestAsync: (url, options) => send('POST', url, options),
     };
+  }
+
+  /** @throws {SyncError} `unavailable` for everything that is no decision about us: MSAL would make one of it */
+  async #exchange(url: string, method: string, options: NetworkRequestOptions | undefined) {
+    const response = await this.#fetch(url, {
+      method,
+      headers: options?.headers ?? {},
+      ...(options?.body === undefined ? {} : { body: options.body }),
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    });
+    const { status } = response;
+    const headers = Object.fromEntries(response.headers);
+    const body = parsed(await response.text());
+    if (status === 429 || status >= 500 || body === undefined) {
+      const retryAfterMs = parseRetryAfter(headers['retry-after'], this.#clock.now());
+      const what = body === undefined ? `${status} without JSON` : String(status);
+      throw new SyncError('unavailable', `the identity platform answered ${what}`, {
+        httpStatus: status,
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      });
+    }
+    return { status, headers, body };
   }
 }
 
@@ -150,7 +192,8 @@ export class ApplicationTokenProvider implements TokenProvider {
 const OPERATOR_ERRORS = new Set(['invalid_client', 'unauthorized_client', 'invalid_scope', 'invalid_request']);
 
 function toTokenError(error: unknown): SyncError {
-  if (error instanceof SyncError) return error;
+  const own = [error, (error as { cause?: unknown }).cause].find((each) => each instanceof SyncError);
+  if (own) return own;
   if (error instanceof AuthError) {
     const isOperators = OPERATOR_ERRORS.has(error.errorCode);
     if (isOperators || error.errorCode === 'invalid_grant') {
