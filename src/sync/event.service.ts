@@ -1,0 +1,387 @@
+import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { SyncError } from '../core/errors.ts';
+import type { EventContent } from '../core/event.ts';
+import { createContent, type EventInput } from '../core/event-input.ts';
+import { parseOccurrenceId } from '../core/event-view.ts';
+import type { CalendarId, EventId, UserId } from '../core/ids.ts';
+import { expandOccurrences, type Occurrence, occurrenceOn } from '../core/recurrence.ts';
+import type { Clock, Random } from '../core/runtime.ts';
+import { cancelOccurrence, occurrenceState, patchEvent, patchOccurrence } from '../core/series-edit.ts';
+import { toInstant } from '../core/time-zones.ts';
+import type { BaseRepository } from '../store/base.repository.ts';
+import type { CalendarRepository } from '../store/calendar.repository.ts';
+import type { ChangeFeedRepository } from '../store/change-feed.repository.ts';
+import type { ConnectionRepository } from '../store/connection.repository.ts';
+import type { Db, Queryable, Tx } from '../store/db.ts';
+import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
+import type { IdempotencyRepository } from '../store/idempotency.repository.ts';
+import type { SettingsRepository } from '../store/settings.repository.ts';
+import { assertOrder, readInstant, readRange } from './event-cursor.ts';
+import { assertMatches } from './event-etag.ts';
+import { EventGate } from './event-gate.ts';
+import { assertExpandable, type ListedOccurrence, listEvents, listOccurrences } from './event-listing.ts';
+import { type EventView, eventView, occurrenceView } from './event-views.ts';
+import type { RunQueue } from './run-queue.ts';
+
+export type { EventView, SyncState } from './event-views.ts';
+
+export interface EventQuery {
+  readonly calendarId?: string;
+  /** ISO 8601 instants of a half-open range. */
+  readonly start?: string;
+  readonly end?: string;
+  /** Series as their occurrences; needs `start` and `end`. */
+  readonly expand?: 'occurrences';
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+export interface WriteOptions {
+  readonly ifMatch?: string;
+  readonly correlationId?: string;
+}
+
+export interface EventChangeView {
+  readonly change: 'created' | 'updated' | 'deleted';
+  readonly id: string;
+  readonly event?: EventView;
+}
+
+export interface EventServiceParts {
+  readonly db: Db;
+  readonly events: EventRepository;
+  readonly bases: BaseRepository;
+  readonly calendars: CalendarRepository;
+  readonly connections: ConnectionRepository;
+  readonly settings: SettingsRepository;
+  readonly changeFeed: ChangeFeedRepository;
+  readonly idempotency: IdempotencyRepository;
+  readonly queue: RunQueue;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export const MAX_PAGE = 1000;
+const MAX_KEY_CHARACTERS = 255;
+
+/** What an id names: an event, or one date of a series. */
+interface Target {
+  readonly event: StoredEvent;
+  readonly originalDate?: string;
+}
+
+/**
+ * The application's side of the calendar. Every write stores the event, whereby it becomes pending, and queues the run that
+ * carries it to Outlook, in one transaction. An id that is not the user's own is answered as one that does not exist.
+ */
+export class EventService {
+  readonly #parts: EventServiceParts;
+  readonly #db: Db;
+  readonly #events: EventRepository;
+  readonly #bases: BaseRepository;
+  readonly #gate: EventGate;
+  readonly #clock: Clock;
+
+  constructor(parts: EventServiceParts) {
+    this.#parts = parts;
+    this.#db = parts.db;
+    this.#events = parts.events;
+    this.#bases = parts.bases;
+    this.#gate = new EventGate(parts);
+    this.#clock = parts.clock;
+  }
+
+  /** @throws {SyncError} `invalid-input`, `impossible-input` for a query that cannot be answered */
+  async list(userId: UserId, query: EventQuery): Promise<{ items: EventView[]; nextCursor: string | null }> {
+    assertLimit(query.limit, MAX_PAGE);
+    const start = query.start === undefined ? undefined : readInstant(query.start, 'start');
+    const end = query.end === undefined ? undefined : readInstant(query.end, 'end');
+    if (start && end) assertOrder(start, end);
+    const calendarId = query.calendarId as CalendarId | undefined;
+    // Nothing is called by a name that PostgreSQL cannot hold.
+    if (calendarId?.includes('\0')) return { items: [], nextCursor: null };
+    const { limit, cursor } = query;
+    if (query.expand !== 'occurrences') {
+      const page = await listEvents(this.#db, this.#events, userId, { calendarId, start, end, limit, cursor });
+      const bases = await this.#basesOf(this.#db, userId, page.items);
+      return {
+        items: page.items.map((event) => eventView(event, bases.get(event.id))),
+        nextCursor: page.nextCursor,
+      };
+    }
+    if (!start || !end) throw rangeMissing({ start, end });
+    assertExpandable({ start, end });
+    const page = await listOccurrences(this.#db, this.#events, userId, { calendarId, start, end, limit, cursor });
+    return { items: await this.#occurrenceViews(userId, page.items), nextCursor: page.nextCursor };
+  }
+
+  /** @throws {SyncError} `not-found` */
+  async get(userId: UserId, id: string): Promise<EventView> {
+    return this.#view(this.#db, userId, await this.#find(this.#db, userId, id));
+  }
+
+  /**
+   * @returns `isRepeated` when the same request came under the same key before: the event it made, as it is now
+   * @throws {SyncError} `conflict-state` for a key that another request used, or whose event is gone; `not-found`,
+   *   `access-denied` for the calendar; `invalid-input`, `impossible-input` for the event
+   */
+  async create(
+    userId: UserId,
+    input: EventInput & { calendarId?: string },
+    how: { idempotencyKey?: string; correlationId?: string } = {},
+  ): Promise<{ event: EventView; isRepeated: boolean }> {
+    const { calendarId: wanted, ...fields } = input;
+    const content = createContent(fields);
+    const id = this.#parts.random.id() as EventId;
+    const now = this.#clock.now();
+    return this.#db.transaction(async (tx) => {
+      const earlier = await this.#takeKey(tx, userId, how.idempotencyKey, { id, input, at: now });
+      if (earlier) return { event: await this.#view(tx, userId, { event: earlier }), isRepeated: true };
+      const calendarId = await this.#gate.openForNew(tx, userId, wanted);
+      const saved = { id, calendarId, content, lastModifiedAt: now, createdAt: now };
+      const revisions = await this.#events.saveMany(tx, userId, [saved]);
+      await this.#gate.sendOnItsWay(tx, { userId, calendarId, correlationId: how.correlationId });
+      const event: StoredEvent = { ...saved, userId, revision: revisions.get(id) ?? 0n };
+      return { event: eventView(event, undefined), isRepeated: false };
+    });
+  }
+
+  /**
+   * Changes what is named and keeps the rest. A change to nothing is none: the event stays as it is, etag included.
+   *
+   * @throws {SyncError} `not-found`, `version-mismatch`, `access-denied`, `impossible-input`
+   */
+  async update(userId: UserId, id: string, input: EventInput, how: WriteOptions = {}): Promise<EventView> {
+    return this.#change(userId, id, how, (target) => {
+      assertMended(target.event, input);
+      const { content } = target.event;
+      return target.originalDate === undefined
+        ? patchEvent(content, input)
+        : patchOccurrence(content, target.originalDate, input);
+    });
+  }
+
+  /** @throws {SyncError} `not-found`, `version-mismatch`, `access-denied` */
+  async delete(userId: UserId, id: string, how: WriteOptions = {}): Promise<void> {
+    const { originalDate } = await this.#find(this.#db, userId, id);
+    if (originalDate !== undefined) {
+      await this.#change(userId, id, how, ({ event }) => cancelOccurrence(event.content, originalDate));
+      return;
+    }
+    await this.#db.transaction(async (tx) => {
+      const { event } = await this.#lock(tx, userId, id);
+      assertMatches(how.ifMatch, event);
+      await this.#gate.assertWritable(tx, userId, event.calendarId);
+      await this.#events.deleteMany(tx, userId, [event.id], this.#clock.now());
+      await this.#gate.sendOnItsWay(tx, { userId, calendarId: event.calendarId, correlationId: how.correlationId });
+    });
+  }
+
+  /** @throws {SyncError} `not-found`; `impossible-input` for an event that does not recur */
+  async instances(
+    userId: UserId,
+    masterId: string,
+    range: { start: string; end: string },
+  ): Promise<{ items: EventView[] }> {
+    const instants = readRange(range);
+    assertExpandable(instants);
+    const { event, originalDate } = await this.#find(this.#db, userId, masterId);
+    if (originalDate !== undefined || !event.content.recurrence) {
+      throw new SyncError('impossible-input', `event ${masterId} is not a series: only a series master has instances`);
+    }
+    const occurrences = inOrderOfStart(expandOccurrences(event.content, instants));
+    const items = await this.#occurrenceViews(
+      userId,
+      occurrences.map((occurrence) => ({ event, occurrence })),
+    );
+    return { items };
+  }
+
+  /** The application's own delta query: what became of each event since the cursor, the latest state only. */
+  async changes(
+    userId: UserId,
+    page: { cursor?: string; limit: number },
+  ): Promise<{ items: EventChangeView[]; cursor: string; hasMore: boolean }> {
+    assertLimit(page.limit, MAX_PAGE);
+    const { items, cursor, hasMore } = await this.#parts.changeFeed.list(this.#db, userId, page);
+    const ids = items.flatMap(({ change, id }) => (change === 'deleted' ? [] : [id]));
+    const events = await this.#events.findMany(this.#db, userId, ids);
+    const bases = await this.#bases.findByEventIds(this.#db, userId, ids);
+    return {
+      items: items.map(({ change, id }) => {
+        const event = events.get(id);
+        return event ? { change, id, event: eventView(event, bases.get(id)) } : { change, id };
+      }),
+      cursor,
+      hasMore,
+    };
+  }
+
+  async #change(
+    userId: UserId,
+    id: string,
+    how: WriteOptions,
+    edit: (target: Target) => EventContent,
+  ): Promise<EventView> {
+    return this.#db.transaction(async (tx) => {
+      const target = await this.#lock(tx, userId, id);
+      const { event, originalDate } = target;
+      assertMatches(how.ifMatch, event);
+      await this.#gate.assertWritable(tx, userId, event.calendarId);
+      const content = edit(target);
+      if (isDeepStrictEqual(content, event.content)) return this.#view(tx, userId, target);
+      const lastModifiedAt = this.#clock.now();
+      const revisions = await this.#events.saveMany(tx, userId, [{ ...event, content, lastModifiedAt }]);
+      const { calendarId } = event;
+      await this.#gate.sendOnItsWay(tx, { userId, calendarId, correlationId: how.correlationId });
+      const revision = revisions.get(event.id) ?? event.revision;
+      const changed = { ...event, content, lastModifiedAt, revision, problem: undefined, unreadable: [] };
+      const isGone = originalDate !== undefined && content.occurrences[originalDate]?.isCancelled === true;
+      return this.#view(tx, userId, isGone ? { event: changed } : { ...target, event: changed });
+    });
+  }
+
+  /** @returns the event an earlier request made under the same key */
+  async #takeKey(
+    tx: Tx,
+    userId: UserId,
+    key: string | undefined,
+    request: { id: EventId; input: unknown; at: Date },
+  ): Promise<StoredEvent | undefined> {
+    if (key === undefined) return undefined;
+    if (key === '' || key.length > MAX_KEY_CHARACTERS || key.includes('\0')) {
+      throw new SyncError('invalid-input', 'the Idempotency-Key cannot be used', {
+        problems: [{ path: 'Idempotency-Key', message: `must have 1 to ${MAX_KEY_CHARACTERS} characters` }],
+      });
+    }
+    const { idempotency } = this.#parts;
+    const requestHash = hashOf(userId, key, request.input);
+    if (await idempotency.take(tx, userId, { key, requestHash, eventId: request.id, at: request.at })) return undefined;
+    const taken = await idempotency.find(tx, userId, key);
+    if (!taken || taken.requestHash !== requestHash) {
+      throw new SyncError(
+        'conflict-state',
+        'the Idempotency-Key was used for another request: use a new key for a new event',
+      );
+    }
+    const event = await this.#events.find(tx, userId, taken.eventId);
+    if (event) return event;
+    throw new SyncError(
+      'conflict-state',
+      `the event this Idempotency-Key made, ${taken.eventId}, has been deleted: use a new key to make it again`,
+    );
+  }
+
+  async #find(q: Queryable, userId: UserId, id: string): Promise<Target> {
+    return targetOf(id, await this.#events.findMany(q, userId, idsIn(id)));
+  }
+
+  /** The same, with the event's row locked until the transaction ends. */
+  async #lock(tx: Tx, userId: UserId, id: string): Promise<Target> {
+    return targetOf(id, await this.#events.lockMany(tx, userId, idsIn(id)));
+  }
+
+  async #view(q: Queryable, userId: UserId, { event, originalDate }: Target): Promise<EventView> {
+    const base = (await this.#basesOf(q, userId, [event])).get(event.id);
+    const occurrence = originalDate === undefined ? undefined : occurrenceOn(event.content, originalDate);
+    return occurrence ? occurrenceView(event, base, occurrence) : eventView(event, base);
+  }
+
+  async #occurrenceViews(userId: UserId, listed: readonly ListedOccurrence[]): Promise<EventView[]> {
+    const bases = await this.#basesOf(
+      this.#db,
+      userId,
+      listed.map(({ event }) => event),
+    );
+    return listed.map(({ event, occurrence }) => {
+      const base = bases.get(event.id);
+      return event.content.recurrence ? occurrenceView(event, base, occurrence) : eventView(event, base);
+    });
+  }
+
+  async #basesOf(q: Queryable, userId: UserId, events: readonly StoredEvent[]) {
+    return this.#bases.findByEventIds(q, userId, [...new Set(events.map(({ id }) => id))]);
+  }
+}
+
+/** The rule gives them by original date; one that was moved within the range belongs where it stands now. */
+function inOrderOfStart(occurrences: readonly Occurrence[]): Occurrence[] {
+  const startOf = ({ fields }: Occurrence) => toInstant(fields.start)?.getTime() ?? 0;
+  return [...occurrences].sort((a, b) => startOf(a) - startOf(b));
+}
+
+/** An id may be an event's own, or `<master id>_<yyyy-MM-dd>`; an application's own ids may happen to look like that too. */
+function idsIn(id: string): EventId[] {
+  if (id.includes('\0')) return [];
+  const occurrence = parseOccurrenceId(id);
+  return (occurrence ? [id, occurrence.masterId] : [id]) as EventId[];
+}
+
+/** @throws {SyncError} `not-found` */
+function targetOf(id: string, found: ReadonlyMap<EventId, StoredEvent>): Target {
+  const event = found.get(id as EventId);
+  if (event) return { event };
+  const occurrence = parseOccurrenceId(id);
+  const master = occurrence ? found.get(occurrence.masterId as EventId) : undefined;
+  if (!occurrence || !master?.content.recurrence) throw new SyncError('not-found', `there is no event ${id}`);
+  const { originalDate } = occurrence;
+  switch (occurrenceState(master.content, originalDate)) {
+    case 'living':
+      return { event: master, originalDate };
+    case 'cancelled':
+      throw new SyncError('not-found', `the occurrence of ${originalDate} was deleted from series ${master.id}`);
+    case 'none':
+      throw new SyncError('not-found', `series ${master.id} does not occur on ${originalDate}`);
+  }
+}
+
+/**
+ * A row written by plain SQL that cannot be read shows defaults, which must not be stored as if somebody had meant them.
+ *
+ * @throws {SyncError} `impossible-input` unless the patch brings everything that could not be read
+ */
+function assertMended(event: StoredEvent, input: EventInput): void {
+  const missing = (event.unreadable ?? [])
+    .map((field) => MENDED_BY[field] ?? [field as keyof EventInput])
+    .filter((fields) => !fields.some((field) => input[field] !== undefined));
+  if (missing.length === 0) return;
+  throw new SyncError('impossible-input', `event ${event.id} cannot be read as it is stored: ${event.problem}`, {
+    problems: missing.map(([path = '']) => ({ path, message: 'must be given too: what is stored cannot be read' })),
+  });
+}
+
+/** Where a field is not given under its own name. */
+const MENDED_BY: Partial<Record<keyof EventContent, readonly (keyof EventInput)[]>> = {
+  locations: ['locations', 'location'],
+  // With a rule given anew, its exceptions are too.
+  occurrences: ['recurrence'],
+};
+
+/** @throws {SyncError} `invalid-input` */
+function assertLimit(limit: number, most: number): void {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= most) return;
+  throw new SyncError('invalid-input', 'the limit is not one this service answers with', {
+    problems: [{ path: 'limit', message: `must be a whole number from 1 to ${most}` }],
+  });
+}
+
+function rangeMissing(given: { start: Date | undefined; end: Date | undefined }): SyncError {
+  const missing = (['start', 'end'] as const).filter((field) => !given[field]);
+  return new SyncError('invalid-input', 'expand=occurrences needs start and end: a series may have no end', {
+    problems: missing.map((path) => ({
+      path,
+      message: 'is required with expand=occurrences, e.g. 2026-03-09T00:00:00Z',
+    })),
+  });
+}
+
+/** Equal for the same request however its members are ordered; says nothing about the content to whoever reads the table. */
+function hashOf(userId: UserId, key: string, input: unknown): string {
+  const text = JSON.stringify(input, (_name, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+  return createHash('sha256').update(`${userId}\n${key}\n${text}`).digest('base64url');
+}
