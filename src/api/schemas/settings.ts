@@ -1,0 +1,99 @@
+import { Type } from 'typebox';
+import { CONFLICT_STRATEGIES, MAX_WINDOW_DAYS, NOTIFY_POLICIES, SYNC_DIRECTIONS } from '../../core/settings.ts';
+import { Instant, listOf, Nullable, OneOf, Strict } from './common.ts';
+
+const words = Type.Array(Type.String({ maxLength: 255 }), { minItems: 1, maxItems: 100 });
+
+const Rule = Strict(
+  {
+    action: OneOf(['include', 'exclude']),
+    categories: Type.Optional(words),
+    sensitivity: Type.Optional(words),
+    showAs: Type.Optional(words),
+    subjectContains: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+  },
+  { title: 'SyncRule', description: 'The first rule that matches decides; an event no rule matches is synced.' },
+);
+
+const SETTINGS = {
+  enabled: Type.Boolean(),
+  direction: OneOf(SYNC_DIRECTIONS),
+  conflictResolution: OneOf(CONFLICT_STRATEGIES),
+  syncIntervalMinutes: Type.Number({ minimum: 0, maximum: 10_080, description: '0 = no background syncs' }),
+  window: Strict(
+    {
+      pastDays: Type.Integer({ minimum: 0, maximum: MAX_WINDOW_DAYS }),
+      futureDays: Type.Integer({ minimum: 0, maximum: MAX_WINDOW_DAYS }),
+    },
+    { title: 'SyncWindow' },
+  ),
+  rules: Type.Array(Rule, { maxItems: 100 }),
+  notifyAttendees: OneOf(NOTIFY_POLICIES, {
+    description:
+      'never: nothing that makes Exchange mail anyone is sent · changes: changes to meetings that have guests are sent, guests are not added · all',
+  }),
+};
+
+const OPTIONAL = {
+  enabled: Type.Optional(SETTINGS.enabled),
+  direction: Type.Optional(SETTINGS.direction),
+  conflictResolution: Type.Optional(SETTINGS.conflictResolution),
+  syncIntervalMinutes: Type.Optional(SETTINGS.syncIntervalMinutes),
+  window: Type.Optional(SETTINGS.window),
+  rules: Type.Optional(SETTINGS.rules),
+  notifyAttendees: Type.Optional(SETTINGS.notifyAttendees),
+};
+
+export const Settings = Type.Object(SETTINGS, { title: 'Settings' });
+export const SettingsChange = Strict(OPTIONAL, {
+  title: 'SettingsChange',
+  description: 'What is left out stays as it is.',
+});
+export const CalendarPatch = Strict(OPTIONAL, {
+  title: 'CalendarPatch',
+  description: 'What is left out stays as it is.',
+});
+
+export const Calendar = Type.Object(
+  {
+    id: Type.String(),
+    name: Type.String(),
+    isDefault: Type.Boolean(),
+    canEdit: Type.Boolean(),
+    color: Nullable(Type.String()),
+    owner: Nullable(Type.String()),
+    ...SETTINGS,
+    removedAt: Nullable(Instant),
+    lastSyncedAt: Nullable(Instant),
+    nextSyncAt: Nullable(Instant),
+  },
+  { title: 'Calendar' },
+);
+export const CalendarList = listOf('CalendarList', Calendar);
+
+export const Connection = Type.Object(
+  {
+    mode: OneOf(['application', 'delegated']),
+    mailbox: Type.String(),
+    status: OneOf(['CONNECTED', 'REAUTH_REQUIRED', 'ERROR']),
+    error: Nullable(Type.String()),
+    timeZone: Nullable(Type.String()),
+    connectedAt: Instant,
+    pausedUntil: Nullable(Instant),
+  },
+  { title: 'Connection' },
+);
+
+export const ConnectApplication = Strict(
+  {
+    mode: OneOf(['application']),
+    mailbox: Type.String({
+      minLength: 3,
+      maxLength: 320,
+      pattern: '^\\S+@\\S+$',
+      examples: ['ann@example.com'],
+      description: 'the mailbox that the caller’s own token names; for administrators, any',
+    }),
+  },
+  { title: 'ConnectApplication' },
+);

@@ -1,0 +1,91 @@
+import helmet from '@fastify/helmet';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { type FastifyInstance, fastify } from 'fastify';
+import { TokenVerifier } from './authentication.ts';
+import { acceptJson } from './body-parsers.ts';
+import { correlationIdOf } from './correlation.ts';
+import { createErrorHandler } from './error-handler.ts';
+import { EventStreams } from './event-stream.ts';
+import { answerUnreadable, registerGate } from './gate.ts';
+import { DEFAULT_LIMITS, HANDLER_TIMEOUT_MS, JSON_BODY_BYTES, REQUEST_TIMEOUT_MS } from './limits.ts';
+import { describeRoutes, serveDocuments } from './openapi.ts';
+import { PrometheusMetrics } from './prometheus.ts';
+import { createGuards } from './rate-limits.ts';
+import { calendarRoutes } from './routes/calendar.route.ts';
+import { conflictRoutes } from './routes/conflict.route.ts';
+import { connectionRoutes } from './routes/connection.route.ts';
+import { eventRoutes } from './routes/event.route.ts';
+import { eventFeedRoutes } from './routes/event-feed.route.ts';
+import { eventFileRoutes } from './routes/event-file.route.ts';
+import { historyRoutes } from './routes/history.route.ts';
+import { metricsRoutes } from './routes/metrics.route.ts';
+import { operationRoutes } from './routes/operation.route.ts';
+import { settingsRoutes } from './routes/settings.route.ts';
+import { statusRoutes } from './routes/status.route.ts';
+import { syncRoutes } from './routes/sync.route.ts';
+import { Strict } from './schemas/common.ts';
+import type { ServerParts } from './services.ts';
+import { validatorCompiler } from './validation.ts';
+
+/** Longer ids than any of ours are answered like any other that does not exist. */
+const LONGEST_PARAM = 500;
+
+/** Nothing but data comes from here, so nothing may be loaded by it or framed around it; `/docs` says otherwise. */
+const SECURITY_HEADERS = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"] },
+  },
+  frameguard: { action: 'deny' },
+  referrerPolicy: { policy: 'no-referrer' },
+} as const;
+
+/** The HTTP API, complete but not yet listening. Closing it ends open streams and keeps nothing alive. */
+export async function createServer(parts: ServerParts): Promise<FastifyInstance> {
+  const { config, clock, random, logger } = parts;
+  const limits = { ...DEFAULT_LIMITS, ...parts.limits };
+  const app = fastify({
+    logger: false,
+    genReqId: (request) => correlationIdOf(request, random),
+    bodyLimit: JSON_BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    handlerTimeout: HANDLER_TIMEOUT_MS,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: LONGEST_PARAM },
+    frameworkErrors: (error, request, reply) => createErrorHandler(logger)(error, request, reply),
+    clientErrorHandler: (error, socket) => answerUnreadable(error, socket, random),
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  app.setErrorHandler(createErrorHandler(logger));
+  app.setValidatorCompiler(validatorCompiler);
+  // What services answer is sent as it is: a schema that drops what it does not know would hide a mistake.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  acceptJson(app);
+  app.addHook('onRoute', ({ schema }) => {
+    // A route that names no query parameters takes none, and says so.
+    if (schema && !schema.hide) schema.querystring ??= Strict({});
+  });
+
+  const metrics = new PrometheusMetrics(parts.statisticsService);
+  const streams = new EventStreams({ clock, perUser: limits.userStreams });
+  app.addHook('preClose', async () => streams.close());
+  metrics.observe(app);
+  const verifier = new TokenVerifier({ rules: config.jwt, clock, fetch: parts.fetch ?? globalThis.fetch });
+  registerGate(app, { verifier, guards: await createGuards(app, limits), logger });
+  await app.register(helmet, SECURITY_HEADERS);
+  await describeRoutes(app, config.publicUrl);
+
+  syncRoutes(app, parts);
+  statusRoutes(app, parts, streams);
+  historyRoutes(app, parts);
+  conflictRoutes(app, parts);
+  metricsRoutes(app, parts, metrics);
+  settingsRoutes(app, parts);
+  operationRoutes(app, parts);
+  eventRoutes(app, parts);
+  eventFeedRoutes(app, parts);
+  await app.register(async (scope) => eventFileRoutes(scope, parts));
+  calendarRoutes(app, parts);
+  connectionRoutes(app, parts);
+  await serveDocuments(app);
+  return app as unknown as FastifyInstance;
+}

@@ -1,0 +1,168 @@
+import type { EventInput } from '../core/event-input.ts';
+import type { ConflictId, JobId, UserId } from '../core/ids.ts';
+import type { Clock, Fetch, Logger, Random } from '../core/runtime.ts';
+import type { ConflictStrategy, SyncDirection, SyncSettings } from '../core/settings.ts';
+import type { RunStatus } from '../store/run.repository.ts';
+import type { ConflictQuery } from '../sync/conflict.service.ts';
+import type { Limits } from './limits.ts';
+
+/**
+ * The use cases as the HTTP API calls them. They are named here by their shape, so that a route can be tried with a
+ * stand-in; what they answer is described by the schemas, which the specs hold real answers against.
+ */
+export type Role = 'user' | 'operator' | 'admin';
+
+/** Who calls, as their token says. */
+export interface Caller {
+  readonly userId: UserId;
+  readonly roles: readonly Role[];
+  /** Addresses their token vouches for, in lower case. */
+  readonly mailboxes: readonly string[];
+}
+
+export interface Correlated {
+  readonly correlationId: string;
+}
+
+interface Page {
+  readonly limit: number;
+  readonly offset: number;
+}
+
+interface Items {
+  readonly items: readonly object[];
+}
+
+export interface EventAnswer {
+  readonly id: string;
+  readonly etag: string;
+}
+
+export interface RunAnswer {
+  readonly jobId: JobId;
+  readonly status: RunStatus;
+}
+
+export interface SyncRequest {
+  readonly direction?: SyncDirection;
+  readonly calendarId?: string;
+  readonly conflictResolution?: ConflictStrategy;
+  readonly forceFull?: boolean;
+  readonly dateRange?: { readonly start: string; readonly end: string };
+  readonly confirmDeletions?: string;
+}
+
+export interface ApiServices {
+  readonly eventService: {
+    list(
+      userId: UserId,
+      query: {
+        calendarId?: string;
+        start?: string;
+        end?: string;
+        expand?: 'occurrences';
+        limit: number;
+        cursor?: string;
+      },
+    ): Promise<Items & { readonly nextCursor: string | null }>;
+    get(userId: UserId, id: string): Promise<EventAnswer>;
+    create(
+      userId: UserId,
+      input: EventInput & { readonly calendarId?: string },
+      how: Correlated & { readonly idempotencyKey?: string },
+    ): Promise<{ readonly event: EventAnswer; readonly isRepeated: boolean }>;
+    update(
+      userId: UserId,
+      id: string,
+      input: EventInput,
+      how: Correlated & { readonly ifMatch?: string },
+    ): Promise<EventAnswer>;
+    delete(userId: UserId, id: string, how: Correlated & { readonly ifMatch?: string }): Promise<void>;
+    instances(userId: UserId, masterId: string, range: { start: string; end: string }): Promise<Items>;
+    changes(userId: UserId, page: { cursor?: string; limit: number }): Promise<object>;
+    importIcs(userId: UserId, ics: string, how: Correlated & { readonly calendarId?: string }): Promise<object>;
+    exportIcs(userId: UserId, how: { readonly calendarId?: string }): Promise<string>;
+  };
+  readonly connectionService: {
+    get(userId: UserId): Promise<object>;
+    connectApplication(
+      caller: Caller,
+      input: { readonly mailbox: string; readonly userId?: string; readonly correlationId?: string },
+    ): Promise<object>;
+    disconnect(userId: UserId): Promise<void>;
+  };
+  readonly calendarService: {
+    list(userId: UserId): Promise<Items>;
+    refresh(userId: UserId): Promise<Items>;
+    update(userId: UserId, calendarId: string, patch: Partial<SyncSettings>): Promise<object>;
+  };
+  readonly runService: {
+    start(
+      userId: UserId,
+      request: SyncRequest,
+      how: Correlated,
+    ): Promise<{ readonly jobId: JobId; readonly status: 'started' | 'already_running' }>;
+    status(userId: UserId | undefined, jobId: JobId): Promise<RunAnswer>;
+    history(query: Page & { userId?: UserId; calendarId?: string; status?: RunStatus }): Promise<Items>;
+    operations(userId: UserId | undefined, jobId: JobId, page: Page): Promise<Items>;
+    cancel(userId: UserId | undefined, jobId: JobId): Promise<RunAnswer>;
+    watch(userId: UserId | undefined, jobId: JobId, signal: AbortSignal): AsyncGenerator<RunAnswer>;
+  };
+  readonly previewService: { preview(userId: UserId, request: SyncRequest): Promise<object> };
+  readonly statisticsService: {
+    metrics(userId: UserId | undefined, days: number): Promise<MetricsAnswer>;
+    conflicts(userId: UserId | undefined, days: number): Promise<object>;
+  };
+  readonly healthService: { check(): Promise<{ readonly status: 'ok' | 'degraded' | 'down' }> };
+  readonly settings: {
+    get(userId: UserId): Promise<SyncSettings>;
+    put(userId: UserId, changes: Partial<SyncSettings>): Promise<SyncSettings>;
+  };
+  readonly conflicts: {
+    list(userId: UserId, query: ConflictQuery): Promise<Items>;
+    get(userId: UserId, id: ConflictId): Promise<object>;
+    resolve(
+      userId: UserId,
+      id: ConflictId,
+      decision: Correlated & { resolution: string; resolvedData?: Readonly<Record<string, unknown>> | undefined },
+    ): Promise<{ readonly conflict: object; readonly jobId: JobId }>;
+  };
+}
+
+/** The figures that monitoring reads. */
+export interface MetricsAnswer {
+  readonly syncs: { readonly completed: number; readonly failed: number; readonly cancelled: number };
+  readonly events: {
+    readonly created: number;
+    readonly updated: number;
+    readonly deleted: number;
+    readonly failed: number;
+  };
+  readonly conflicts: { readonly detected: number; readonly resolved: number };
+  readonly graph: {
+    readonly requests: number;
+    readonly throttled: number;
+    readonly retried: number;
+    readonly failed: number;
+  };
+}
+
+/** How callers' tokens are verified: by a shared secret, or by a key set's public keys. */
+export interface TokenRules {
+  readonly secret: string | undefined;
+  readonly jwksUrl: string | undefined;
+  readonly issuer: string | undefined;
+  readonly audience: string | undefined;
+}
+
+/** Everything the server is made of. */
+export interface ServerParts extends ApiServices {
+  readonly config: { readonly jwt: TokenRules; readonly publicUrl: string | undefined };
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** The network to the key set of `JWT_JWKS_URL`. */
+  readonly fetch?: Fetch;
+  /** Other limits than the usual ones. */
+  readonly limits?: Partial<Limits>;
+}
