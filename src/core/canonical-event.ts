@@ -246,8 +246,13 @@ function canonicalLocation(location: Location): unknown {
   return Object.keys(rest).length === 0 ? name : { name, ...rest };
 }
 
-function canonicalAttendee({ emailAddress, type }: Attendee): string {
-  return `${emailAddress.address?.trim().toLowerCase() ?? `name:${emailAddress.name ?? ''}`} ${type}`;
+function canonicalAttendee(attendee: Attendee): string {
+  return `${attendeeKey(attendee)} ${attendee.type}`;
+}
+
+/** Who is meant: by address, or by name where real data has no address. */
+export function attendeeKey({ emailAddress }: Attendee): string {
+  return emailAddress.address?.trim().toLowerCase() || `name:${emailAddress.name?.trim() ?? ''}`;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { attendeeKey } from './canonical-event.ts';
 import { type InputProblem, SyncError } from './errors.ts';
 import {
   type Attendee,
@@ -9,7 +10,9 @@ import {
   NEW_EVENT_DEFAULTS,
   type PatternedRecurrence,
 } from './event.ts';
+import { joinedLocation } from './event-view.ts';
 import { validateRecurrence } from './recurrence.ts';
+import { carriedOccurrences, movedRule, startingOnRule } from './series-move.ts';
 import { datePart, isKnownZone, isReadableDateTime, normalDateTime, sameZone, toInstant } from './time-zones.ts';
 
 /**
@@ -34,59 +37,71 @@ export function createContent(input: EventInput): EventContent {
     }));
   if (problems.length > 0) throw new SyncError('invalid-input', 'an event needs a start and an end', { problems });
   const { start, end } = input as { start: DateTimeTimeZone; end: DateTimeTimeZone };
-  return checked({ ...NEW_EVENT_DEFAULTS, start, end, ...changesOf(input) });
+  return startingOnRule(checked({ ...NEW_EVENT_DEFAULTS, start, end, ...changesOf(input) }));
 }
 
 /** @throws {SyncError} `impossible-input` when the event would become one no calendar can hold */
 export function patchContent(current: EventContent, input: EventInput): EventContent {
-  const changes = changesOf(input);
-  const moved = { ...current, ...changes };
-  // A series whose start moves takes its rule along, as in Outlook, unless the caller gives the rule.
-  const recurrence =
-    changes.start && moved.recurrence && input.recurrence === undefined
-      ? movedRule(moved.recurrence, current.start, changes.start)
-      : moved.recurrence;
-  return checked({ ...moved, recurrence, occurrences: recurrence ? current.occurrences : {} });
+  const changes = changesOf(input, current);
+  const patched = { ...current, ...changes };
+  // What is not touched is not judged: an event with a time nobody here would accept can still be renamed.
+  if (!TIME_FIELDS.some((field) => input[field] !== undefined)) return patched;
+  const moved = changes.start && input.recurrence === undefined ? movedRule(current, changes.start) : null;
+  const series = startingOnRule(checked(moved ? { ...patched, recurrence: moved.recurrence } : patched));
+  return { ...series, occurrences: carriedOccurrences(current, series, moved?.shiftDays ?? 0) };
 }
 
-function changesOf(input: EventInput): Partial<EventContent> {
-  const { location, locations, attendees, recurrence, start, end, ...plain } = input;
+const TIME_FIELDS = ['start', 'end', 'isAllDay', 'recurrence'] as const;
+const PLAIN_FIELDS = [
+  ...(['subject', 'body', 'isAllDay', 'showAs', 'sensitivity', 'importance', 'categories'] as const),
+  ...(['isReminderOn', 'reminderMinutesBeforeStart', 'isOnlineMeeting'] as const),
+];
+
+/** Only fields a person may write are taken over, whatever else stands in the input. */
+function changesOf(input: EventInput, current?: EventContent): Partial<EventContent> {
+  const { attendees, recurrence, start, end } = input;
+  const plain = PLAIN_FIELDS.filter((field) => input[field] !== undefined).map((field) => [field, input[field]]);
+  const locations = locationsOf(input, current);
   return {
-    ...plain,
+    ...Object.fromEntries(plain),
     ...(start ? { start: spelled(start) } : {}),
     ...(end ? { end: spelled(end) } : {}),
-    ...(locations ? { locations } : location !== undefined ? { locations: location ? [location] : [] } : {}),
-    ...(attendees
-      ? { attendees: attendees.map((attendee) => ({ ...attendee, type: attendee.type ?? 'required' })) }
-      : {}),
-    ...(recurrence !== undefined ? { recurrence: recurrence ? withStartDate(recurrence, start) : null } : {}),
+    ...(locations ? { locations } : {}),
+    ...(attendees ? { attendees: attendees.map((attendee) => invited(attendee, current?.attendees ?? [])) } : {}),
+    ...(recurrence === undefined
+      ? {}
+      : { recurrence: recurrence && withStartDate(recurrence, start ?? current?.start) }),
   };
 }
 
+/**
+ * `locations` says more than `location` and wins, unless a caller sends an event back as it was read with another single
+ * place: then that is what they changed.
+ */
+function locationsOf({ location, locations }: EventInput, current?: EventContent): readonly Location[] | undefined {
+  const single = location === undefined ? undefined : location ? [location] : [];
+  if (!single || !locations) return locations ?? single;
+  const before = current?.locations ?? [];
+  const isSame = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+  const isSingleChanged = !isSame(location, joinedLocation(before));
+  return isSame(locations, before) && isSingleChanged ? single : locations;
+}
+
+/** A guest's answer is the guest's: it stays with them when the list is written anew. */
+function invited(given: NonNullable<EventInput['attendees']>[number], before: readonly Attendee[]): Attendee {
+  const attendee: Attendee = { ...given, type: given.type ?? 'required' };
+  const known = before.find((other) => attendeeKey(other) === attendeeKey(attendee));
+  return known?.status ? { ...attendee, status: known.status } : attendee;
+}
+
+/** An offset is left standing, so that it is refused: dropping it would move the event by hours. */
 function spelled({ dateTime, timeZone }: DateTimeTimeZone): DateTimeTimeZone {
-  return { dateTime: normalDateTime(dateTime), timeZone };
+  return { dateTime: isReadableDateTime(dateTime) ? normalDateTime(dateTime) : dateTime, timeZone };
 }
 
 function withStartDate(recurrence: PatternedRecurrence, start: DateTimeTimeZone | undefined): PatternedRecurrence {
   if (recurrence.range.startDate || !start) return recurrence;
   return { ...recurrence, range: { ...recurrence.range, startDate: datePart(start.dateTime) } };
-}
-
-function movedRule(
-  recurrence: PatternedRecurrence,
-  before: DateTimeTimeZone,
-  after: DateTimeTimeZone,
-): PatternedRecurrence {
-  const { recurrenceTimeZone, ...range } = recurrence.range;
-  const isMovedDate = datePart(before.dateTime) !== datePart(after.dateTime);
-  return {
-    ...recurrence,
-    range: {
-      ...range,
-      startDate: isMovedDate ? datePart(after.dateTime) : range.startDate,
-      ...(recurrenceTimeZone ? { recurrenceTimeZone: after.timeZone } : {}),
-    },
-  };
 }
 
 function checked(content: EventContent): EventContent {
