@@ -107,7 +107,7 @@ export class GraphClient {
    * @throws {SyncError} what Graph, or the way to it, says instead, after the retries that make sense
    */
   async send(session: GraphSession, request: GraphRequest): Promise<GraphAnswer> {
-    const url = this.#urlOf(request.path);
+    const url = this.#urlOf(request);
     let renewal: TokenRequest | undefined;
     let isRenewed = false;
     for (let attempt = 1; ; attempt += 1) {
@@ -228,13 +228,20 @@ export class GraphClient {
     await this.#clock.sleep(delayMs, session.signal);
   }
 
-  /** @throws {SyncError} `rejected` for a link to anywhere but our Graph: the token must not follow it */
-  #urlOf(path: string): string {
+  /**
+   * The token must not follow a link to anywhere but our Graph.
+   *
+   * @throws {SyncError} `rejected`; for a delta link `cursor-expired`, as it may be one of another `GRAPH_BASE_URL`
+   */
+  #urlOf({ path, isDelta }: GraphRequest): string {
     if (!path.startsWith('http')) return this.#root + path;
-    if (new URL(path).origin !== new URL(this.#root).origin) {
-      throw new SyncError('rejected', `Graph sent a link to another host (${new URL(path).host}); it is not followed`);
-    }
-    return path;
+    const link = URL.canParse(path) ? new URL(path) : undefined;
+    if (link?.origin === new URL(this.#root).origin) return path;
+    const where = link?.host ?? 'no host at all';
+    throw new SyncError(
+      isDelta ? 'cursor-expired' : 'rejected',
+      `a link leads to ${where} instead of Graph; it is not followed`,
+    );
   }
 
   /** Graph's clock against ours, good to a second: what makes both sides' modification instants comparable. */
