@@ -53,6 +53,11 @@ export function mayDelete(input: Omit<OutgoingInput, 'content'>): boolean {
   return input.policy !== 'never' || !hasGuests(input) || !isOwn(input);
 }
 
+/** Whether changing this part of a meeting never mails anybody. */
+export function isSilent(unit: Unit): boolean {
+  return SILENT_UNITS.has(unit);
+}
+
 export function isOccurrenceUnit(unit: Unit): unit is `occurrence:${string}` {
   return unit.startsWith('occurrence:');
 }

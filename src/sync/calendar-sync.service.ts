@@ -11,11 +11,12 @@ import type { RunRepository, StoredRun } from '../store/run.repository.ts';
 import type { DeltaSyncManager } from './delta-sync.manager.ts';
 import type { PullOutcome } from './pull-round.ts';
 import type { PushManager } from './push.manager.ts';
-import { assertNotCancelled, type RunContext, windowAround } from './run-context.ts';
+import { assertNotCancelled, type RunContext } from './run-context.ts';
 import { RunCounters } from './run-counters.ts';
 import { errorColumns, isOfOneCalendar } from './run-errors.ts';
 import type { RunQueue } from './run-queue.ts';
 import { progressOf } from './run-recorder.ts';
+import { calendarsOf, type ScopeParts, scopeOf } from './run-scope.ts';
 import type { SettingsService } from './settings.service.ts';
 
 /** How often a running run asks whether somebody cancelled it. */
@@ -34,7 +35,7 @@ export class CalendarSyncService {
   readonly #calendars: CalendarRepository;
   readonly #connections: ConnectionRepository;
   readonly #leases: LeaseRepository;
-  readonly #settings: SettingsService;
+  readonly #scope: ScopeParts;
   readonly #queue: RunQueue;
   readonly #delta: DeltaSyncManager;
   readonly #push: PushManager;
@@ -66,7 +67,7 @@ export class CalendarSyncService {
     this.#calendars = parts.calendars;
     this.#connections = parts.connections;
     this.#leases = parts.leases;
-    this.#settings = parts.settings;
+    this.#scope = parts;
     this.#queue = parts.queue;
     this.#delta = parts.delta;
     this.#push = parts.push;
@@ -151,7 +152,7 @@ export class CalendarSyncService {
     const session: GraphSession = Object.assign(shared.session, { mailbox: connection.mailboxId });
     let outcome: PullOutcome = 'complete';
     const failures: SyncError[] = [];
-    for (const calendar of await this.#calendarsOf(row)) {
+    for (const calendar of await calendarsOf(this.#scope, row)) {
       const context = await this.#contextFor(row, connection, calendar, lease, { ...shared, session });
       assertNotCancelled(context);
       try {
@@ -188,24 +189,6 @@ export class CalendarSyncService {
     return 'complete';
   }
 
-  async #calendarsOf(row: StoredRun): Promise<StoredCalendar[]> {
-    if (row.calendarId === 'all') {
-      const all = await this.#calendars.list(this.#db, row.userId);
-      const settings = await Promise.all(all.map((calendar) => this.#settings.resolve(row.userId, calendar.id)));
-      return all.filter(
-        (calendar, index) => settings[index]?.enabled && !calendar.removedAt && calendar.graphCalendarId,
-      );
-    }
-    const calendar = await this.#calendars.find(this.#db, row.userId, row.calendarId as CalendarId);
-    if (!calendar || calendar.removedAt || !calendar.graphCalendarId) {
-      throw new SyncError(
-        'not-found',
-        `calendar ${row.calendarId} is not (any more) in the mailbox; see GET /calendar/calendars`,
-      );
-    }
-    return [calendar];
-  }
-
   async #contextFor(
     row: StoredRun,
     connection: StoredConnection,
@@ -213,38 +196,15 @@ export class CalendarSyncService {
     lease: Lease,
     shared: { counters: RunCounters; session: GraphSession; signal: AbortSignal },
   ): Promise<RunContext> {
-    const settings = await this.#settings.resolve(row.userId, calendar.id);
-    const { request } = row;
-    if (!calendar.graphCalendarId) throw new SyncError('not-found', `calendar ${calendar.id} is not at Graph`);
     return {
+      ...(await scopeOf(this.#scope, row, calendar)),
       jobId: row.id,
-      userId: row.userId,
-      calendarId: calendar.id,
-      graphCalendarId: calendar.graphCalendarId,
       lease,
       session: shared.session,
-      direction: request.direction ?? settings.direction,
-      strategy: request.conflictResolution ?? settings.conflictResolution,
-      notifyAttendees: settings.notifyAttendees,
-      rules: settings.rules,
-      window: windowAround(this.#clock.now(), settings.window),
-      dateRange: request.dateRange
-        ? { start: new Date(request.dateRange.start), end: new Date(request.dateRange.end) }
-        : undefined,
-      isFullForced: request.forceFull ?? false,
-      confirmedDeletions: await this.#confirmedDeletions(row),
       clockOffsetMs: () => this.#graph.serverClockOffsetMs() ?? connection.clockOffsetMs,
       counters: shared.counters,
       signal: shared.signal,
     };
-  }
-
-  /** The deletions a refused run listed, if this run was started with its confirmation. */
-  async #confirmedDeletions(row: StoredRun): Promise<ReadonlySet<string>> {
-    const token = row.request.confirmDeletions;
-    if (!token) return new Set();
-    const refused = await this.#runs.find(this.#db, row.userId, token.split('.')[0] as JobId);
-    return new Set(refused?.confirmationToken === token ? (refused.confirmationIds ?? []) : []);
   }
 
   async #finish(

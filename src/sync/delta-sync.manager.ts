@@ -1,7 +1,7 @@
-import { isSyncError, SyncError } from '../core/errors.ts';
+import { isSyncError } from '../core/errors.ts';
 import type { GraphEventId } from '../core/ids.ts';
 import type { Clock, Logger, Random } from '../core/runtime.ts';
-import type { CalendarGraph, DeltaItem, DeltaPage, RemoteEvent } from '../graph/calendar-graph.ts';
+import type { CalendarGraph, DeltaItem, DeltaPage } from '../graph/calendar-graph.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { CursorRepository, DeltaCursor } from '../store/cursor.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
@@ -9,16 +9,15 @@ import type { EventRepository } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import { type AbsenceManager, NO_PROOFS } from './absence.manager.ts';
 import { AdoptionIndex } from './adoption.ts';
+import { handledBy, idsIn, isEcho, lastOfEach, nextLinkOf } from './delta-page.ts';
 import type { PlanApplier } from './plan-applier.ts';
-import type { PullMode, PullOutcome, PullRound } from './pull-round.ts';
+import { type PullMode, type PullOutcome, type PullRound, roundFrom, usableCursor } from './pull-round.ts';
 import type { RemotePlanner, RemoteState } from './remote-planner.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
 import type { SeriesManager } from './series.manager.ts';
 import { seriesMarksIn } from './series-reader.ts';
 
-/** Graph has served identical pages for ever (graph contract 5.3); no honest round is this long. */
-const MAX_PAGES_PER_ROUND = 20_000;
 /** A round whose token dies again and again is given up, and tried again by the next run. */
 const MAX_RESTARTS = 2;
 
@@ -113,8 +112,10 @@ export class DeltaSyncManager {
     isRestart: boolean,
   ): Promise<PullOutcome> {
     const isCursorKept = mode === 'apply' && context.dateRange === undefined;
-    const cursor = isCursorKept ? await this.#usableCursor(context, isRestart) : undefined;
-    const round = this.#roundFrom(context, cursor, mode, isCursorKept);
+    const stored = isCursorKept ? await this.#cursors.find(this.#db, context.userId, context.calendarId) : undefined;
+    const now = this.#clock.now();
+    const cursor = usableCursor(stored, { ...context, now, tokenExpiryMs: this.#tokenExpiryMs, isRestart });
+    const round = roundFrom(cursor, { ...context, roundId: this.#random.id(), now, mode, isCursorKept });
     const isRead = cursor?.linkKind === 'delta' && cursor.completedAt === undefined;
     let last: DeltaCursor | undefined = cursor;
     if (!isRead) {
@@ -128,40 +129,6 @@ export class DeltaSyncManager {
     if (mode === 'apply') await this.#absences.applyDeletions(context);
     if (isCursorKept && last) await this.#complete(context, last);
     return 'complete';
-  }
-
-  async #usableCursor(context: RunContext, isRestart: boolean): Promise<DeltaCursor | undefined> {
-    const cursor = await this.#cursors.find(this.#db, context.userId, context.calendarId);
-    if (!cursor) return undefined;
-    const isUnfinished = cursor.completedAt === undefined;
-    // A continuation of the same forced round must not start it again.
-    if (context.isFullForced && !isRestart && !(isUnfinished && cursor.isFullRound)) return undefined;
-    const ageMs = this.#clock.now().getTime() - cursor.roundStartedAt.getTime();
-    if (ageMs > this.#tokenExpiryMs) return undefined;
-    if (isUnfinished) return cursor;
-    return isSameWindow(cursor, context.window) ? cursor : undefined;
-  }
-
-  #roundFrom(
-    context: RunContext,
-    cursor: DeltaCursor | undefined,
-    mode: PullMode,
-    isCursorKept: boolean,
-  ): PullRound {
-    if (cursor && cursor.completedAt === undefined) {
-      const { roundId, isFullRound, roundStartedAt } = cursor;
-      const window = { start: cursor.windowStart, end: cursor.windowEnd };
-      return { roundId, isFullRound, window, startedAt: roundStartedAt, mode, isCursorKept };
-    }
-    return {
-      roundId: this.#random.id(),
-      isFullRound: cursor === undefined,
-      window: context.dateRange ?? (cursor ? { start: cursor.windowStart, end: cursor.windowEnd } : context.window),
-      // A token's age counts from its last full round, so that its window moves on with the days.
-      startedAt: cursor?.roundStartedAt ?? this.#clock.now(),
-      mode,
-      isCursorKept,
-    };
   }
 
   async #readPages(
@@ -271,54 +238,4 @@ export class DeltaSyncManager {
     }
     return index;
   }
-}
-
-function isSameWindow(cursor: DeltaCursor, window: { start: Date; end: Date }): boolean {
-  // The window moves on with each full round (at the latest when the token has aged); only a change of its length
-  // calls for a new round at once.
-  const length = (from: Date, to: Date) => to.getTime() - from.getTime();
-  return length(cursor.windowStart, cursor.windowEnd) === length(window.start, window.end);
-}
-
-/** Later items win: a round may name an event several times, and only the order of the stream counts. */
-function lastOfEach(items: readonly DeltaItem[]): DeltaItem[] {
-  const latest = new Map<string, DeltaItem>();
-  for (const item of items) {
-    const id = item.kind === 'event' ? item.event.id : item.id;
-    latest.delete(id);
-    latest.set(id, item);
-  }
-  return [...latest.values()];
-}
-
-function idsIn(items: readonly DeltaItem[]): GraphEventId[] {
-  const ids = items.map((item) =>
-    item.kind === 'event'
-      ? item.event.type === 'exception' && item.event.seriesMasterId
-        ? item.event.seriesMasterId
-        : item.event.id
-      : item.kind === 'occurrence'
-        ? item.seriesMasterId
-        : item.id,
-  );
-  return [...new Set(ids)];
-}
-
-function isEcho(event: RemoteEvent, base: EventBase | undefined): boolean {
-  return base !== undefined && base.etag === event.etag && base.remoteGoneAt === undefined;
-}
-
-function handledBy(page: DeltaPage): number {
-  return page.items.filter((item) => item.kind !== 'occurrence').length;
-}
-
-/** @throws {SyncError} `unavailable` when Graph serves the same page for ever; the next run tries again */
-function nextLinkOf(page: DeltaPage, seenLinks: Set<string>, pages: number): string {
-  const link = page.nextLink ?? page.deltaLink;
-  if (!link) throw new SyncError('unavailable', 'Graph sent a delta page with neither nextLink nor deltaLink');
-  if (page.nextLink && (seenLinks.has(page.nextLink) || pages >= MAX_PAGES_PER_ROUND)) {
-    throw new SyncError('cursor-expired', 'Graph repeats the same delta page for ever; the round is started again');
-  }
-  seenLinks.add(link);
-  return link;
 }

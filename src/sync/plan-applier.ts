@@ -122,19 +122,22 @@ export class PlanApplier {
       settled.map(({ eventId }) => eventId),
       now,
     );
-    for (const { eventId, plan } of planned) {
-      if (plan.conflict) {
-        await this.#conflicts.record(tx, {
-          id: this.#random.id(),
-          userId: context.userId,
-          calendarId: context.calendarId,
-          syncStateId: context.jobId,
-          eventId,
-          at: now,
-          ...conflictRow(plan.conflict, context.strategy),
-        });
-      }
-    }
+    const conflicts = planned.flatMap(({ eventId, plan }) =>
+      plan.conflict
+        ? [
+            {
+              id: this.#random.id(),
+              userId: context.userId,
+              calendarId: context.calendarId,
+              syncStateId: context.jobId,
+              eventId,
+              at: now,
+              ...conflictRow(plan.conflict, context.strategy),
+            },
+          ]
+        : [],
+    );
+    await this.#conflicts.record(tx, conflicts);
   }
 
   #operationsOf(context: ApplyContext, planned: readonly PlannedEvent[], now: Date): NewSyncOperation[] {
@@ -180,9 +183,10 @@ function savedEvent(target: PlannedEvent, context: ApplyContext, now: Date): Sav
   };
 }
 
-function nextBase(
+/** What is agreed on once a plan is carried out; `undefined` when that does not change, or ends. */
+export function nextBase(
   target: PlannedEvent,
-  context: ApplyContext,
+  context: Pick<ApplyContext, 'userId' | 'calendarId'>,
   revision: bigint | undefined,
   now: Date,
 ): EventBase | undefined {
@@ -264,7 +268,7 @@ function conflictRow(conflict: PlannedConflict, strategy: ConflictStrategy) {
   };
 }
 
-function localOperation({ plan, stored, base }: PlannedEvent): 'create' | 'update' | 'delete' | 'adopt' | undefined {
+export function localOperation({ plan, stored, base }: PlannedEvent): 'create' | 'update' | 'delete' | 'adopt' | undefined {
   if (plan.local.kind === 'delete') return 'delete';
   if (plan.local.kind === 'write') return stored ? 'update' : 'create';
   return stored && !base && plan.base.kind === 'save' ? 'adopt' : undefined;

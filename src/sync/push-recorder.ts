@@ -142,6 +142,13 @@ export class PushRecorder {
     });
   }
 
+  /** The rules exclude what was deleted here: its copy in Outlook becomes an event like any other that is left out. */
+  async forgetDeletions(context: RunContext, left: readonly OutgoingDeletion[]): Promise<void> {
+    if (left.length === 0) return;
+    const ids = left.map(({ base }) => base.eventId);
+    await this.#inTransaction(context, (tx) => this.#bases.deleteMany(tx, context.userId, ids));
+  }
+
   async settleDeletions(
     context: RunContext,
     settled: readonly { target: OutgoingDeletion; outcome: WriteOutcome | undefined }[],
@@ -259,7 +266,7 @@ function sideOperation({ operation }: Outgoing): 'create' | 'update' {
   return operation?.kind === 'create' ? 'create' : 'update';
 }
 
-function isNewlyHeld(change: OutgoingChange, base: EventBase | undefined): boolean {
+export function isNewlyHeld(change: OutgoingChange, base: EventBase | undefined): boolean {
   return change.held.some((unit) => !base?.heldUnits.includes(unit));
 }
 

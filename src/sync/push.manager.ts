@@ -1,24 +1,19 @@
 import { isMassDeletion } from '../core/deletion-brake.ts';
 import type { SyncError } from '../core/errors.ts';
-import type { EventContent } from '../core/event.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
-import { mayDelete, planOutgoing } from '../core/outgoing-change.ts';
-import { ruleAllows } from '../core/rules.ts';
-import { overlaps } from '../core/series.ts';
 import type { Logger, Random } from '../core/runtime.ts';
-import { transactionIdFor } from '../core/transaction-id.ts';
 import type { CalendarGraph, WriteOperation, WriteOutcome } from '../graph/calendar-graph.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import { massDeleteRefused } from './absence.manager.ts';
+import { hasOccurrencesToPush, isUndecided, prepare, sortDeletions, type UndecidedEvent } from './outgoing.ts';
+import type { PullOutcome } from './pull-round.ts';
 import type { Outgoing, OutgoingDeletion, PushRecorder } from './push-recorder.ts';
 import type { Reconciler } from './reconciler.ts';
-import { agreedContent } from './remote-planner.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import type { SeriesPusher } from './series-pusher.ts';
-import type { PullOutcome } from './pull-round.ts';
 
 /** Pending events looked at in one step: one `$batch`. */
 const PUSH_STEP = 20;
@@ -150,10 +145,9 @@ export class PushManager {
 
   async #pushDeletions(context: RunContext): Promise<PullOutcome> {
     const pending = await this.#events.listPendingDeletions(this.#db, context.userId, context.calendarId);
-    const waiting = pending.filter(({ base }) => base.conflictUnits.length === 0 && isInRange(context, base));
-    const held = waiting.filter(({ base, facts }) => !isDeletable(context, base, facts));
+    const { due, held, left } = sortDeletions(context, pending);
     await this.#recorder.holdDeletions(context, held);
-    const due = waiting.filter((deletion) => !held.includes(deletion));
+    await this.#recorder.forgetDeletions(context, left);
     if (due.length === 0) return 'complete';
     await this.#assertIntended(context, due);
     for (let from = 0; from < due.length; from += PUSH_STEP) {
@@ -200,70 +194,6 @@ export class PushManager {
   }
 }
 
-/** Decides what of one pending event is to be sent now, and how. */
-function prepare(context: RunContext, event: StoredEvent, base: EventBase | undefined): Outgoing {
-  const agreed = agreedContent(base);
-  const input = { agreed, facts: event.facts, policy: context.notifyAttendees };
-  const isAtGraph = agreed !== null && base?.graphEventId !== undefined;
-  if (!isAtGraph) {
-    const isExcluded = !ruleAllows(context.rules, event.content);
-    // An earlier attempt whose answer never came is repeated word for word: Graph then knows it for the same one.
-    const sent = base?.local ?? sendable(event.content, context);
-    const change = planOutgoing({ ...input, agreed: null, content: event.content });
-    if (isExcluded) return { event, base, change: { ...change, units: [], occurrences: [] }, operation: undefined, sent, isResent: false };
-    const operation: WriteOperation = {
-      kind: 'create',
-      key: event.id,
-      calendarId: context.graphCalendarId,
-      content: { ...sent, occurrences: {} },
-      transactionId: transactionIdFor({ ...event, eventId: event.id, generation: base?.generation ?? 0 }),
-      sendAttendees: change.sendAttendees,
-    };
-    return { event, base, change, operation, sent, isResent: base?.local !== undefined && base.local !== null };
-  }
-  const change = planOutgoing({ ...input, content: event.content });
-  const operation: WriteOperation | undefined =
-    change.units.length === 0
-      ? undefined
-      : {
-          kind: 'update',
-          key: event.id,
-          id: base.graphEventId as GraphEventId,
-          ...(base.etag ? { etag: base.etag } : {}),
-          content: event.content,
-          units: [...change.units],
-          sendAttendees: change.sendAttendees,
-        };
-  return { event, base, change, operation, sent: event.content, isResent: false };
-}
-
-/** What of a new event goes to Graph: without guests, unless the policy allows inviting them. */
-function sendable(content: EventContent, context: RunContext): EventContent {
-  return context.notifyAttendees === 'all' ? content : { ...content, attendees: [] };
-}
-
-function isDeletable(context: RunContext, base: EventBase, facts: StoredEvent['facts']): boolean {
-  return mayDelete({ agreed: agreedContent(base), facts, policy: context.notifyAttendees });
-}
-
 function isStale(error: SyncError): boolean {
   return error.code === 'precondition-failed' || error.code === 'not-found';
-}
-
-function isInRange(context: RunContext, base: EventBase): boolean {
-  return context.dateRange === undefined || (base.local !== null && overlaps(base.local, context.dateRange));
-}
-
-type UndecidedEvent = { readonly event: StoredEvent; readonly base: EventBase };
-
-function isUndecided(item: { readonly event: StoredEvent; readonly base: EventBase | undefined }): item is UndecidedEvent {
-  return item.base !== undefined && item.base.conflictUnits.length > 0;
-}
-
-/** Exchange drops the exceptions of a series whose time or rule changes (graph contract 3.2): they are sent again. */
-function hasOccurrencesToPush({ change, event, base, operation }: Outgoing): boolean {
-  if (change.occurrences.length > 0) return true;
-  if (operation?.kind !== 'update' || !change.units.includes('time')) return false;
-  const overrides = [event.content, ...(base?.remote ? [base.remote] : [])];
-  return overrides.some((content) => Object.keys(content.occurrences).length > 0);
 }

@@ -2,11 +2,11 @@ import type { EventId, GraphEventId } from '../core/ids.ts';
 import { planEvent } from '../core/sync-plan.ts';
 import type { CalendarGraph, RemoteEvent, RemoteSeries } from '../graph/calendar-graph.ts';
 import type { EventBase } from '../store/base.repository.ts';
-import type { ConflictRepository } from '../store/conflict.repository.ts';
+import type { ConflictRepository, StoredConflict } from '../store/conflict.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { StoredEvent } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
-import type { PlanApplier } from './plan-applier.ts';
+import type { PlanApplier, PlannedEvent } from './plan-applier.ts';
 import { agreedContent, localState, type RemotePlanner, type RemoteState } from './remote-planner.ts';
 import type { RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
@@ -69,21 +69,7 @@ export class Reconciler {
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
       const pending = await this.#conflicts.pendingFor(tx, context.userId, ids);
-      const planned = undecided.flatMap(({ event, base }) => {
-        const conflict = pending.get(event.id);
-        if (!conflict) return [];
-        const remote = conflict.data.remote;
-        const plan = planEvent({
-          base: agreedContent(base),
-          local: localState(event, undefined, base),
-          remote: remote
-            ? { state: 'present', content: remote, modifiedAt: base.remoteModifiedAt }
-            : { state: 'deleted' },
-          strategy: context.strategy,
-        });
-        const reason = 'changed here while in conflict';
-        return [{ eventId: event.id, graphEventId: base.graphEventId, plan, stored: event, base, remote: undefined, reason }];
-      });
+      const planned = undecided.flatMap((item) => planUndecided(context, item, pending.get(item.event.id)) ?? []);
       await this.#applier.apply(tx, context, planned);
     });
   }
@@ -95,4 +81,22 @@ export class Reconciler {
     const series = masters.length > 0 ? await this.#graph.readSeries(context.session, masters, context.window) : new Map<GraphEventId, RemoteSeries | 'gone'>();
     return [...events].map(([id, event]) => ({ id, event: series.get(id) ?? (event as RemoteEvent | 'gone') }));
   }
+}
+
+/** What an undecided event comes to, from the remote values its record holds and what stands here now. */
+export function planUndecided(
+  { strategy }: Pick<RunContext, 'strategy'>,
+  { event, base }: { event: StoredEvent; base: EventBase },
+  conflict: StoredConflict | undefined,
+): PlannedEvent | undefined {
+  if (!conflict) return undefined;
+  const { remote } = conflict.data;
+  const plan = planEvent({
+    base: agreedContent(base),
+    local: localState(event, undefined, base),
+    remote: remote ? { state: 'present', content: remote, modifiedAt: base.remoteModifiedAt } : { state: 'deleted' },
+    strategy,
+  });
+  const reason = 'changed here while in conflict';
+  return { eventId: event.id, graphEventId: base.graphEventId, plan, stored: event, base, remote: undefined, reason };
 }

@@ -1,7 +1,7 @@
 import type { EventId, GraphEventId } from '../core/ids.ts';
-import { ruleAllows } from '../core/rules.ts';
+import { isLeftAlone, ruleAllows } from '../core/rules.ts';
 import type { Random } from '../core/runtime.ts';
-import { planEvent, type SideState } from '../core/sync-plan.ts';
+import { type EventPlan, planEvent, type SideState } from '../core/sync-plan.ts';
 import type { AgreedContent } from '../core/three-way-merge.ts';
 import type { RemoteEvent, RemoteSeries } from '../graph/calendar-graph.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
@@ -77,6 +77,13 @@ export class RemotePlanner {
     const { base, match, stored, tombstone, mode } = known;
     if (mode === 'adopt' && !match) return undefined;
     if (!base && !match && (event === 'gone' || !ruleAllows(context.rules, event.content))) return undefined;
+    if (isExcluded(context, event, known)) {
+      if (!base || (stored && event !== 'gone')) return undefined;
+      // What left one of the sides becomes, on the other, an event like any other that is left out.
+      if (stored || event !== 'gone') {
+        return { eventId: base.eventId, graphEventId: id, plan: UNLINK, stored, base, remote: undefined, reason: EXCLUDED };
+      }
+    }
     const plan = planEvent({
       base: agreedOf(base, match, event),
       local: localState(stored, tombstone, base),
@@ -94,6 +101,19 @@ export class RemotePlanner {
       reason: reasonFor(event, base, match),
     };
   }
+}
+
+const UNLINK: EventPlan = { action: 'none', local: { kind: 'keep' }, base: { kind: 'drop' }, isPushNeeded: false };
+const EXCLUDED = 'the rules exclude it';
+
+function isExcluded(
+  { rules }: RunContext,
+  event: RemoteState['event'],
+  { base, stored }: { base: EventBase | undefined; stored: StoredEvent | undefined },
+): boolean {
+  const local = stored?.content ?? base?.local;
+  const remote = event === 'gone' ? base?.remote : event.content;
+  return local && remote ? isLeftAlone(rules, { local, remote }) : false;
 }
 
 function matchUnknown(

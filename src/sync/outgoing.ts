@@ -1,0 +1,131 @@
+import type { EventContent, GraphFacts } from '../core/event.ts';
+import type { GraphEventId } from '../core/ids.ts';
+import { isSilent, mayDelete, type OutgoingChange, planOutgoing } from '../core/outgoing-change.ts';
+import { isLeftAlone, ruleAllows } from '../core/rules.ts';
+import { overlaps } from '../core/series.ts';
+import { transactionIdFor } from '../core/transaction-id.ts';
+import type { WriteOperation } from '../graph/calendar-graph.ts';
+import type { EventBase } from '../store/base.repository.ts';
+import type { StoredEvent } from '../store/event.repository.ts';
+import type { Outgoing, OutgoingDeletion } from './push-recorder.ts';
+import { agreedContent } from './remote-planner.ts';
+import type { RunContext } from './run-context.ts';
+
+/** What of a run the decisions in here depend on: a preview has it as well. */
+export type OutgoingContext = Pick<RunContext, 'graphCalendarId' | 'rules' | 'notifyAttendees' | 'dateRange'>;
+
+export type UndecidedEvent = { readonly event: StoredEvent; readonly base: EventBase };
+
+/** Decides what of one pending event is to be sent now, and how. */
+export function prepare(context: OutgoingContext, event: StoredEvent, base: EventBase | undefined): Outgoing {
+  const agreed = agreedContent(base);
+  const isAtGraph = agreed !== null && base?.graphEventId !== undefined;
+  if (!isAtGraph) return prepareCreate(context, event, base);
+  const input = { agreed, facts: event.facts, policy: context.notifyAttendees };
+  const change = planOutgoing({ ...input, content: event.content });
+  const shared = { event, base, sent: event.content, isResent: false };
+  if (isLeftAlone(context.rules, { local: event.content, remote: agreed.remote })) {
+    return { ...shared, change: heldBack(change), operation: undefined };
+  }
+  const operation: WriteOperation | undefined =
+    change.units.length === 0
+      ? undefined
+      : {
+          kind: 'update',
+          key: event.id,
+          id: base.graphEventId as GraphEventId,
+          ...(base.etag ? { etag: base.etag } : {}),
+          content: event.content,
+          units: [...change.units],
+          sendAttendees: change.sendAttendees,
+        };
+  return { ...shared, change, operation };
+}
+
+function prepareCreate(context: OutgoingContext, event: StoredEvent, base: EventBase | undefined): Outgoing {
+  const { facts, content } = event;
+  // An earlier attempt whose answer never came is repeated word for word: Graph then knows it for the same one.
+  const sent = base?.local ?? sendable(content, context);
+  const change = planOutgoing({ agreed: null, facts, policy: context.notifyAttendees, content });
+  // Somebody else's meeting, left over here from a mailbox that was disconnected: as ours it would be another meeting.
+  const isForeign = facts?.isOrganizer === false;
+  if (isForeign || !ruleAllows(context.rules, content)) {
+    return { event, base, change: heldBack(change), operation: undefined, sent, isResent: false };
+  }
+  const operation: WriteOperation = {
+    kind: 'create',
+    key: event.id,
+    calendarId: context.graphCalendarId,
+    content: { ...sent, occurrences: {} },
+    transactionId: transactionIdFor({ ...event, eventId: event.id, generation: base?.generation ?? 0 }),
+    sendAttendees: change.sendAttendees,
+  };
+  return { event, base, change, operation, sent, isResent: base?.local !== undefined && base.local !== null };
+}
+
+/** Kept here until the rules change, and shown as held. */
+function heldBack(change: OutgoingChange): OutgoingChange {
+  return { ...change, units: [], occurrences: [], held: [...change.units, ...change.occurrences, ...change.held] };
+}
+
+/** What of a new event goes to Graph: without guests, unless the policy allows inviting them. */
+function sendable(content: EventContent, context: OutgoingContext): EventContent {
+  return context.notifyAttendees === 'all' ? content : { ...content, attendees: [] };
+}
+
+/**
+ * What becomes of events deleted here.
+ *
+ * @returns `due` to be deleted in Outlook; `held` because that would mail guests; `left` there because the rules exclude them
+ */
+export function sortDeletions<Deletion extends OutgoingDeletion>(
+  context: OutgoingContext,
+  pending: readonly Deletion[],
+): { due: Deletion[]; held: Deletion[]; left: Deletion[] } {
+  const waiting = pending.filter(({ base }) => base.conflictUnits.length === 0 && isInRange(context, base));
+  const left = waiting.filter(({ base }) => {
+    const agreed = agreedContent(base);
+    return agreed !== null && isLeftAlone(context.rules, agreed);
+  });
+  const held = waiting.filter((deletion) => !left.includes(deletion) && !isDeletable(context, deletion));
+  return { due: waiting.filter((deletion) => !left.includes(deletion) && !held.includes(deletion)), held, left };
+}
+
+function isDeletable(context: OutgoingContext, { base, facts }: OutgoingDeletion): boolean {
+  return mayDelete({ agreed: agreedContent(base), facts, policy: context.notifyAttendees });
+}
+
+function isInRange(context: OutgoingContext, base: EventBase): boolean {
+  return context.dateRange === undefined || (base.local !== null && overlaps(base.local, context.dateRange));
+}
+
+export function isUndecided(item: {
+  readonly event: StoredEvent;
+  readonly base: EventBase | undefined;
+}): item is UndecidedEvent {
+  return item.base !== undefined && item.base.conflictUnits.length > 0;
+}
+
+/** Exchange drops the exceptions of a series whose time or rule changes (graph contract 3.2): they are sent again. */
+export function hasOccurrencesToPush({ change, event, base, operation }: Outgoing): boolean {
+  if (change.occurrences.length > 0) return true;
+  if (operation?.kind !== 'update' || !change.units.includes('time')) return false;
+  const overrides = [event.content, ...(base?.remote ? [base.remote] : [])];
+  return overrides.some((content) => Object.keys(content.occurrences).length > 0);
+}
+
+/** Whether Exchange would mail somebody if this were sent (graph contract 6.4). */
+export function wouldMailGuests({ operation, sent, base, event, change }: Outgoing): boolean {
+  if (operation?.kind === 'create') return operation.sendAttendees && sent.attendees.length > 0;
+  const units = [...change.units, ...change.occurrences];
+  if (units.includes('attendees')) return true;
+  return isMeetingOfOurs(base, event.facts) && units.some((unit) => !isSilent(unit));
+}
+
+export function deletionWouldMailGuests({ base, facts }: OutgoingDeletion): boolean {
+  return isMeetingOfOurs(base, facts);
+}
+
+function isMeetingOfOurs(base: EventBase | undefined, facts: GraphFacts | undefined): boolean {
+  return !mayDelete({ agreed: agreedContent(base), facts, policy: 'never' });
+}

@@ -1,0 +1,88 @@
+import { SyncError } from '../core/errors.ts';
+import type { CalendarId, JobId, UserId } from '../core/ids.ts';
+import type { Clock } from '../core/runtime.ts';
+import type { CalendarRepository, StoredCalendar } from '../store/calendar.repository.ts';
+import type { Db } from '../store/db.ts';
+import type { RunRepository, StoredRunRequest } from '../store/run.repository.ts';
+import { type RunContext, windowAround } from './run-context.ts';
+import type { SettingsService } from './settings.service.ts';
+
+/** What a run works on and by which rules, from its request and the settings: the same for a preview. */
+export type RunScope = Pick<
+  RunContext,
+  | 'userId'
+  | 'calendarId'
+  | 'graphCalendarId'
+  | 'direction'
+  | 'strategy'
+  | 'notifyAttendees'
+  | 'rules'
+  | 'window'
+  | 'dateRange'
+  | 'isFullForced'
+  | 'confirmedDeletions'
+>;
+
+export interface ScopeParts {
+  readonly db: Db;
+  readonly calendars: CalendarRepository;
+  readonly runs: RunRepository;
+  readonly settings: SettingsService;
+  readonly clock: Clock;
+}
+
+/** @throws {SyncError} `not-found` for a calendar that is not in the mailbox */
+export async function calendarsOf(
+  { db, calendars, settings }: ScopeParts,
+  { userId, calendarId }: { readonly userId: UserId; readonly calendarId: CalendarId | 'all' },
+): Promise<StoredCalendar[]> {
+  if (calendarId === 'all') {
+    const all = await calendars.list(db, userId);
+    const resolved = await Promise.all(all.map((calendar) => settings.resolve(userId, calendar.id)));
+    return all.filter((calendar, index) => resolved[index]?.enabled && !calendar.removedAt && calendar.graphCalendarId);
+  }
+  const calendar = await calendars.find(db, userId, calendarId);
+  if (!calendar || calendar.removedAt || !calendar.graphCalendarId) {
+    throw new SyncError(
+      'not-found',
+      `calendar ${calendarId} is not (any more) in the mailbox; see GET /calendar/calendars`,
+    );
+  }
+  return [calendar];
+}
+
+export async function scopeOf(
+  parts: ScopeParts,
+  run: { readonly userId: UserId; readonly request: StoredRunRequest },
+  calendar: StoredCalendar,
+): Promise<RunScope> {
+  const { userId, request } = run;
+  const settings = await parts.settings.resolve(userId, calendar.id);
+  if (!calendar.graphCalendarId) throw new SyncError('not-found', `calendar ${calendar.id} is not at Graph`);
+  return {
+    userId,
+    calendarId: calendar.id,
+    graphCalendarId: calendar.graphCalendarId,
+    direction: request.direction ?? settings.direction,
+    strategy: request.conflictResolution ?? settings.conflictResolution,
+    notifyAttendees: settings.notifyAttendees,
+    rules: settings.rules,
+    window: windowAround(parts.clock.now(), settings.window),
+    dateRange: request.dateRange
+      ? { start: new Date(request.dateRange.start), end: new Date(request.dateRange.end) }
+      : undefined,
+    isFullForced: request.forceFull ?? false,
+    confirmedDeletions: await confirmedDeletions(parts, userId, request.confirmDeletions),
+  };
+}
+
+/** The deletions a refused run listed, if this run was started with its confirmation. */
+async function confirmedDeletions(
+  { db, runs }: ScopeParts,
+  userId: UserId,
+  token: string | undefined,
+): Promise<ReadonlySet<string>> {
+  if (!token) return new Set();
+  const refused = await runs.find(db, userId, token.split('.')[0] as JobId);
+  return new Set(refused?.confirmationToken === token ? (refused.confirmationIds ?? []) : []);
+}
