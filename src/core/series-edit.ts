@@ -20,29 +20,19 @@ export function occurrenceState(content: EventContent, date: string): Occurrence
 }
 
 /**
- * A patch of a single event or of a whole series.
- *
- * When a series' rule or time changes, Exchange drops every exception and every cancelled date (graph contract 3.2), and the
- * push sends ours again. What a person wants kept is kept: a cancelled holiday stays cancelled and a renamed date renamed as
- * long as the new rule still has that date; an exception with times of its own keeps them, and one without follows the
- * series. What was said about dates the new rule does not have goes with them.
+ * A patch of a single event or of a whole series. When a series' rule or time changes, Exchange drops every exception and
+ * every cancelled date (graph contract 3.2), and the push sends ours again: those the new rule still has.
  *
  * @throws {SyncError} `impossible-input` for what no calendar can hold, also when the new rule would put an occurrence in the
  *   way of an exception that was moved
  */
 export function patchEvent(current: EventContent, input: EventInput): EventContent {
-  if (!touchesTime(input)) return patchWords(current, input);
-  const patched = patchContent(current, withRangeStart(input, current));
-  const { recurrence } = patched;
-  if (!recurrence || !current.recurrence) return patched;
-  const kept = Object.entries(current.occurrences)
-    .filter(([date]) => isCalendarDate(date) && occursOn(recurrence, date))
-    .map(([date, override]) => [date, pinned(current, date, override)] as const);
-  const series = { ...patched, occurrences: Object.fromEntries(kept) };
-  for (const [date, override] of kept) {
-    if (!override.isCancelled && override.fields.start) assertBetweenNeighbours(series, date);
+  const patched = patchContent(current, input);
+  if (patched.occurrences === current.occurrences) return patched;
+  for (const [date, override] of Object.entries(patched.occurrences)) {
+    if (!override.isCancelled && override.fields.start) assertBetweenNeighbours(patched, date);
   }
-  return series;
+  return patched;
 }
 
 /**
@@ -153,37 +143,6 @@ function dayOf(series: EventContent, date: string): string {
   const fields = occurrenceOn(series, date)?.fields ?? inheritedFields(series, date);
   if (fields.isAllDay || series.isAllDay) return datePart(fields.start.dateTime);
   return datePart((inZone(fields.start, series.start.timeZone) ?? fields.start).dateTime);
-}
-
-function touchesTime({ start, end, isAllDay, recurrence }: EventInput): boolean {
-  return start !== undefined || end !== undefined || isAllDay !== undefined || recurrence !== undefined;
-}
-
-const ANY_TIME = { dateTime: '2000-01-01T00:00:00', timeZone: 'UTC' };
-
-/** An event whose time nobody here can read (a custom zone in Outlook, a row written by hand) can still be renamed. */
-function patchWords(current: EventContent, input: EventInput): EventContent {
-  const { start, end, isAllDay, recurrence, occurrences } = current;
-  const readable = { ...current, start: ANY_TIME, end: ANY_TIME, isAllDay: false, recurrence: null, occurrences: {} };
-  return { ...patchContent(readable, input), start, end, isAllDay, recurrence, occurrences };
-}
-
-/** A rule given without its start date starts with the event, whether or not the start is part of the patch. */
-function withRangeStart(input: EventInput, current: EventContent): EventInput {
-  const { recurrence } = input;
-  if (!recurrence || recurrence.range.startDate) return input;
-  const startDate = datePart((input.start ?? current.start).dateTime);
-  return { ...input, recurrence: { ...recurrence, range: { ...recurrence.range, startDate } } };
-}
-
-/** The override with the times it has now, if any of them is its own, whatever becomes of the series' times. */
-function pinned(series: EventContent, date: string, override: OccurrenceOverride): OccurrenceOverride {
-  if (override.isCancelled) return override;
-  const { start, end, isAllDay } = override.fields;
-  if (start === undefined && end === undefined && isAllDay === undefined) return override;
-  const now = { ...inheritedFields(series, date), ...override.fields };
-  const fields = { ...override.fields, start: now.start, end: now.end, isAllDay: now.isAllDay };
-  return { isCancelled: false, fields };
 }
 
 function withOverride(series: EventContent, date: string, override: OccurrenceOverride | undefined): EventContent {

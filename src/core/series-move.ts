@@ -96,16 +96,19 @@ export function startingOnRule(content: EventContent): EventContent {
 }
 
 /**
- * What was said about single dates, carried over to a series' new rule. Dates the rule still has keep it, and a series
- * moved as a whole takes it along. An exception with times of its own keeps them, by the day it belongs to; one without
- * follows the series. What was said about dates the rule does not have goes with them, as it does at Exchange.
+ * What was said about single dates, carried over to a series' new rule or time. Dates the rule still has keep it, and a
+ * series moved as a whole takes it along: a cancelled holiday stays cancelled, a renamed date renamed. An exception with
+ * times of its own keeps them, by the day it belongs to; one without follows the series. What was said about dates a new
+ * rule does not have goes with them, as it does at Exchange.
  */
 export function carriedOccurrences(before: EventContent, after: EventContent, shiftDays: number) {
   const { recurrence } = after;
   if (!recurrence || !before.recurrence) return {};
+  const isSameRule = JSON.stringify(recurrence) === JSON.stringify(before.recurrence);
   const carried = Object.entries(before.occurrences).flatMap(([date, override]) => {
     const target = later(date, shiftDays);
-    return occursOn(recurrence, target) ? [[target, pinned(before, date, override, shiftDays)] as const] : [];
+    const isKept = isSameRule || occursOn(recurrence, target);
+    return isKept ? [[target, pinned(before, date, override, shiftDays)] as const] : [];
   });
   return Object.fromEntries(carried);
 }
