@@ -41,6 +41,12 @@ interface CachedToken {
   readonly claims: string | undefined;
 }
 
+/** What MSAL does not hand on of the answer it got. */
+interface SeenAnswer {
+  lifetimeMs?: number;
+  failure?: SyncError;
+}
+
 interface Refresh {
   readonly claims: string | undefined;
   readonly token: Promise<CachedToken>;
@@ -95,14 +101,10 @@ export class ApplicationTokenProvider implements TokenProvider {
   }
 
   async #acquire(claims: string | undefined): Promise<CachedToken> {
-    // Told on our clock; MSAL would tell it on the system's.
-    let lifetimeMs = UNSTATED_LIFETIME_MS;
     // A new MSAL application each time: after one failed answer MSAL refuses the same request by itself for a minute,
     // and retrying is decided here, not there. Our own cache takes the place of its.
-    const application = this.#application((body) => {
-      const seconds = Number((body as { expires_in?: unknown }).expires_in);
-      if (seconds > 0) lifetimeMs = seconds * 1000;
-    });
+    const seen: SeenAnswer = {};
+    const application = this.#application(seen);
     const requestedAtMs = this.#clock.now().getTime();
     try {
       const result = await application.acquireTokenByClientCredential({
@@ -112,12 +114,14 @@ export class ApplicationTokenProvider implements TokenProvider {
       });
       // MSAL reports success without a token when the token endpoint answers 404 with JSON.
       if (!result?.accessToken) throw new SyncError('unavailable', 'the identity platform answered without a token');
+      const { lifetimeMs = UNSTATED_LIFETIME_MS } = seen;
       // Half of a short life at least is used: else every request would fetch a token of its own.
       const renewAtMs = requestedAtMs + Math.max(lifetimeMs - EXPIRY_MARGIN_MS, lifetimeMs / 2);
       this.#cached = { value: result.accessToken, renewAtMs, claims };
       return this.#cached;
     } catch (error) {
-      throw toTokenError(error);
+      // MSAL makes a network error of whatever its network client throws, and forgets what it was.
+      throw seen.failure ?? toTokenError(error);
     }
   }
 
@@ -126,7 +130,7 @@ export class ApplicationTokenProvider implements TokenProvider {
     return this.#graphOrigin.startsWith('https:') ? this.#graphOrigin : 'https://graph.microsoft.com';
   }
 
-  #application(onAnswer: (body: unknown) => void): ConfidentialClientApplication {
+  #application(seen: SeenAnswer): ConfidentialClientApplication {
     const { clientId, tenantId, secret, certificate } = this.#credentials;
     const host = this.#authorityHost.host;
     const authority = `https://${host}/${tenantId}`;
@@ -146,17 +150,22 @@ export class ApplicationTokenProvider implements TokenProvider {
         clientCapabilities: ['CP1'],
         ...(certificate ? { clientCertificate: { ...certificate } } : { clientSecret: secret ?? '' }),
       },
-      system: { networkClient: this.#networkClient(onAnswer) },
+      system: { networkClient: this.#networkClient(seen) },
     });
   }
 
   /** MSAL speaks https only; what it sends goes to the configured authority over our own network plug. */
-  #networkClient(onAnswer: (body: unknown) => void): INetworkModule {
+  #networkClient(seen: SeenAnswer): INetworkModule {
     const send = async <T>(method: string, url: string, options?: NetworkRequestOptions) => {
       const target = new URL(url);
       if (target.host === this.#authorityHost.host) target.protocol = this.#authorityHost.protocol;
-      const { status, headers, body } = await this.#exchange(target.href, method, options);
-      onAnswer(body);
+      const { status, headers, body } = await this.#exchange(target.href, method, options).catch((error: unknown) => {
+        if (error instanceof SyncError) seen.failure = error;
+        throw error;
+      });
+      // Told on our clock; MSAL would tell it on the system's.
+      const seconds = Number((body as { expires_in?: unknown }).expires_in);
+      if (seconds > 0) seen.lifetimeMs = seconds * 1000;
       return { headers, body: body as T, status };
     };
     return {
@@ -192,8 +201,7 @@ export class ApplicationTokenProvider implements TokenProvider {
 const OPERATOR_ERRORS = new Set(['invalid_client', 'unauthorized_client', 'invalid_scope', 'invalid_request']);
 
 function toTokenError(error: unknown): SyncError {
-  const own = [error, (error as { cause?: unknown }).cause].find((each) => each instanceof SyncError);
-  if (own) return own;
+  if (error instanceof SyncError) return error;
   if (error instanceof AuthError) {
     const isOperators = OPERATOR_ERRORS.has(error.errorCode);
     if (isOperators || error.errorCode === 'invalid_grant') {
