@@ -39,8 +39,10 @@ import { CalendarSyncService } from './sync/calendar-sync.service.ts';
 import { ConflictService } from './sync/conflict.service.ts';
 import { ConnectionService } from './sync/connection.service.ts';
 import { DeltaSyncManager } from './sync/delta-sync.manager.ts';
+import { EventService } from './sync/event.service.ts';
 import { HealthService } from './sync/health.service.ts';
 import { PlanApplier } from './sync/plan-applier.ts';
+import { PreviewService } from './sync/preview.service.ts';
 import { PushManager } from './sync/push.manager.ts';
 import { PushRecorder } from './sync/push-recorder.ts';
 import { Reconciler } from './sync/reconciler.ts';
@@ -298,7 +300,16 @@ function createServices(parts: {
   const conflicts = new ConflictService({ ...common, applier, queue });
   const connectionService = new ConnectionService({ ...common, conflicts: store.conflicts, queue });
   const calendarService = new CalendarService({ ...common, settings });
+  const eventService = new EventService({ ...common, settings: settingsRepository, queue });
   const runService = new RunService({ ...common, queue });
+  const previewService = new PreviewService({
+    ...common,
+    conflicts: store.conflicts,
+    settings,
+    planner,
+    absences,
+    tokenExpiryMs: config.deltaTokenExpiryMs,
+  });
   const statisticsService = new StatisticsService(common);
   const healthService = new HealthService({
     ...common,
@@ -312,9 +323,11 @@ function createServices(parts: {
     sync,
     settings,
     conflicts,
+    eventService,
     connectionService,
     calendarService,
     runService,
+    previewService,
     statisticsService,
     healthService,
   };

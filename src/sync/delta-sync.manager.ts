@@ -11,7 +11,7 @@ import { type AbsenceManager, NO_PROOFS } from './absence.manager.ts';
 import { AdoptionIndex } from './adoption.ts';
 import { handledBy, idsIn, isEcho, lastOfEach, nextLinkOf } from './delta-page.ts';
 import type { PlanApplier } from './plan-applier.ts';
-import { type PullMode, type PullOutcome, type PullRound, roundFrom, usableCursor } from './pull-round.ts';
+import { isRoundSeen, type PullMode, type PullOutcome, type PullRound, roundFrom, usableCursor } from './pull-round.ts';
 import type { RemotePlanner, RemoteState } from './remote-planner.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
@@ -101,8 +101,7 @@ export class DeltaSyncManager {
 
   /** @returns whether everything in Graph's view has been seen at least once, so that creating there cannot double */
   async isLinked(context: Pick<RunContext, 'userId' | 'calendarId'>): Promise<boolean> {
-    const cursor = await this.#cursors.find(this.#db, context.userId, context.calendarId);
-    return cursor?.completedAt !== undefined || (cursor !== undefined && !cursor.isFullRound);
+    return isRoundSeen(await this.#cursors.find(this.#db, context.userId, context.calendarId));
   }
 
   async #pullRound(

@@ -45,6 +45,11 @@ export function usableCursor(
   return isSameWindow(stored, at.window) ? stored : undefined;
 }
 
+/** Whether everything in Graph's view has been seen at least once, so that creating there cannot double. */
+export function isRoundSeen(cursor: DeltaCursor | undefined): boolean {
+  return cursor?.completedAt !== undefined || (cursor !== undefined && !cursor.isFullRound);
+}
+
 /** The round that a run makes, or goes on with. */
 export function roundFrom(
   cursor: DeltaCursor | undefined,

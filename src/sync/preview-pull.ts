@@ -1,0 +1,247 @@
+import { createHash } from 'node:crypto';
+import { isMassDeletion } from '../core/deletion-brake.ts';
+import type { EventId, GraphEventId } from '../core/ids.ts';
+import type { Clock, Random } from '../core/runtime.ts';
+import type { CalendarGraph } from '../graph/calendar-graph.ts';
+import type { BaseRepository } from '../store/base.repository.ts';
+import type { CursorRepository, DeltaCursor, SeriesMark } from '../store/cursor.repository.ts';
+import type { Db } from '../store/db.ts';
+import type { AbsenceManager, Proofs } from './absence.manager.ts';
+import type { AdoptionIndex } from './adoption.ts';
+import { idsIn, isEcho, lastOfEach, nextLinkOf } from './delta-page.ts';
+import { prepare } from './outgoing.ts';
+import { nextBase, type PlannedEvent } from './plan-applier.ts';
+import type { PreviewTally } from './preview-tally.ts';
+import { type PullMode, type PullRound, roundFrom, usableCursor } from './pull-round.ts';
+import type { RemotePlanner, RemoteState } from './remote-planner.ts';
+import type { RunContext } from './run-context.ts';
+import { isSeriesEcho, seriesMarksIn } from './series-reader.ts';
+
+const PROOFS_PER_STEP = 100;
+const SERIES_PER_READ = 20;
+const LINKED_PER_STEP = 500;
+/** Marks left by a round that was interrupted; more would have been read by it. */
+const MAX_STORED_MARKS = 100_000;
+
+export interface PreviewPullParts {
+  readonly db: Db;
+  readonly graph: CalendarGraph;
+  readonly bases: BaseRepository;
+  readonly cursors: CursorRepository;
+  readonly planner: RemotePlanner;
+  readonly absences: AbsenceManager;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** `CALENDAR_DELTA_TOKEN_EXPIRY` */
+  readonly tokenExpiryMs: number;
+}
+
+/**
+ * Walks a pull as the run would, page by page, and writes nothing: the same cursor, the same pages, the same proofs and the
+ * same plans, tallied instead of applied. What it must remember of a calendar is a few bytes an event.
+ */
+export class PreviewPull {
+  readonly #parts: PreviewPullParts;
+  readonly #context: RunContext;
+  readonly #adoption: AdoptionIndex;
+  readonly #tally: PreviewTally;
+  readonly #isPushing: boolean;
+  /** Events here whose push the pull has decided about already. */
+  readonly settled = new Set<EventId>();
+  /** Deletions here that would not reach Outlook, because the event comes back or waits for a decision. */
+  readonly overridden = new Set<EventId>();
+  readonly #seen = new Set<number>();
+  readonly #planned = new Set<number>();
+  readonly #marks = new Map<GraphEventId, SeriesMark>();
+  readonly #gone = new Set<GraphEventId>();
+
+  constructor(
+    parts: PreviewPullParts,
+    of: { context: RunContext; adoption: AdoptionIndex; tally: PreviewTally; isPushing: boolean },
+  ) {
+    this.#parts = parts;
+    this.#context = of.context;
+    this.#adoption = of.adoption;
+    this.#tally = of.tally;
+    this.#isPushing = of.isPushing;
+  }
+
+  /**
+   * @param how.isRestart  the stored token died: a full round is made, as the run would
+   * @throws {SyncError} `cursor-expired`, and whatever Graph answers for good
+   */
+  async walk(mode: PullMode, how: { isRestart: boolean }): Promise<void> {
+    const { db, cursors, clock, random, tokenExpiryMs } = this.#parts;
+    const { userId, calendarId, dateRange } = this.#context;
+    const isCursorKept = mode === 'apply' && dateRange === undefined;
+    const now = clock.now();
+    const stored = isCursorKept && !how.isRestart ? await cursors.find(db, userId, calendarId) : undefined;
+    const cursor = usableCursor(stored, { ...this.#context, now, tokenExpiryMs, isRestart: how.isRestart });
+    const round = roundFrom(cursor, { ...this.#context, roundId: random.id(), now, mode, isCursorKept });
+    for (const mark of await cursors.listDirtySeries(db, userId, calendarId, MAX_STORED_MARKS)) this.#mark(mark);
+    const isRead = cursor?.linkKind === 'delta' && cursor.completedAt === undefined;
+    if (!isRead) await this.#readPages(round, cursor);
+    if (round.isFullRound && mode === 'apply') await this.#proveUnseen(round);
+    await this.#readSeries(round);
+    if (mode === 'apply') await this.#planDeletions();
+  }
+
+  async #readPages(round: PullRound, cursor: DeltaCursor | undefined): Promise<void> {
+    const { graph, db, bases, absences } = this.#parts;
+    const { session, graphCalendarId, userId, signal } = this.#context;
+    const seenLinks = new Set<string>();
+    let from = cursor ? { link: cursor.link } : { calendarId: graphCalendarId, window: round.window };
+    for (let pages = cursor?.completedAt === undefined ? (cursor?.pages ?? 0) : 0; ; pages += 1) {
+      signal.throwIfAborted();
+      const page = await graph.fetchDeltaPage(session, from);
+      const link = nextLinkOf(page, seenLinks, pages);
+      const latest = lastOfEach(page.items);
+      const ids = idsIn(latest);
+      if (round.isFullRound) for (const id of ids) this.#seen.add(digest(id));
+      const removed = latest.flatMap((item) => (item.kind === 'removed' ? [item.id] : []));
+      if (round.mode === 'apply')
+        await this.#plan(this.#noteProofs(await absences.prove(this.#context, removed)), round.mode);
+      const known = await bases.findByGraphIds(db, userId, ids);
+      const changed = latest.flatMap((item): RemoteState[] =>
+        item.kind === 'event' && item.event.type === 'singleInstance' && !isEcho(item.event, known.get(item.event.id))
+          ? [{ id: item.event.id, event: item.event }]
+          : [],
+      );
+      await this.#plan(changed, round.mode);
+      for (const mark of seriesMarksIn(latest, known)) this.#mark(mark);
+      if (page.nextLink === undefined) return;
+      from = { link };
+    }
+  }
+
+  /** Everything of the window that is known here and that the round did not list. */
+  async #proveUnseen(round: PullRound): Promise<void> {
+    const { db, bases, absences } = this.#parts;
+    const { userId, calendarId, signal } = this.#context;
+    let after: EventId | undefined;
+    for (;;) {
+      signal.throwIfAborted();
+      const step = await bases.listLinked(db, userId, calendarId, {
+        window: round.window,
+        limit: LINKED_PER_STEP,
+        after,
+      });
+      const unseen = step.filter(
+        ({ graphEventId, seenRound }) => seenRound !== round.roundId && !this.#seen.has(digest(graphEventId)),
+      );
+      for (let at = 0; at < unseen.length; at += PROOFS_PER_STEP) {
+        const ids = unseen.slice(at, at + PROOFS_PER_STEP).map(({ graphEventId }) => graphEventId);
+        await this.#plan(this.#noteProofs(await absences.prove(this.#context, ids)), round.mode);
+      }
+      after = step.at(-1)?.eventId;
+      if (step.length < LINKED_PER_STEP) return;
+    }
+  }
+
+  async #readSeries(round: PullRound): Promise<void> {
+    const { db, bases, graph } = this.#parts;
+    const { session, userId, signal } = this.#context;
+    const marks = [...this.#marks.values()];
+    for (let at = 0; at < marks.length; at += SERIES_PER_READ) {
+      signal.throwIfAborted();
+      const step = marks.slice(at, at + SERIES_PER_READ);
+      const known = await bases.findByGraphIds(
+        db,
+        userId,
+        step.map((mark) => mark.graphEventId),
+      );
+      const dirty = step.filter((mark) => !isSeriesEcho(mark, known.get(mark.graphEventId)));
+      if (dirty.length === 0) continue;
+      const read = await graph.readSeries(
+        session,
+        dirty.map((mark) => mark.graphEventId),
+        round.window,
+      );
+      const states = [...read].map(([id, event]): RemoteState => ({ id, event }));
+      for (const { id, event } of states) if (event === 'gone' && known.has(id)) this.#gone.add(id);
+      await this.#plan(
+        states.filter(({ event }) => event !== 'gone'),
+        round.mode,
+      );
+    }
+  }
+
+  /** What is proven to be gone in Outlook, and whether the run would stop and ask. */
+  async #planDeletions(): Promise<void> {
+    const { db, bases } = this.#parts;
+    const { userId, calendarId, confirmedDeletions } = this.#context;
+    for (const { graphEventId } of await bases.listGone(db, userId, calendarId)) this.#gone.add(graphEventId);
+    const ids = [...this.#gone];
+    const linked = this.#tally.linked;
+    let confirmed = 0;
+    let unconfirmed = 0;
+    for (let at = 0; at < ids.length; at += PROOFS_PER_STEP) {
+      const step = ids.slice(at, at + PROOFS_PER_STEP);
+      const known = await bases.findByGraphIds(db, userId, step);
+      const due = step.filter((id) => known.get(id)?.conflictUnits.length === 0);
+      const planned = await this.#plan(
+        due.map((id) => ({ id, event: 'gone' })),
+        'apply',
+      );
+      for (const { plan, eventId } of planned) {
+        if (plan.local.kind !== 'delete') continue;
+        if (confirmedDeletions.has(eventId)) confirmed += 1;
+        else unconfirmed += 1;
+      }
+    }
+    const synced = (await bases.countSynced(db, userId, calendarId)) + linked - confirmed;
+    if (isMassDeletion({ deletions: unconfirmed, synced })) {
+      this.#tally.refuse({ side: 'local', count: unconfirmed, of: synced });
+    }
+  }
+
+  async #plan(states: readonly RemoteState[], mode: PullMode): Promise<PlannedEvent[]> {
+    // A page may be served twice, and an event be named in two; the run finds it agreed on the second time.
+    const fresh = states.filter(({ id }) => !this.#planned.has(digest(id)));
+    if (fresh.length === 0) return [];
+    const { db, planner } = this.#parts;
+    const planned = await db.transaction((tx) => planner.plan(tx, this.#context, fresh, this.#adoption, mode));
+    for (const target of planned) {
+      if (target.graphEventId) this.#planned.add(digest(target.graphEventId));
+      this.#tally.addLocal(target);
+      this.#lookAhead(target);
+    }
+    return planned;
+  }
+
+  /** What the push would find of an event once its plan is carried out. */
+  #lookAhead(target: PlannedEvent): void {
+    const { plan, stored, base, eventId, remote } = target;
+    if (!stored) {
+      if (base && !plan.isPushNeeded) this.overridden.add(eventId);
+      return;
+    }
+    this.settled.add(eventId);
+    if (!plan.isPushNeeded || plan.local.kind === 'delete' || !this.#isPushing) return;
+    const content = plan.local.kind === 'write' ? plan.local.content : stored.content;
+    const facts = remote?.facts ?? stored.facts;
+    const agreed =
+      plan.base.kind === 'keep' ? base : nextBase(target, this.#context, stored.revision, this.#parts.clock.now());
+    this.#tally.addOutgoing(prepare(this.#context, { ...stored, content, facts }, agreed));
+  }
+
+  #noteProofs({ gone, singles, series }: Proofs): readonly RemoteState[] {
+    for (const id of gone) this.#gone.add(id);
+    for (const mark of series) this.#mark(mark);
+    return singles;
+  }
+
+  #mark(mark: SeriesMark): void {
+    const before = this.#marks.get(mark.graphEventId);
+    this.#marks.set(mark.graphEventId, {
+      graphEventId: mark.graphEventId,
+      masterEtag: mark.masterEtag ?? before?.masterEtag,
+      suspicious: mark.suspicious || (before?.suspicious ?? false),
+    });
+  }
+}
+
+/** Ids are 150 characters long and there may be a hundred thousand; 48 bits of a hash tell them apart well enough. */
+function digest(id: GraphEventId): number {
+  return createHash('sha1').update(id).digest().readUIntBE(0, 6);
+}

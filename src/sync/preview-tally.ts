@@ -1,0 +1,131 @@
+import type { EventId, GraphEventId } from '../core/ids.ts';
+import { deletionWouldMailGuests, hasOccurrencesToPush, wouldMailGuests } from './outgoing.ts';
+import { localOperation, type PlannedEvent } from './plan-applier.ts';
+import { isNewlyHeld, type Outgoing, type OutgoingDeletion } from './push-recorder.ts';
+import type { SideCounts } from './run-counters.ts';
+
+/** What a run would do to one event on one side. */
+export interface PreviewItem {
+  /** `null` for an event that does not exist here yet. */
+  readonly eventId: EventId | null;
+  readonly graphEventId: GraphEventId | null;
+  readonly side: 'local' | 'remote';
+  readonly operation: 'create' | 'update' | 'delete' | 'adopt' | 'hold' | 'conflict';
+  /** Parts of the event, by name. */
+  readonly fields: readonly string[];
+  readonly reason: string;
+  /** Exchange would send mail to the event's guests. */
+  readonly mailsGuests: boolean;
+}
+
+export interface Refusal {
+  readonly side: 'local' | 'remote';
+  readonly count: number;
+  readonly of: number;
+}
+
+/** Enough for a person to look through; the counts tell the rest. */
+const MAX_ITEMS = 200;
+
+/** Counts, as the run would, what it would do; remembers the first items. */
+export class PreviewTally {
+  readonly local: SideCounts = { created: 0, updated: 0, deleted: 0 };
+  readonly remote: SideCounts = { created: 0, updated: 0, deleted: 0 };
+  readonly items: PreviewItem[] = [];
+  conflicts = 0;
+  isTruncated = false;
+  /** The first deletion too many, over all calendars. */
+  wouldRefuse: Refusal | null = null;
+  /** By how many the events linked to Graph grow through the pull of this calendar: the brake counts against them. */
+  linked = 0;
+
+  /** One to go on counting from, or to throw away. */
+  copy(): PreviewTally {
+    const copy = new PreviewTally();
+    Object.assign(copy.local, this.local);
+    Object.assign(copy.remote, this.remote);
+    copy.items.push(...this.items);
+    copy.conflicts = this.conflicts;
+    copy.isTruncated = this.isTruncated;
+    copy.wouldRefuse = this.wouldRefuse;
+    return copy;
+  }
+
+  addLocal(planned: PlannedEvent): void {
+    const { plan, stored, base, graphEventId, reason } = planned;
+    const operation = localOperation(planned);
+    const where = {
+      eventId: stored || base ? planned.eventId : null,
+      graphEventId: graphEventId ?? null,
+      side: 'local',
+      mailsGuests: false,
+    } as const;
+    if (operation === 'create' || operation === 'adopt') this.linked += 1;
+    if (operation === 'create') this.local.created += 1;
+    if (operation === 'update') this.local.updated += 1;
+    if (operation === 'delete') {
+      this.local.deleted += 1;
+      this.linked -= 1;
+    }
+    if (operation) {
+      this.#add({ ...where, operation, fields: plan.local.kind === 'write' ? [...plan.local.units] : [], reason });
+    }
+    if (!plan.conflict) return;
+    this.conflicts += 1;
+    const outcome = plan.conflict.status === 'pending' ? 'waits for a decision' : 'decided by the strategy';
+    this.#add({
+      ...where,
+      operation: 'conflict',
+      fields: [...plan.conflict.units],
+      reason: `${plan.conflict.type}, ${outcome}`,
+    });
+  }
+
+  addOutgoing(target: Outgoing): void {
+    const { event, base, change, operation } = target;
+    const where = { eventId: event.id, graphEventId: base?.graphEventId ?? null, side: 'remote' } as const;
+    const isSeries = hasOccurrencesToPush(target);
+    if (!operation && !isSeries) {
+      if (!isNewlyHeld(change, base)) return;
+      const reason =
+        'kept here: sending it would mail guests, the rules exclude it, or the event belongs to somebody else';
+      this.#add({ ...where, operation: 'hold', fields: [...change.held], reason, mailsGuests: false });
+      return;
+    }
+    const fields = [...change.units, ...change.occurrences];
+    const mailsGuests = wouldMailGuests(target);
+    if (operation?.kind === 'create') {
+      this.remote.created += 1;
+      this.#add({ ...where, operation: 'create', fields, reason: 'new here', mailsGuests });
+    } else {
+      this.remote.updated += 1;
+      this.#add({ ...where, operation: 'update', fields, reason: 'changed here', mailsGuests });
+    }
+  }
+
+  addDeletion(target: OutgoingDeletion, operation: 'delete' | 'hold'): void {
+    const { base } = target;
+    // Never sent, or its answer never came: nothing of it is known at Graph.
+    if (!base.graphEventId) return;
+    if (operation === 'delete') this.remote.deleted += 1;
+    this.#add({
+      eventId: base.eventId,
+      graphEventId: base.graphEventId,
+      side: 'remote',
+      operation,
+      fields: [],
+      reason:
+        operation === 'delete' ? 'deleted here' : 'deleted here, kept in Outlook: deleting it would mail its guests',
+      mailsGuests: operation === 'delete' && deletionWouldMailGuests(target),
+    });
+  }
+
+  refuse(refusal: Refusal): void {
+    this.wouldRefuse ??= refusal;
+  }
+
+  #add(item: PreviewItem): void {
+    if (this.items.length < MAX_ITEMS) this.items.push(item);
+    else this.isTruncated = true;
+  }
+}

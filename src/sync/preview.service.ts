@@ -1,0 +1,207 @@
+import { isMassDeletion } from '../core/deletion-brake.ts';
+import { isSyncError, SyncError } from '../core/errors.ts';
+import type { JobId, UserId } from '../core/ids.ts';
+import type { CalendarGraph, GraphSession } from '../graph/calendar-graph.ts';
+import { newGraphStats } from '../graph/graph-stats.ts';
+import type { CalendarRepository, StoredCalendar } from '../store/calendar.repository.ts';
+import type { ConflictRepository } from '../store/conflict.repository.ts';
+import type { ConnectionRepository, StoredConnection } from '../store/connection.repository.ts';
+import type { EventRepository, PendingEvent } from '../store/event.repository.ts';
+import type { RunRepository, StoredRunRequest } from '../store/run.repository.ts';
+import { AdoptionIndex } from './adoption.ts';
+import { isUndecided, prepare, sortDeletions } from './outgoing.ts';
+import { nextBase } from './plan-applier.ts';
+import { PreviewPull, type PreviewPullParts } from './preview-pull.ts';
+import { type PreviewItem, PreviewTally, type Refusal } from './preview-tally.ts';
+import { isRoundSeen } from './pull-round.ts';
+import { planUndecided } from './reconciler.ts';
+import type { RunContext } from './run-context.ts';
+import { RunCounters, type SideCounts } from './run-counters.ts';
+import { checkRequest, type SyncRequest } from './run-request.ts';
+import { calendarsOf, type ScopeParts, scopeOf } from './run-scope.ts';
+import type { SettingsService } from './settings.service.ts';
+
+/** What a run started now would do, with what continues it; counts as the run's status would show them. */
+export interface PreviewView {
+  readonly local: SideCounts;
+  readonly remote: SideCounts;
+  readonly conflicts: number;
+  /** The first of them. */
+  readonly items: readonly PreviewItem[];
+  readonly truncated: boolean;
+  readonly graphRequests: number;
+  /** The run would stop here and ask; what is counted is what it would do once confirmed. */
+  readonly wouldRefuse: Refusal | null;
+}
+
+const PENDING_PER_STEP = 200;
+const MAX_RESTARTS = 2;
+
+/**
+ * Tells what a run would do, by making it without carrying anything out: the same reading of Graph, the same plans, the same
+ * decisions about what goes out. Nothing is changed anywhere: no row, no cursor, no write to Graph.
+ *
+ * Only what Graph answers to writes is not known beforehand: changes that collide while the run is at it, and refusals.
+ */
+export class PreviewService {
+  readonly #parts: PreviewPullParts & ScopeParts;
+  readonly #events: EventRepository;
+  readonly #conflicts: ConflictRepository;
+  readonly #connections: ConnectionRepository;
+  readonly #graph: CalendarGraph;
+
+  constructor(
+    parts: PreviewPullParts & {
+      events: EventRepository;
+      conflicts: ConflictRepository;
+      connections: ConnectionRepository;
+      calendars: CalendarRepository;
+      runs: RunRepository;
+      settings: SettingsService;
+    },
+  ) {
+    this.#parts = parts;
+    this.#events = parts.events;
+    this.#conflicts = parts.conflicts;
+    this.#connections = parts.connections;
+    this.#graph = parts.graph;
+  }
+
+  /** @throws {SyncError} as starting the run would, and what Graph answers for good */
+  async preview(
+    userId: UserId,
+    asked: SyncRequest,
+    how: { correlationId?: string; signal?: AbortSignal } = {},
+  ): Promise<PreviewView> {
+    const { calendarId, request } = await checkRequest(
+      { ...this.#parts, connections: this.#connections },
+      userId,
+      asked,
+    );
+    const connection = await this.#connections.find(this.#parts.db, userId);
+    if (!connection) throw new SyncError('not-connected', 'no mailbox is connected: PUT /calendar/connection first');
+    const session: GraphSession = {
+      mailbox: connection.mailboxId,
+      correlationId: how.correlationId ?? this.#parts.random.id(),
+      signal: how.signal,
+      stats: newGraphStats(),
+    };
+    let tally = new PreviewTally();
+    for (const calendar of await calendarsOf(this.#parts, { userId, calendarId })) {
+      const context = await this.#contextFor(userId, request, { connection, calendar, session });
+      tally = await this.#previewCalendar(context, calendar, tally);
+    }
+    const { local, remote, conflicts, items, isTruncated, wouldRefuse } = tally;
+    const graphRequests = session.stats.requests;
+    return { local, remote, conflicts, items, truncated: isTruncated, graphRequests, wouldRefuse };
+  }
+
+  /** @returns the tally with the calendar added to it */
+  async #previewCalendar(context: RunContext, calendar: StoredCalendar, before: PreviewTally): Promise<PreviewTally> {
+    for (let restarts = 0; ; restarts += 1) {
+      const tally = before.copy();
+      try {
+        await this.#walk(context, calendar, tally, restarts > 0);
+        return tally;
+      } catch (error) {
+        if (!isSyncError(error, 'cursor-expired') || restarts >= MAX_RESTARTS) throw error;
+      }
+    }
+  }
+
+  async #walk(context: RunContext, calendar: StoredCalendar, tally: PreviewTally, isRestart: boolean): Promise<void> {
+    const isPushing = context.direction !== 'pull' && calendar.canEdit;
+    const adoption = await this.#adoptionIndex(context);
+    const pull = new PreviewPull(this.#parts, { context, adoption, tally, isPushing });
+    if (context.direction !== 'push') await pull.walk('apply', { isRestart });
+    else if (!(await this.#isLinked(context, calendar))) await pull.walk('adopt', { isRestart });
+    if (!isPushing) return;
+    await this.#previewDeletions(context, tally, pull);
+    await this.#previewPending(context, tally, pull);
+  }
+
+  async #previewDeletions(context: RunContext, tally: PreviewTally, pull: PreviewPull): Promise<void> {
+    const { db, bases } = this.#parts;
+    const { userId, calendarId } = context;
+    const pending = await this.#events.listPendingDeletions(db, userId, calendarId);
+    const standing = pending.filter(({ base }) => !pull.overridden.has(base.eventId));
+    const { due, held } = sortDeletions(context, standing);
+    const unconfirmed = due.filter(({ base }) => !context.confirmedDeletions.has(base.eventId)).length;
+    const synced = (await bases.countSynced(db, userId, calendarId)) + tally.linked;
+    if (isMassDeletion({ deletions: unconfirmed, synced }))
+      tally.refuse({ side: 'remote', count: unconfirmed, of: synced });
+    for (const deletion of held) tally.addDeletion(deletion, 'hold');
+    for (const deletion of due) tally.addDeletion(deletion, 'delete');
+  }
+
+  async #previewPending(context: RunContext, tally: PreviewTally, pull: PreviewPull): Promise<void> {
+    let after: bigint | undefined;
+    for (;;) {
+      context.signal.throwIfAborted();
+      const pending = await this.#events.listPending(this.#parts.db, context.userId, context.calendarId, {
+        limit: PENDING_PER_STEP,
+        ...(after === undefined ? {} : { after }),
+        ...(context.dateRange ? { range: context.dateRange } : {}),
+      });
+      after = pending.at(-1)?.event.revision;
+      const open = pending.filter(({ event }) => !pull.settled.has(event.id));
+      for (const item of await this.#refreshed(context, open, tally)) {
+        tally.addOutgoing(prepare(context, item.event, item.base));
+      }
+      if (pending.length < PENDING_PER_STEP) return;
+    }
+  }
+
+  /** Events in conflict as they are once their records have been brought up to date with what was changed here since. */
+  async #refreshed(
+    context: RunContext,
+    pending: readonly PendingEvent[],
+    tally: PreviewTally,
+  ): Promise<PendingEvent[]> {
+    const undecided = pending.filter(isUndecided);
+    if (undecided.length === 0) return [...pending];
+    const ids = undecided.map(({ event }) => event.id);
+    const conflicts = await this.#conflicts.pendingFor(this.#parts.db, context.userId, ids);
+    return pending.map((item) => {
+      const planned = isUndecided(item) ? planUndecided(context, item, conflicts.get(item.event.id)) : undefined;
+      if (!planned) return item;
+      tally.addLocal(planned);
+      const { event } = item;
+      const content = planned.plan.local.kind === 'write' ? planned.plan.local.content : event.content;
+      const base = nextBase(planned, context, event.revision, this.#parts.clock.now()) ?? item.base;
+      return { event: { ...event, content }, base };
+    });
+  }
+
+  async #contextFor(
+    userId: UserId,
+    request: StoredRunRequest,
+    where: { connection: StoredConnection; calendar: StoredCalendar; session: GraphSession },
+  ): Promise<RunContext> {
+    return {
+      ...(await scopeOf(this.#parts, { userId, request }, where.calendar)),
+      // Neither a run nor a lease: nothing that would need one is ever called.
+      jobId: 'preview' as JobId,
+      lease: { userId, holder: 'preview', fence: 0n },
+      session: where.session,
+      clockOffsetMs: () => this.#graph.serverClockOffsetMs() ?? where.connection.clockOffsetMs,
+      counters: new RunCounters(Number.POSITIVE_INFINITY),
+      signal: where.session.signal ?? new AbortController().signal,
+    };
+  }
+
+  async #adoptionIndex({ userId, calendarId }: RunContext): Promise<AdoptionIndex> {
+    const index = new AdoptionIndex();
+    for (const { event, base } of await this.#events.listUnlinked(this.#parts.db, userId, calendarId)) {
+      index.add(event, base);
+    }
+    return index;
+  }
+
+  /** As the run asks before it only pushes. */
+  async #isLinked({ userId, calendarId }: RunContext, calendar: StoredCalendar): Promise<boolean> {
+    if (calendar.lastSyncedAt) return true;
+    const cursor = await this.#parts.cursors.find(this.#parts.db, userId, calendarId);
+    return isRoundSeen(cursor);
+  }
+}
