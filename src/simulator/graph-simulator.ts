@@ -81,6 +81,8 @@ export class GraphSimulator {
   clearLog(): void {
     this.#service.log.clear();
     this.#service.limits.forgetHighest();
+    this.#world.outbox.length = 0;
+    this.#mailsSaved = 0;
   }
 
   // --- mailboxes
