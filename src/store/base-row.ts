@@ -1,7 +1,7 @@
 import type { Unit } from '../core/canonical-event.ts';
 import type { EventContent } from '../core/event.ts';
 import type { CalendarId, EventId, GraphEventId, UserId } from '../core/ids.ts';
-import { optional, toBigInt, toOptionalDate } from './columns.ts';
+import { optional, timestamp, toBigInt, toOptionalDate } from './columns.ts';
 import type { UserCipher } from './encryption.ts';
 
 /** What both sides of one event last agreed on, and everything known about its link to Graph. Outlives the event's row. */
@@ -76,7 +76,8 @@ export function fromBaseRow(row: BaseRow, cipher: UserCipher): EventBase {
     heldUnits: (row.heldUnits ?? []) as Unit[],
     errorCode: optional(row.errorCode),
     errorMessage: optional(row.errorMessage),
-    failedRevision: row.failedRevision === null || row.failedRevision === undefined ? undefined : toBigInt(row.failedRevision),
+    failedRevision:
+      row.failedRevision === null || row.failedRevision === undefined ? undefined : toBigInt(row.failedRevision),
     seenRound: optional(row.seenRound),
     syncedAt: toOptionalDate(row.syncedAt),
   };
@@ -87,7 +88,7 @@ export function toBaseRow(base: EventBase, cipher: UserCipher): Record<string, u
     ...base,
     local: cipher.encryptJson('base.local', base.local),
     remote: cipher.encryptJson('base.remote', base.remote),
-    remoteModifiedAt: base.remoteModifiedAt?.toISOString() ?? null,
+    remoteModifiedAt: base.remoteModifiedAt ? timestamp(base.remoteModifiedAt) : null,
     remoteGoneAt: base.remoteGoneAt?.toISOString() ?? null,
     syncedAt: base.syncedAt?.toISOString() ?? null,
   };

@@ -1,9 +1,10 @@
 import { sql } from 'kysely';
 import type { CalendarId, EventId, GraphEventId, UserId } from '../core/ids.ts';
 import { type BaseRow, type EventBase, fromBaseRow, toBaseRow } from './base-row.ts';
-import { jsonRows, optional, textList, toBigInt } from './columns.ts';
+import { jsonChunks, optional, textList, toBigInt } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 import type { ContentCipher } from './encryption.ts';
+import { overlaps } from './time-range.ts';
 
 export type { EventBase } from './base-row.ts';
 
@@ -32,31 +33,33 @@ export class BaseRepository {
   async saveMany(tx: Tx, userId: UserId, bases: readonly EventBase[]): Promise<void> {
     if (bases.length === 0) return;
     const cipher = await this.#cipher.forUser(tx, userId);
-    await sql`
-      insert into "EventBase" ("eventId", "userId", "calendarId", "graphEventId", "iCalUId", etag, "agreedRevision", local,
-        remote, "seriesEtags", generation, "remoteModifiedAt", "remoteGoneAt", "conflictUnits", "heldUnits", "errorCode",
-        "errorMessage", "failedRevision", "seenRound", "syncedAt")
-      select r."eventId", ${userId}, r."calendarId", r."graphEventId", r."iCalUId", r.etag, r."agreedRevision",
-        nullif(r.local, 'null'), nullif(r.remote, 'null'), nullif(r."seriesEtags", 'null'), r.generation,
-        r."remoteModifiedAt", r."remoteGoneAt", array(select jsonb_array_elements_text(r."conflictUnits")),
-        array(select jsonb_array_elements_text(r."heldUnits")), r."errorCode", r."errorMessage", r."failedRevision",
-        r."seenRound", r."syncedAt"
-      from jsonb_to_recordset(${jsonRows(bases.map((base) => toBaseRow(base, cipher)))}) as r(
-        "eventId" text, "calendarId" text, "graphEventId" text, "iCalUId" text, etag text, "agreedRevision" bigint,
-        local jsonb, remote jsonb, "seriesEtags" jsonb, generation integer, "remoteModifiedAt" timestamptz,
-        "remoteGoneAt" timestamptz, "conflictUnits" jsonb, "heldUnits" jsonb, "errorCode" text, "errorMessage" text,
-        "failedRevision" bigint, "seenRound" text, "syncedAt" timestamptz)
-      on conflict ("eventId") do update set
-        "calendarId" = excluded."calendarId", "graphEventId" = excluded."graphEventId", "iCalUId" = excluded."iCalUId",
-        etag = excluded.etag, "agreedRevision" = excluded."agreedRevision", local = excluded.local,
-        remote = excluded.remote, "seriesEtags" = excluded."seriesEtags", generation = excluded.generation,
-        "remoteModifiedAt" = excluded."remoteModifiedAt", "remoteGoneAt" = excluded."remoteGoneAt",
-        "conflictUnits" = excluded."conflictUnits", "heldUnits" = excluded."heldUnits",
-        "errorCode" = excluded."errorCode", "errorMessage" = excluded."errorMessage",
-        "failedRevision" = excluded."failedRevision", "seenRound" = coalesce(excluded."seenRound", "EventBase"."seenRound"),
-        "syncedAt" = excluded."syncedAt"
-      where "EventBase"."userId" = ${userId}
-    `.execute(tx.kysely);
+    for (const rows of jsonChunks(bases.map((base) => toBaseRow(base, cipher)))) {
+      await sql`
+        insert into "EventBase" ("eventId", "userId", "calendarId", "graphEventId", "iCalUId", etag, "agreedRevision", local,
+          remote, "seriesEtags", generation, "remoteModifiedAt", "remoteGoneAt", "conflictUnits", "heldUnits", "errorCode",
+          "errorMessage", "failedRevision", "seenRound", "syncedAt")
+        select r."eventId", ${userId}, r."calendarId", r."graphEventId", r."iCalUId", r.etag, r."agreedRevision",
+          r.local, r.remote, r."seriesEtags", r.generation,
+          r."remoteModifiedAt", r."remoteGoneAt", array(select jsonb_array_elements_text(r."conflictUnits")),
+          array(select jsonb_array_elements_text(r."heldUnits")), r."errorCode", r."errorMessage", r."failedRevision",
+          r."seenRound", r."syncedAt"
+        from jsonb_to_recordset(${rows}) as r(
+          "eventId" text, "calendarId" text, "graphEventId" text, "iCalUId" text, etag text, "agreedRevision" bigint,
+          local jsonb, remote jsonb, "seriesEtags" jsonb, generation integer, "remoteModifiedAt" timestamptz,
+          "remoteGoneAt" timestamptz, "conflictUnits" jsonb, "heldUnits" jsonb, "errorCode" text, "errorMessage" text,
+          "failedRevision" bigint, "seenRound" text, "syncedAt" timestamptz)
+        on conflict ("eventId") do update set
+          "calendarId" = excluded."calendarId", "graphEventId" = excluded."graphEventId", "iCalUId" = excluded."iCalUId",
+          etag = excluded.etag, "agreedRevision" = excluded."agreedRevision", local = excluded.local,
+          remote = excluded.remote, "seriesEtags" = excluded."seriesEtags", generation = excluded.generation,
+          "remoteModifiedAt" = excluded."remoteModifiedAt", "remoteGoneAt" = excluded."remoteGoneAt",
+          "conflictUnits" = excluded."conflictUnits", "heldUnits" = excluded."heldUnits",
+          "errorCode" = excluded."errorCode", "errorMessage" = excluded."errorMessage",
+          "failedRevision" = excluded."failedRevision", "seenRound" = coalesce(excluded."seenRound", "EventBase"."seenRound"),
+          "syncedAt" = excluded."syncedAt"
+        where "EventBase"."userId" = ${userId}
+      `.execute(tx.kysely);
+    }
   }
 
   async deleteMany(tx: Tx, userId: UserId, ids: readonly EventId[]): Promise<void> {
@@ -87,11 +90,10 @@ export class BaseRepository {
     of: { roundId: string; window: { start: Date; end: Date }; limit: number },
   ): Promise<GraphEventId[]> {
     const found = await sql<{ graphEventId: string }>`
-      select b."graphEventId" from "EventBase" b left join "CalendarEvent" e on e.id = b."eventId"
+      select b."graphEventId" from "EventBase" b left join "CalendarEvent" e on e.id = b."eventId" and e."userId" = b."userId"
       where b."userId" = ${userId} and b."calendarId" = ${calendarId} and b."graphEventId" is not null
         and b."seenRound" is distinct from ${of.roundId} and b."remoteGoneAt" is null
-        and (e."startAt" is null or e."startAt" < ${of.window.end.toISOString()}::timestamptz)
-        and (e."endAt" is null or e."endAt" > ${of.window.start.toISOString()}::timestamptz)
+        and ${overlaps(of.window)}
       order by b."eventId" limit ${of.limit}
     `.execute(q.kysely);
     return found.rows.map((row) => row.graphEventId as GraphEventId);
@@ -105,10 +107,13 @@ export class BaseRepository {
     const found = await sql<{ eventId: string; graphEventId: string }>`
       select "eventId", "graphEventId" from "EventBase"
       where "userId" = ${userId} and "calendarId" = ${calendarId} and "remoteGoneAt" is not null
-        and "graphEventId" is not null and cardinality("conflictUnits") = 0
+        and "graphEventId" is not null and coalesce(cardinality("conflictUnits"), 0) = 0
       order by "eventId"
     `.execute(q.kysely);
-    return found.rows.map((row) => ({ eventId: row.eventId as EventId, graphEventId: row.graphEventId as GraphEventId }));
+    return found.rows.map((row) => ({
+      eventId: row.eventId as EventId,
+      graphEventId: row.graphEventId as GraphEventId,
+    }));
   }
 
   /** How many events of the calendar are linked to Graph. */
@@ -129,11 +134,10 @@ export class BaseRepository {
   ): Promise<{ eventId: EventId; graphEventId: GraphEventId; seenRound?: string | undefined }[]> {
     const found = await sql<{ eventId: string; graphEventId: string; seenRound: string | null }>`
       select b."eventId", b."graphEventId", b."seenRound"
-      from "EventBase" b left join "CalendarEvent" e on e.id = b."eventId"
+      from "EventBase" b left join "CalendarEvent" e on e.id = b."eventId" and e."userId" = b."userId"
       where b."userId" = ${userId} and b."calendarId" = ${calendarId} and b."graphEventId" is not null
         and b."remoteGoneAt" is null ${page.after ? sql`and b."eventId" > ${page.after}` : sql``}
-        and (e."startAt" is null or e."startAt" < ${page.window.end.toISOString()}::timestamptz)
-        and (e."endAt" is null or e."endAt" > ${page.window.start.toISOString()}::timestamptz)
+        and ${overlaps(page.window)}
       order by b."eventId" limit ${page.limit}
     `.execute(q.kysely);
     return found.rows.map((row) => ({
@@ -169,12 +173,7 @@ export class BaseRepository {
     `.execute(tx.kysely);
   }
 
-  async #find(
-    q: Queryable,
-    userId: UserId,
-    condition: ReturnType<typeof sql>,
-    wanted: number,
-  ): Promise<EventBase[]> {
+  async #find(q: Queryable, userId: UserId, condition: ReturnType<typeof sql>, wanted: number): Promise<EventBase[]> {
     if (wanted === 0) return [];
     const found = await sql<BaseRow>`
       select b.* from "EventBase" b where b."userId" = ${userId} and ${condition}

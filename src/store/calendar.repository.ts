@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { CalendarId, GraphCalendarId, UserId } from '../core/ids.ts';
 import type { SyncSettings } from '../core/settings.ts';
-import { optional, toOptionalDate } from './columns.ts';
+import { json, optional, toOptionalDate } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 import type { ContentCipher, UserCipher } from './encryption.ts';
 
@@ -53,6 +53,7 @@ export class CalendarRepository {
     const found = await sql<CalendarRow>`
       select * from "Calendar" where "userId" = ${userId} order by "isDefault" desc, "createdAt", id
     `.execute(q.kysely);
+    if (found.rows.length === 0) return [];
     const cipher = await this.#cipher.forUser(q, userId);
     return found.rows.map((row) => fromRow(row, cipher));
   }
@@ -66,8 +67,8 @@ export class CalendarRepository {
     const found = await sql<CalendarRow>`
       select * from "Calendar" where "userId" = ${userId} and id = ${id}
     `.execute(q.kysely);
-    const cipher = await this.#cipher.forUser(q, userId);
-    return found.rows.map((row) => fromRow(row, cipher))[0];
+    const row = found.rows[0];
+    return row ? fromRow(row, await this.#cipher.forUser(q, userId)) : undefined;
   }
 
   async save(tx: Tx, userId: UserId, calendar: SaveCalendar): Promise<void> {
@@ -93,7 +94,7 @@ export class CalendarRepository {
 
   async saveSettings(tx: Tx, userId: UserId, id: CalendarId, settings: Partial<SyncSettings>): Promise<void> {
     await sql`
-      update "Calendar" set settings = cast(${JSON.stringify(settings)}::text as jsonb), "nextSyncAt" = null, "updatedAt" = now()
+      update "Calendar" set settings = ${json(settings)}, "nextSyncAt" = null, "updatedAt" = now()
       where "userId" = ${userId} and id = ${id}
     `.execute(tx.kysely);
   }

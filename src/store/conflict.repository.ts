@@ -1,13 +1,20 @@
 import { sql } from 'kysely';
 import type { Unit } from '../core/canonical-event.ts';
+import { assert, SyncError } from '../core/errors.ts';
 import type { EventContent } from '../core/event.ts';
 import type { CalendarId, ConflictId, EventId, JobId, UserId } from '../core/ids.ts';
 import type { ConflictType } from '../core/sync-plan.ts';
-import { jsonRows, textList, toBigInt, toDate, toOptionalDate } from './columns.ts';
+import { json, jsonChunks, textList, toBigInt, toDate, toOptionalDate } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 import type { ContentCipher, UserCipher } from './encryption.ts';
 
-export type ConflictResolutionKind = 'PENDING' | 'PREFER_LOCAL' | 'PREFER_REMOTE' | 'PREFER_LATEST' | 'MERGE' | 'MANUAL';
+export type ConflictResolutionKind =
+  | 'PENDING'
+  | 'PREFER_LOCAL'
+  | 'PREFER_REMOTE'
+  | 'PREFER_LATEST'
+  | 'MERGE'
+  | 'MANUAL';
 
 /** All three values of a conflict, whole: nothing anybody wrote is lost, however it was decided. */
 export interface ConflictData {
@@ -67,36 +74,48 @@ export class ConflictRepository {
     this.#cipher = cipher;
   }
 
-  /** Records a conflict; the one waiting for the same event is updated, never doubled. */
-  async record(tx: Tx, conflict: NewConflict): Promise<void> {
-    const cipher = await this.#cipher.forUser(tx, conflict.userId);
-    const isPending = conflict.resolution === 'PENDING';
-    const row = {
+  /** Records conflicts; the one waiting for the same event is updated, never doubled. */
+  async record(tx: Tx, conflicts: readonly NewConflict[]): Promise<void> {
+    const [first] = conflicts;
+    if (!first) return;
+    assert(
+      conflicts.every(({ userId }) => userId === first.userId),
+      'conflicts of several users are recorded together',
+    );
+    const cipher = await this.#cipher.forUser(tx, first.userId);
+    const rows = conflicts.map((conflict) => ({
       ...conflict,
       conflictData: cipher.encryptJson('conflict.data', conflict.data),
+      data: undefined,
       at: conflict.at.toISOString(),
-      resolvedAt: isPending ? null : conflict.at.toISOString(),
-    };
-    const updated = await sql`
-      update "CalendarSyncConflict" c set "conflictType" = r."conflictType"::"CalendarConflictType",
-        "conflictData" = r."conflictData", units = array(select jsonb_array_elements_text(r.units)),
-        resolution = r.resolution::"CalendarConflictResolution", "resolvedAt" = r."resolvedAt", "updatedAt" = r.at
-      from jsonb_to_recordset(${jsonRows([row])}) as r("userId" text, "eventId" text, "conflictType" text,
-        "conflictData" jsonb, units jsonb, resolution text, "resolvedAt" timestamptz, at timestamptz)
-      where c."userId" = r."userId" and c."eventId" = r."eventId" and c."resolvedAt" is null
-      returning c.id
-    `.execute(tx.kysely);
-    if (updated.rows.length > 0) return;
-    await sql`
-      insert into "CalendarSyncConflict" (id, "userId", "calendarId", "syncStateId", "eventId", "conflictType",
-        "conflictData", units, resolution, "resolvedAt", "detectedAt", "updatedAt")
-      select r.id, r."userId", r."calendarId", r."syncStateId", r."eventId", r."conflictType"::"CalendarConflictType",
-        r."conflictData", array(select jsonb_array_elements_text(r.units)), r.resolution::"CalendarConflictResolution",
-        r."resolvedAt", r.at, r.at
-      from jsonb_to_recordset(${jsonRows([row])}) as r(id text, "userId" text, "calendarId" text, "syncStateId" text,
-        "eventId" text, "conflictType" text, "conflictData" jsonb, units jsonb, resolution text, "resolvedAt" timestamptz,
-        at timestamptz)
-    `.execute(tx.kysely);
+      resolvedAt: conflict.resolution === 'PENDING' ? null : conflict.at.toISOString(),
+    }));
+    for (const chunk of jsonChunks(rows)) {
+      await sql`
+        with r as (
+          select * from jsonb_to_recordset(${chunk}) as r(id text, "userId" text, "calendarId" text, "syncStateId" text,
+            "eventId" text, "conflictType" text, "conflictData" jsonb, units jsonb, resolution text,
+            "resolvedAt" timestamptz, at timestamptz)
+        ), decided as (
+          update "CalendarSyncConflict" c set "conflictType" = r."conflictType"::"CalendarConflictType",
+            "conflictData" = r."conflictData", units = array(select jsonb_array_elements_text(r.units)),
+            resolution = r.resolution::"CalendarConflictResolution", "resolvedAt" = r."resolvedAt", "updatedAt" = r.at
+          from r
+          where r."resolvedAt" is not null and c."userId" = r."userId" and c."eventId" = r."eventId"
+            and c."resolvedAt" is null
+          returning r.id
+        )
+        insert into "CalendarSyncConflict" (id, "userId", "calendarId", "syncStateId", "eventId", "conflictType",
+          "conflictData", units, resolution, "resolvedAt", "detectedAt", "updatedAt")
+        select r.id, r."userId", r."calendarId", r."syncStateId", r."eventId", r."conflictType"::"CalendarConflictType",
+          r."conflictData", array(select jsonb_array_elements_text(r.units)), r.resolution::"CalendarConflictResolution",
+          r."resolvedAt", r.at, r.at
+        from r where r.id not in (select id from decided)
+        on conflict ("userId", "eventId") where "resolvedAt" is null do update set
+          "conflictType" = excluded."conflictType", "conflictData" = excluded."conflictData", units = excluded.units,
+          "updatedAt" = excluded."updatedAt"
+      `.execute(tx.kysely);
+    }
   }
 
   /** Closes what waited for events whose sides meanwhile agree. */
@@ -106,7 +125,7 @@ export class ConflictRepository {
     const data = cipher.encryptJson('conflict.resolution', { reason: 'both sides came to hold the same' });
     await sql`
       update "CalendarSyncConflict" set resolution = 'MERGE', "resolvedAt" = ${at.toISOString()}::timestamptz,
-        "updatedAt" = ${at.toISOString()}::timestamptz, "resolutionData" = cast(${JSON.stringify(data)}::text as jsonb)
+        "updatedAt" = ${at.toISOString()}::timestamptz, "resolutionData" = ${json(data)}
       where "userId" = ${userId} and "resolvedAt" is null and "eventId" in ${textList(eventIds)}
     `.execute(tx.kysely);
   }
@@ -117,11 +136,12 @@ export class ConflictRepository {
     const data = cipher.encryptJson('conflict.resolution', { reason: how.reason });
     await sql`
       update "CalendarSyncConflict" set resolution = 'PREFER_LOCAL', "resolvedAt" = ${how.at.toISOString()}::timestamptz,
-        "updatedAt" = ${how.at.toISOString()}::timestamptz, "resolutionData" = cast(${JSON.stringify(data)}::text as jsonb)
+        "updatedAt" = ${how.at.toISOString()}::timestamptz, "resolutionData" = ${json(data)}
       where "userId" = ${userId} and "resolvedAt" is null
     `.execute(tx.kysely);
   }
 
+  /** @throws {SyncError} `conflict-state` when somebody else has decided it in the meantime */
   async resolve(
     tx: Tx,
     decision: {
@@ -134,20 +154,24 @@ export class ConflictRepository {
   ): Promise<void> {
     const cipher = await this.#cipher.forUser(tx, decision.userId);
     const data = cipher.encryptJson('conflict.resolution', decision.resolutionData);
-    await sql`
+    const resolved = await sql`
       update "CalendarSyncConflict" set resolution = ${decision.resolution}::"CalendarConflictResolution",
         "resolvedAt" = ${decision.at.toISOString()}::timestamptz, "updatedAt" = ${decision.at.toISOString()}::timestamptz,
-        "resolutionData" = cast(${data === null ? null : JSON.stringify(data)}::text as jsonb)
+        "resolutionData" = ${json(data)}
       where id = ${decision.id} and "userId" = ${decision.userId} and "resolvedAt" is null
+      returning id
     `.execute(tx.kysely);
+    if (resolved.rows.length === 0) {
+      throw new SyncError('conflict-state', `conflict ${decision.id} is not waiting for a decision any more`);
+    }
   }
 
   async find(q: Queryable, userId: UserId, id: ConflictId): Promise<StoredConflict | undefined> {
     const found = await sql<ConflictRow>`
       select * from "CalendarSyncConflict" where id = ${id} and "userId" = ${userId}
     `.execute(q.kysely);
-    const cipher = await this.#cipher.forUser(q, userId);
-    return found.rows.map((row) => fromRow(row, cipher))[0];
+    const row = found.rows[0];
+    return row ? fromRow(row, await this.#cipher.forUser(q, userId)) : undefined;
   }
 
   async list(
@@ -168,8 +192,10 @@ export class ConflictRepository {
     const counted = await sql<{ count: unknown }>`
       select count(*) as count from "CalendarSyncConflict" where ${condition}
     `.execute(q.kysely);
+    const total = Number(toBigInt(counted.rows[0]?.count));
+    if (found.rows.length === 0) return { items: [], total };
     const cipher = await this.#cipher.forUser(q, query.userId);
-    return { items: found.rows.map((row) => fromRow(row, cipher)), total: Number(toBigInt(counted.rows[0]?.count)) };
+    return { items: found.rows.map((row) => fromRow(row, cipher)), total };
   }
 
   async pendingFor(q: Queryable, userId: UserId, eventIds: readonly EventId[]): Promise<Map<EventId, StoredConflict>> {
@@ -178,6 +204,7 @@ export class ConflictRepository {
       select * from "CalendarSyncConflict"
       where "userId" = ${userId} and "resolvedAt" is null and "eventId" in ${textList(eventIds)}
     `.execute(q.kysely);
+    if (found.rows.length === 0) return new Map();
     const cipher = await this.#cipher.forUser(q, userId);
     return new Map(found.rows.map((row) => [row.eventId as EventId, fromRow(row, cipher)]));
   }

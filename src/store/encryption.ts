@@ -3,7 +3,8 @@ import { sql } from 'kysely';
 import { SyncError } from '../core/errors.ts';
 import type { UserId } from '../core/ids.ts';
 import type { Random } from '../core/runtime.ts';
-import type { Queryable } from './db.ts';
+import { jsonChunks } from './columns.ts';
+import type { Queryable, Tx } from './db.ts';
 
 /**
  * Encryption at rest: AES-256-GCM, a data key per user, wrapped by the key ring. The column's name and the user's id are
@@ -55,20 +56,31 @@ export class KeyRing {
 export class ContentCipher {
   readonly #ring: KeyRing;
   readonly #random: Random;
-  readonly #cache = new Map<UserId, UserCipher>();
+  readonly #cache = new Map<UserId, { readonly wrappedKey: string; readonly cipher: UserCipher }>();
+  /** Which ciphers a transaction has proven to be current; forgotten with it. */
+  readonly #proven = new WeakMap<Queryable, Map<UserId, UserCipher>>();
 
   constructor(ring: KeyRing, random: Random) {
     this.#ring = ring;
     this.#random = random;
   }
 
+  /**
+   * The user's cipher. A transaction asks the database once whether the key is still the one: another process may have
+   * destroyed it and made a new one, and what is written with a destroyed key can never be read again. Reads outside of
+   * transactions trust what is known, and ask again once a value did not open.
+   *
+   * @throws {SyncError} `decryption-failed` when the ring does not open the user's key
+   */
   async forUser(q: Queryable, userId: UserId): Promise<UserCipher> {
-    const cached = this.#cache.get(userId);
-    if (cached) return cached;
+    const known = q.inTransaction ? this.#proven.get(q)?.get(userId) : this.#cache.get(userId)?.cipher;
+    if (known) return known;
     const found = (await this.#find(q, userId)) ?? (await this.#create(q, userId));
-    const cipher = new UserCipher(userId, this.#unwrap(userId, found), this.#random);
-    // A key made by a transaction that is still open could vanish with it.
-    if (!found.isUncommitted) this.#cache.set(userId, cipher);
+    const cipher = this.#cipherOf(userId, found);
+    if (q.inTransaction) {
+      const proven = this.#proven.get(q) ?? new Map<UserId, UserCipher>();
+      this.#proven.set(q, proven.set(userId, cipher));
+    }
     return cipher;
   }
 
@@ -94,12 +106,53 @@ export class ContentCipher {
     }
   }
 
+  /**
+   * Wraps every user's key with the ring's current key, so that older ones can be taken out of the ring. Content stays as
+   * it is: it is encrypted with the users' own keys.
+   *
+   * @returns how many users' keys were wrapped anew
+   * @throws {SyncError} `decryption-failed` when the ring does not open one of them; nothing is changed
+   */
+  async rewrap(tx: Tx): Promise<number> {
+    const old = await sql<{ userId: UserId; keyId: string; wrappedKey: string }>`
+      select "userId", "keyId", "wrappedKey" from "UserKey" where "keyId" <> ${this.#ring.currentId}
+      order by "userId" for update
+    `.execute(tx.kysely);
+    const rows = old.rows.map((row) => ({
+      userId: row.userId,
+      wrappedKey: this.#wrap(row.userId, this.#unwrap(row.userId, row)),
+    }));
+    for (const chunk of jsonChunks(rows)) {
+      await sql`
+        update "UserKey" k set "keyId" = ${this.#ring.currentId}, "wrappedKey" = r."wrappedKey"
+        from jsonb_to_recordset(${chunk}) as r("userId" text, "wrappedKey" text) where k."userId" = r."userId"
+      `.execute(tx.kysely);
+    }
+    return rows.length;
+  }
+
+  /** Destroys a user's key: nothing that was encrypted with it can ever be read again, in no backup either. */
+  async destroy(tx: Tx, userId: UserId): Promise<void> {
+    await sql`delete from "UserKey" where "userId" = ${userId}`.execute(tx.kysely);
+    this.#proven.get(tx)?.delete(userId);
+    this.forget(userId);
+  }
+
   forget(userId: UserId): void {
     this.#cache.delete(userId);
   }
 
-  async #find(q: Queryable, userId: UserId): Promise<WrappedKey | undefined> {
-    const found = await sql<WrappedKey>`
+  #cipherOf(userId: UserId, found: StoredKey): UserCipher {
+    const cached = this.#cache.get(userId);
+    if (cached?.wrappedKey === found.wrappedKey) return cached.cipher;
+    const cipher = new UserCipher(userId, this.#unwrap(userId, found), this.#random, () => this.forget(userId));
+    // A key made by a transaction that is still open could vanish with it.
+    if (!found.isUncommitted) this.#cache.set(userId, { wrappedKey: found.wrappedKey, cipher });
+    return cipher;
+  }
+
+  async #find(q: Queryable, userId: UserId): Promise<StoredKey | undefined> {
+    const found = await sql<StoredKey>`
       select "keyId", "wrappedKey",
         coalesce(xmin::text = (pg_current_xact_id_if_assigned()::text::bigint & 4294967295)::text, false) as "isUncommitted"
       from "UserKey" where "userId" = ${userId}
@@ -107,12 +160,10 @@ export class ContentCipher {
     return found.rows[0];
   }
 
-  async #create(q: Queryable, userId: UserId): Promise<WrappedKey> {
-    const keyId = this.#ring.currentId;
-    const ringKey = this.#ring.key(keyId) as Uint8Array;
-    const wrappedKey = seal(ringKey, this.#random.bytes(KEY_BYTES), `key:${userId}`, this.#random);
+  async #create(q: Queryable, userId: UserId): Promise<StoredKey> {
+    const wrappedKey = this.#wrap(userId, this.#random.bytes(KEY_BYTES));
     await sql`
-      insert into "UserKey" ("userId", "keyId", "wrappedKey") values (${userId}, ${keyId}, ${wrappedKey})
+      insert into "UserKey" ("userId", "keyId", "wrappedKey") values (${userId}, ${this.#ring.currentId}, ${wrappedKey})
       on conflict ("userId") do nothing
     `.execute(q.kysely);
     const stored = await this.#find(q, userId);
@@ -120,21 +171,27 @@ export class ContentCipher {
     return stored;
   }
 
-  #unwrap(userId: UserId, { keyId, wrappedKey }: Pick<WrappedKey, 'keyId' | 'wrappedKey'>): Uint8Array {
+  #wrap(userId: UserId, key: Uint8Array): string {
+    return seal(this.#ring.key(this.#ring.currentId) as Uint8Array, key, `key:${userId}`, this.#random);
+  }
+
+  #unwrap(userId: UserId, { keyId, wrappedKey }: Pick<StoredKey, 'keyId' | 'wrappedKey'>): Uint8Array {
     const ringKey = this.#ring.key(keyId);
     if (!ringKey) throw new SyncError('decryption-failed', `key "${keyId}" is not in the key ring`);
     try {
       return open(ringKey, wrappedKey, `key:${userId}`);
     } catch (cause) {
-      throw new SyncError('decryption-failed', `key "${keyId}" of the key ring is not the one that was used`, { cause });
+      throw new SyncError('decryption-failed', `key "${keyId}" of the key ring is not the one that was used`, {
+        cause,
+      });
     }
   }
 }
 
-interface WrappedKey {
+interface StoredKey {
   readonly keyId: string;
   readonly wrappedKey: string;
-  readonly isUncommitted?: boolean;
+  readonly isUncommitted: boolean;
 }
 
 /** Encrypts one user's content. Plain values, written by SQL, are read as they are. */
@@ -142,52 +199,65 @@ export class UserCipher {
   readonly #userId: UserId;
   readonly #key: Uint8Array;
   readonly #random: Random;
+  readonly #onUnreadable: () => void;
 
-  constructor(userId: UserId, key: Uint8Array, random: Random) {
+  /** @param onUnreadable  told when a value did not open: the key may be a destroyed one */
+  constructor(userId: UserId, key: Uint8Array, random: Random, onUnreadable: () => void = () => {}) {
     this.#userId = userId;
     this.#key = key;
     this.#random = random;
+    this.#onUnreadable = onUnreadable;
   }
 
   encryptText(column: string, value: string): string {
-    return TEXT_PREFIX + seal(this.#key, Buffer.from(value, 'utf8'), this.#place(column), this.#random);
+    return TEXT_PREFIX + this.#seal(column, value);
   }
 
   /** @throws {SyncError} `decryption-failed` for a value that was tampered with or belongs elsewhere */
   decryptText(column: string, value: string): string {
     if (!value.startsWith(TEXT_PREFIX)) return value;
-    return this.#open(column, value.slice(TEXT_PREFIX.length));
+    return String(this.#open(column, value.slice(TEXT_PREFIX.length)));
   }
 
   /** @returns what is stored in a `jsonb` column */
   encryptJson(column: string, value: unknown): { readonly $enc: string } | null {
     if (value === null || value === undefined) return null;
-    const text = JSON.stringify(value);
-    return { [JSON_KEY]: JSON_PREFIX + seal(this.#key, Buffer.from(text, 'utf8'), this.#place(column), this.#random) };
+    return { [JSON_KEY]: JSON_PREFIX + this.#seal(column, value) };
   }
 
+  /** @throws {SyncError} `decryption-failed` for a value that was tampered with or belongs elsewhere */
   decryptJson(column: string, value: unknown): unknown {
     if (typeof value !== 'object' || value === null || !(JSON_KEY in value)) return value ?? null;
     const sealed = String((value as Record<string, unknown>)[JSON_KEY]);
-    return JSON.parse(this.#open(column, sealed.slice(JSON_PREFIX.length)));
+    return this.#open(column, sealed.slice(JSON_PREFIX.length));
   }
 
   #place(column: string): string {
     return `${this.#userId}:${column}`;
   }
 
-  #open(column: string, sealed: string): string {
+  /** As JSON, which keeps what UTF-8 alone would not: a subject cut in the middle of an emoji. */
+  #seal(column: string, value: unknown): string {
+    return seal(this.#key, Buffer.from(JSON.stringify(value), 'utf8'), this.#place(column), this.#random);
+  }
+
+  #open(column: string, sealed: string): unknown {
+    let plain: Uint8Array;
     try {
-      return Buffer.from(open(this.#key, sealed, this.#place(column))).toString('utf8');
+      plain = open(this.#key, sealed, this.#place(column));
     } catch (cause) {
-      throw new SyncError('decryption-failed', `a value in ${column} of user ${this.#userId} cannot be decrypted`, { cause });
+      this.#onUnreadable();
+      throw new SyncError('decryption-failed', `a value in ${column} of user ${this.#userId} cannot be decrypted`, {
+        cause,
+      });
     }
+    return JSON.parse(Buffer.from(plain).toString('utf8'));
   }
 }
 
 function seal(key: Uint8Array, plain: Uint8Array, place: string, random: Random): string {
   const iv = random.bytes(IV_BYTES);
-  const cipher = createCipheriv('aes-256-gcm', key, iv);
+  const cipher = createCipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES });
   cipher.setAAD(Buffer.from(place, 'utf8'));
   const sealed = Buffer.concat([cipher.update(plain), cipher.final()]);
   return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64');
@@ -195,7 +265,8 @@ function seal(key: Uint8Array, plain: Uint8Array, place: string, random: Random)
 
 function open(key: Uint8Array, sealed: string, place: string): Uint8Array {
   const bytes = Buffer.from(sealed, 'base64');
-  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES));
+  // Without a length Node would take a shorter tag, which is easier to guess.
+  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES });
   decipher.setAAD(Buffer.from(place, 'utf8'));
   decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
   return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]);

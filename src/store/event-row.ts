@@ -1,21 +1,26 @@
 import {
-  type Attendee,
   type DateTimeTimeZone,
   type EventContent,
-  type EventFields,
   type GraphFacts,
-  type ItemBody,
   type Location,
   NEW_EVENT_DEFAULTS,
-  type OccurrenceOverride,
-  type PatternedRecurrence,
 } from '../core/event.ts';
+import { joinedLocation } from '../core/event-view.ts';
 import type { CalendarId, EventId, GraphEventId, UserId } from '../core/ids.ts';
 import { seriesEndsAt } from '../core/recurrence.ts';
-import { joinedLocation } from '../core/event-view.ts';
 import { toInstant } from '../core/time-zones.ts';
-import { optional, toBigInt, toDate, toOptionalDate } from './columns.ts';
+import { optional, timestamp, toBigInt, toDate, toOptionalDate } from './columns.ts';
 import type { UserCipher } from './encryption.ts';
+import {
+  asObject,
+  DETAIL_FIELDS,
+  readBody,
+  readDateTime,
+  readDetails,
+  readLocation,
+  readOccurrences,
+  readRecurrence,
+} from './plain-values.ts';
 
 /** An event as our store holds it, decrypted. */
 export interface StoredEvent {
@@ -30,8 +35,10 @@ export interface StoredEvent {
   readonly lastModifiedAt: Date;
   readonly createdAt: Date;
   readonly syncedAt?: Date | undefined;
-  /** What of the row could not be read as an event; plain SQL may write anything. */
+  /** What of the row could not be read as an event, and what would be right; plain SQL may write anything. */
   readonly problem?: string | undefined;
+  /** The fields of `content` that hold a default because of it; not to be taken for what somebody wrote. */
+  readonly unreadable?: readonly (keyof EventContent)[];
 }
 
 export interface SaveEvent {
@@ -68,13 +75,10 @@ export interface EventRow {
   readonly revision: unknown;
 }
 
-type Details = Partial<Omit<EventFields, 'subject' | 'body' | 'start' | 'end' | 'isAllDay'>>;
-
 /** @returns the columns of a row to write, content encrypted, times readable */
 export function toRow(userId: UserId, event: SaveEvent, cipher: UserCipher): Record<string, unknown> {
   const { content } = event;
   const { subject, body, start, end, isAllDay, recurrence, occurrences, ...details } = content;
-  const endsAt = seriesEndsAt(content);
   return {
     id: event.id,
     userId,
@@ -94,28 +98,87 @@ export function toRow(userId: UserId, event: SaveEvent, cipher: UserCipher): Rec
     lastModifiedDateTime: event.lastModifiedAt.toISOString(),
     createdDateTime: event.createdAt.toISOString(),
     syncedAt: event.syncedAt?.toISOString() ?? null,
-    startAt: toInstant(start)?.toISOString() ?? null,
-    endAt: endsAt?.toISOString() ?? null,
-    isEndless: recurrence !== null && endsAt === null,
+    ...extentOf(content),
   };
+}
+
+/** Where an event lies in time, all dates of a series included; what cannot be computed is left open, never left out. */
+function extentOf(content: EventContent): { startAt: string | null; endAt: string | null; isEndless: boolean } {
+  const moved = Object.values(content.occurrences).flatMap((override) =>
+    !override.isCancelled && override.fields.start ? [toInstant(override.fields.start)?.getTime() ?? Number.NaN] : [],
+  );
+  const starts = [toInstant(content.start)?.getTime() ?? Number.NaN, ...moved];
+  const startMs = Math.min(...starts);
+  const endsAt = endOf(content);
+  return {
+    startAt: Number.isNaN(startMs) ? null : timestamp(new Date(startMs)),
+    endAt: endsAt ? timestamp(endsAt) : null,
+    isEndless: content.recurrence !== null && !endsAt,
+  };
+}
+
+function endOf(content: EventContent): Date | null {
+  try {
+    const endsAt = seriesEndsAt(content);
+    return endsAt && !Number.isNaN(endsAt.getTime()) ? endsAt : null;
+  } catch {
+    // A rule nobody can expand: the event is shown always rather than never, and its page is not held up.
+    return null;
+  }
 }
 
 /** Reads a row, also one written by plain SQL: what is missing is a default, what is unreadable is named and never thrown. */
 export function fromRow(row: EventRow, cipher: UserCipher): StoredEvent {
   const problems: string[] = [];
-  const details = (asObject(cipher.decryptJson('details', row.details)) ?? {}) as Details;
+  const unreadable = new Set<keyof EventContent>();
+  const say = (fields: readonly (keyof EventContent)[], problem: string): void => {
+    for (const field of fields) unreadable.add(field);
+    problems.push(problem);
+  };
+  const decrypted = (
+    column: 'body' | 'location' | 'details' | 'facts' | 'occurrences',
+    ...fields: (keyof EventContent)[]
+  ) => {
+    try {
+      return cipher.decryptJson(column, row[column]);
+    } catch {
+      say(fields, `${column} cannot be decrypted: it was changed, or copied from another event`);
+      return null;
+    }
+  };
+  const read = <T>(field: keyof EventContent, value: T | undefined, otherwise: T, shape: string): T => {
+    if (value !== undefined) return value;
+    say([field], `${field} must be ${shape}`);
+    return otherwise;
+  };
+  const subject = readSubject(row, cipher, () =>
+    say(['subject'], 'subject cannot be decrypted: it was changed, or copied from another event'),
+  );
+  const { details, unreadable: badDetails } = readDetails(decrypted('details', ...DETAIL_FIELDS));
+  if (badDetails.length > 0) say(badDetails, `details must hold ${badDetails.join(', ')} as the HTTP API has them`);
+  const start = readDateTime(row.start);
+  const location = readLocation(decrypted('location', 'locations'));
   const content: EventContent = {
     ...NEW_EVENT_DEFAULTS,
     ...details,
-    subject: cipher.decryptText('subject', row.subject),
-    body: readBody(cipher.decryptJson('body', row.body)),
-    start: readDateTime(row.start, 'start', problems),
-    end: readDateTime(row.end, 'end', problems),
+    subject,
+    body: read('body', readBody(decrypted('body', 'body')), null, '{ "contentType", "content" }'),
+    start: read('start', start, NO_TIME, '{ "dateTime", "timeZone" }'),
+    end: read('end', readDateTime(row.end), NO_TIME, '{ "dateTime", "timeZone" }'),
     isAllDay: row.isAllDay,
-    locations: readLocations(cipher.decryptJson('location', row.location), details.locations),
-    attendees: (details.attendees ?? []) as readonly Attendee[],
-    recurrence: readRecurrence(row.recurrence, problems),
-    occurrences: (asObject(cipher.decryptJson('occurrences', row.occurrences)) ?? {}) as Record<string, OccurrenceOverride>,
+    locations: locationsOf(read('locations', location, null, '{ "displayName" }'), details.locations),
+    recurrence: read(
+      'recurrence',
+      readRecurrence(row.recurrence ?? null, start),
+      null,
+      '{ "pattern", "range" } as Graph has them',
+    ),
+    occurrences: read(
+      'occurrences',
+      readOccurrences(decrypted('occurrences', 'occurrences')),
+      {},
+      'dates with their changes',
+    ),
   };
   return {
     id: row.id as EventId,
@@ -124,54 +187,42 @@ export function fromRow(row: EventRow, cipher: UserCipher): StoredEvent {
     graphEventId: optional(row.graphEventId) as GraphEventId | undefined,
     iCalUId: optional(row.iCalUId),
     content,
-    facts: (asObject(cipher.decryptJson('facts', row.facts)) ?? undefined) as GraphFacts | undefined,
+    facts: asObject(decrypted('facts')) as GraphFacts | undefined,
     revision: toBigInt(row.revision),
     lastModifiedAt: readInstant(row.lastModifiedDateTime),
     createdAt: readInstant(row.createdDateTime),
     syncedAt: toOptionalDate(row.syncedAt),
     problem: problems.length > 0 ? problems.join('; ') : undefined,
+    ...(unreadable.size > 0 ? { unreadable: [...unreadable] } : {}),
   };
 }
 
-function asObject(value: unknown): Record<string, unknown> | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
+/**
+ * An event's content for comparing with the other side: what could not be read counts as not changed, because nobody can
+ * say what it was meant to be.
+ */
+export function readableContent(event: StoredEvent, agreed: EventContent | null | undefined): EventContent {
+  if (!agreed || !event.unreadable) return event.content;
+  const kept = Object.fromEntries(event.unreadable.map((field) => [field, agreed[field]]));
+  return { ...event.content, ...kept };
 }
 
-function readBody(value: unknown): ItemBody | null {
-  if (typeof value === 'string') return value === '' ? null : { contentType: 'text', content: value };
-  const body = asObject(value);
-  if (typeof body?.['content'] !== 'string') return null;
-  return { contentType: body['contentType'] === 'html' ? 'html' : 'text', content: body['content'] };
+const NO_TIME: DateTimeTimeZone = { dateTime: '1970-01-01T00:00:00', timeZone: 'UTC' };
+
+function readSubject(row: EventRow, cipher: UserCipher, onUnreadable: () => void): string {
+  try {
+    return cipher.decryptText('subject', row.subject);
+  } catch {
+    onUnreadable();
+    return '';
+  }
 }
 
 /** `location` is what plain SQL changes; when it is still what we derived from `locations`, those hold more. */
-function readLocations(value: unknown, known: readonly Location[] | undefined): readonly Location[] {
-  const location = typeof value === 'string' ? { displayName: value } : (asObject(value) as Location | null);
-  if (!location || typeof location.displayName !== 'string') return [];
+function locationsOf(location: Location | null, known: readonly Location[] | undefined): readonly Location[] {
+  if (!location) return [];
   if (known && joinedLocation(known)?.displayName === location.displayName) return known;
   return [location];
-}
-
-function readDateTime(value: unknown, column: string, problems: string[]): DateTimeTimeZone {
-  const text = typeof value === 'string' ? value : undefined;
-  const object = asObject(value);
-  const dateTime = text ?? object?.['dateTime'];
-  if (typeof dateTime !== 'string') {
-    problems.push(`${column} must be { "dateTime", "timeZone" }`);
-    return { dateTime: '1970-01-01T00:00:00', timeZone: 'UTC' };
-  }
-  const timeZone = object?.['timeZone'];
-  return { dateTime: dateTime.replace(/Z$/, ''), timeZone: typeof timeZone === 'string' ? timeZone : 'UTC' };
-}
-
-function readRecurrence(value: unknown, problems: string[]): PatternedRecurrence | null {
-  if (value === null || value === undefined) return null;
-  const recurrence = asObject(value);
-  if (asObject(recurrence?.['pattern']) && asObject(recurrence?.['range'])) {
-    return recurrence as unknown as PatternedRecurrence;
-  }
-  problems.push('recurrence must be { "pattern", "range" }');
-  return null;
 }
 
 function readInstant(text: string): Date {

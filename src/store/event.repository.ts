@@ -1,13 +1,15 @@
 import { sql } from 'kysely';
+import { assert } from '../core/errors.ts';
 import type { GraphFacts } from '../core/event.ts';
 import type { CalendarId, EventId, GraphEventId, UserId } from '../core/ids.ts';
 import { type BaseRow, type EventBase, fromBaseRow } from './base-row.ts';
-import { jsonRows, optional, textList, toBigInt, toDate } from './columns.ts';
+import { jsonChunks, optional, textList, timestamp, toBigInt, toDate } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 import type { ContentCipher } from './encryption.ts';
 import { type EventRow, fromRow, type SaveEvent, type StoredEvent, toRow } from './event-row.ts';
+import { overlaps } from './time-range.ts';
 
-export type { SaveEvent, StoredEvent } from './event-row.ts';
+export { readableContent, type SaveEvent, type StoredEvent } from './event-row.ts';
 
 /** A deleted event, until its deletion is agreed on and for the change feed. */
 export interface Tombstone {
@@ -84,11 +86,11 @@ export class EventRepository {
       select ${eventColumns}, e."startAt" from "CalendarEvent" e
       where e."userId" = ${userId}
         ${calendarId ? sql`and e."calendarId" = ${calendarId}` : sql``}
-        ${end ? sql`and (e."startAt" is null or e."startAt" < ${end.toISOString()}::timestamptz)` : sql``}
-        ${start ? sql`and (e."startAt" is null or e."isEndless" or e."endAt" is null or e."endAt" >= ${start.toISOString()}::timestamptz)` : sql``}
-        ${after ? sql`and (coalesce(e."startAt", '-infinity'), e.id) > (coalesce(${after.startAt?.toISOString() ?? null}::timestamptz, '-infinity'), ${after.id})` : sql``}
+        and ${overlaps({ start, end })}
+        ${after ? sql`and (coalesce(e."startAt", '-infinity'), e.id) > (coalesce(${after.startAt ? timestamp(after.startAt) : null}::timestamptz, '-infinity'), ${after.id})` : sql``}
       order by coalesce(e."startAt", '-infinity'), e.id limit ${query.limit}
     `.execute(q.kysely);
+    if (found.rows.length === 0) return [];
     const cipher = await this.#cipher.forUser(q, userId);
     return found.rows.map((row) => ({
       event: fromRow(row, cipher),
@@ -111,7 +113,7 @@ export class EventRepository {
         and e.revision > coalesce(b."agreedRevision", 0)
         and (b."failedRevision" is null or b."failedRevision" < e.revision)
         ${page.after === undefined ? sql`` : sql`and e.revision > ${page.after.toString()}::bigint`}
-        ${range ? sql`and (e."startAt" is null or e."startAt" < ${range.end.toISOString()}::timestamptz) and (e."endAt" is null or e."endAt" >= ${range.start.toISOString()}::timestamptz)` : sql``}
+        ${range ? sql`and ${overlaps(range)}` : sql``}
       order by e.revision limit ${page.limit}
     `.execute(q.kysely);
     if (found.rows.length === 0) return [];
@@ -155,35 +157,43 @@ export class EventRepository {
     }));
   }
 
-  /** @returns the revision each event has now */
+  /**
+   * Writes events whole, new ones and known ones.
+   *
+   * @returns the revision each event has now
+   */
   async saveMany(tx: Tx, userId: UserId, events: readonly SaveEvent[]): Promise<Map<EventId, bigint>> {
     if (events.length === 0) return new Map();
     const cipher = await this.#cipher.forUser(tx, userId);
-    const saved = await sql<{ id: string; revision: unknown }>`
-      insert into "CalendarEvent" (id, "userId", "calendarId", "graphEventId", "iCalUId", subject, body, start, "end",
-        location, "isAllDay", recurrence, details, facts, occurrences, "lastModifiedDateTime", "createdDateTime",
-        "syncedAt", "startAt", "endAt", "isEndless")
-      select r.id, r."userId", r."calendarId", r."graphEventId", r."iCalUId", r.subject, nullif(r.body, 'null'), r.start,
-        r."end", nullif(r.location, 'null'), r."isAllDay", nullif(r.recurrence, 'null'), nullif(r.details, 'null'),
-        nullif(r.facts, 'null'), nullif(r.occurrences, 'null'), r."lastModifiedDateTime", r."createdDateTime",
-        r."syncedAt", r."startAt", r."endAt", r."isEndless"
-      from jsonb_to_recordset(${jsonRows(events.map((event) => toRow(userId, event, cipher)))}) as r(
-        id text, "userId" text, "calendarId" text, "graphEventId" text, "iCalUId" text, subject text, body jsonb,
-        start jsonb, "end" jsonb, location jsonb, "isAllDay" boolean, recurrence jsonb, details jsonb, facts jsonb,
-        occurrences jsonb, "lastModifiedDateTime" text, "createdDateTime" text, "syncedAt" timestamptz,
-        "startAt" timestamptz, "endAt" timestamptz, "isEndless" boolean)
-      on conflict (id) do update set
-        "calendarId" = excluded."calendarId", "graphEventId" = excluded."graphEventId", "iCalUId" = excluded."iCalUId",
-        subject = excluded.subject, body = excluded.body, start = excluded.start, "end" = excluded."end",
-        location = excluded.location, "isAllDay" = excluded."isAllDay", recurrence = excluded.recurrence,
-        details = excluded.details, facts = excluded.facts, occurrences = excluded.occurrences,
-        "lastModifiedDateTime" = excluded."lastModifiedDateTime", "syncedAt" = excluded."syncedAt",
-        "startAt" = excluded."startAt", "endAt" = excluded."endAt", "isEndless" = excluded."isEndless",
-        "updatedAt" = now()
-      where "CalendarEvent"."userId" = excluded."userId"
-      returning id, revision
-    `.execute(tx.kysely);
-    return new Map(saved.rows.map((row) => [row.id as EventId, toBigInt(row.revision)]));
+    const revisions = new Map<EventId, bigint>();
+    for (const rows of jsonChunks(events.map((event) => toRow(userId, event, cipher)))) {
+      const saved = await sql<{ id: string; revision: unknown }>`
+        insert into "CalendarEvent" (id, "userId", "calendarId", "graphEventId", "iCalUId", subject, body, start, "end",
+          location, "isAllDay", recurrence, details, facts, occurrences, "lastModifiedDateTime", "createdDateTime",
+          "syncedAt", "startAt", "endAt", "isEndless")
+        select r.id, r."userId", r."calendarId", r."graphEventId", r."iCalUId", r.subject, r.body, r.start, r."end",
+          r.location, r."isAllDay", r.recurrence, r.details, r.facts, r.occurrences, r."lastModifiedDateTime",
+          r."createdDateTime", r."syncedAt", r."startAt", r."endAt", r."isEndless"
+        from jsonb_to_recordset(${rows}) as r(
+          id text, "userId" text, "calendarId" text, "graphEventId" text, "iCalUId" text, subject text, body jsonb,
+          start jsonb, "end" jsonb, location jsonb, "isAllDay" boolean, recurrence jsonb, details jsonb, facts jsonb,
+          occurrences jsonb, "lastModifiedDateTime" text, "createdDateTime" text, "syncedAt" timestamptz,
+          "startAt" timestamptz, "endAt" timestamptz, "isEndless" boolean)
+        on conflict (id) do update set
+          "calendarId" = excluded."calendarId", "graphEventId" = excluded."graphEventId", "iCalUId" = excluded."iCalUId",
+          subject = excluded.subject, body = excluded.body, start = excluded.start, "end" = excluded."end",
+          location = excluded.location, "isAllDay" = excluded."isAllDay", recurrence = excluded.recurrence,
+          details = excluded.details, facts = excluded.facts, occurrences = excluded.occurrences,
+          "lastModifiedDateTime" = excluded."lastModifiedDateTime", "syncedAt" = excluded."syncedAt",
+          "startAt" = excluded."startAt", "endAt" = excluded."endAt", "isEndless" = excluded."isEndless",
+          "updatedAt" = now(), revision = -1
+        where "CalendarEvent"."userId" = excluded."userId"
+        returning id, revision
+      `.execute(tx.kysely);
+      for (const row of saved.rows) revisions.set(row.id as EventId, toBigInt(row.revision));
+    }
+    assert(revisions.size === events.length, `an event to be saved for user ${userId} has the id of another user's`);
+    return revisions;
   }
 
   /** Notes what Graph tells about events; their revisions stay, because their content does. */
@@ -197,19 +207,24 @@ export class EventRepository {
       facts: cipher.encryptJson('facts', link.facts),
       syncedAt: link.syncedAt.toISOString(),
     }));
-    await sql`
-      update "CalendarEvent" e set "graphEventId" = r."graphEventId", "iCalUId" = coalesce(r."iCalUId", e."iCalUId"),
-        facts = coalesce(nullif(r.facts, 'null'), e.facts), "syncedAt" = r."syncedAt"
-      from jsonb_to_recordset(${jsonRows(rows)}) as r(id text, "graphEventId" text, "iCalUId" text, facts jsonb, "syncedAt" timestamptz)
-      where e.id = r.id and e."userId" = ${userId}
-    `.execute(tx.kysely);
+    for (const chunk of jsonChunks(rows)) {
+      await sql`
+        update "CalendarEvent" e set "graphEventId" = r."graphEventId", "iCalUId" = coalesce(r."iCalUId", e."iCalUId"),
+          facts = coalesce(r.facts, e.facts), "syncedAt" = r."syncedAt"
+        from jsonb_to_recordset(${chunk}) as r(id text, "graphEventId" text, "iCalUId" text, facts jsonb, "syncedAt" timestamptz)
+        where e.id = r.id and e."userId" = ${userId}
+      `.execute(tx.kysely);
+    }
   }
 
   /** @param at  when, by our clock: what `prefer_latest` compares with */
   async deleteMany(tx: Tx, userId: UserId, ids: readonly EventId[], at?: Date): Promise<void> {
     if (ids.length === 0) return;
-    await sql`select set_config('gcs.now', ${at?.toISOString() ?? ''}, true)`.execute(tx.kysely);
-    await sql`delete from "CalendarEvent" where "userId" = ${userId} and id in ${textList(ids)}`.execute(tx.kysely);
+    // The trigger that leaves the tombstone runs when the statement is through, and reads the time then.
+    await sql`
+      delete from "CalendarEvent" e using (select set_config('gcs.now', ${at?.toISOString() ?? ''}, true)) as clock
+      where e."userId" = ${userId} and e.id in ${textList(ids)}
+    `.execute(tx.kysely);
   }
 
   async #findMany(
@@ -248,4 +263,3 @@ function fromTombstone(row: TombstoneRow): Tombstone {
     deletedAt: toDate(row.deletedAt),
   };
 }
-

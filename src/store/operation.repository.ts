@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
+import { assert } from '../core/errors.ts';
 import type { EventContent } from '../core/event.ts';
 import type { CalendarId, EventId, GraphEventId, JobId, UserId } from '../core/ids.ts';
-import { jsonRows, optional, toBigInt, toDate } from './columns.ts';
+import { jsonChunks, optional, toBigInt, toDate } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 import type { ContentCipher } from './encryption.ts';
 
@@ -58,6 +59,10 @@ export class OperationRepository {
   async append(tx: Tx, operations: readonly NewSyncOperation[]): Promise<void> {
     const [first] = operations;
     if (!first) return;
+    assert(
+      operations.every(({ userId }) => userId === first.userId),
+      'operations of several users are appended together',
+    );
     const cipher = await this.#cipher.forUser(tx, first.userId);
     const rows = operations.map((operation) => ({
       ...operation,
@@ -65,16 +70,18 @@ export class OperationRepository {
       before: cipher.encryptJson('operation.before', operation.before),
       after: cipher.encryptJson('operation.after', operation.after),
     }));
-    await sql`
-      insert into "SyncOperation" (id, "runId", "userId", "calendarId", "eventId", "graphEventId", side, operation, fields,
-        reason, at, before, after, "graphRequestId", "errorCode")
-      select r.id, r."runId", r."userId", r."calendarId", r."eventId", r."graphEventId", r.side, r.operation,
-        array(select jsonb_array_elements_text(r.fields)), r.reason, r.at, nullif(r.before, 'null'), nullif(r.after, 'null'),
-        r."graphRequestId", r."errorCode"
-      from jsonb_to_recordset(${jsonRows(rows)}) as r(id text, "runId" text, "userId" text, "calendarId" text,
-        "eventId" text, "graphEventId" text, side text, operation text, fields jsonb, reason text, at timestamptz,
-        before jsonb, after jsonb, "graphRequestId" text, "errorCode" text)
-    `.execute(tx.kysely);
+    for (const chunk of jsonChunks(rows)) {
+      await sql`
+        insert into "SyncOperation" (id, "runId", "userId", "calendarId", "eventId", "graphEventId", side, operation, fields,
+          reason, at, before, after, "graphRequestId", "errorCode")
+        select r.id, r."runId", r."userId", r."calendarId", r."eventId", r."graphEventId", r.side, r.operation,
+          array(select jsonb_array_elements_text(r.fields)), r.reason, r.at, r.before, r.after,
+          r."graphRequestId", r."errorCode"
+        from jsonb_to_recordset(${chunk}) as r(id text, "runId" text, "userId" text, "calendarId" text,
+          "eventId" text, "graphEventId" text, side text, operation text, fields jsonb, reason text, at timestamptz,
+          before jsonb, after jsonb, "graphRequestId" text, "errorCode" text)
+      `.execute(tx.kysely);
+    }
   }
 
   async list(
@@ -91,6 +98,7 @@ export class OperationRepository {
     query: { userId: UserId; runId: JobId; limit: number; offset: number },
   ): Promise<{ items: OwnSyncOperation[]; total: number }> {
     const { rows, total } = await this.#rows(q, query);
+    if (rows.length === 0) return { items: [], total };
     const cipher = await this.#cipher.forUser(q, query.userId);
     const content = (column: string, value: unknown) =>
       optional(cipher.decryptJson(column, value) as EventContent | null);

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { CalendarId, JobId, UserId } from '../core/ids.ts';
 import type { ConflictStrategy, SyncDirection } from '../core/settings.ts';
-import { jsonRows, optional, toBigInt, toDate, toOptionalDate } from './columns.ts';
+import { json, jsonRows, optional, toBigInt, toDate, toOptionalDate } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 
 export type RunStatus = 'PENDING' | 'IN_PROGRESS' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
@@ -133,7 +133,7 @@ export class RunRepository {
     const values = Object.entries(patch).map(([column, value]) => {
       const name = sql.ref(column);
       if (JSON_COLUMNS.has(column)) {
-        return sql`${name} = cast(${value === null ? null : JSON.stringify(value)}::text as jsonb)`;
+        return sql`${name} = ${json(value)}`;
       }
       if (column === 'status') return sql`${name} = ${value as string}::"CalendarSyncStatus"`;
       if (value instanceof Date) return sql`${name} = ${value.toISOString()}::timestamptz`;

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { UserId } from '../core/ids.ts';
 import type { SyncSettings } from '../core/settings.ts';
+import { json } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 
 /** What a user set for all their calendars; what they did not set is left out. */
@@ -14,7 +15,7 @@ export class SettingsRepository {
 
   async save(tx: Tx, userId: UserId, settings: Partial<SyncSettings>): Promise<void> {
     await sql`
-      insert into "UserSettings" ("userId", settings) values (${userId}, cast(${JSON.stringify(settings)}::text as jsonb))
+      insert into "UserSettings" ("userId", settings) values (${userId}, ${json(settings)})
       on conflict ("userId") do update set settings = excluded.settings, "updatedAt" = now()
     `.execute(tx.kysely);
   }
