@@ -21,7 +21,7 @@ export function movedRule(series: EventContent, to: EventContent['start']): Move
   const { recurrence } = series;
   if (!recurrence) return null;
   const [from, date] = [datePart(series.start.dateTime), datePart(to.dateTime)];
-  const shiftDays = hasDate(recurrence.pattern, from, date) ? 0 : daysBetween(from, date);
+  const shiftDays = isOwnDate(recurrence, from, date) ? 0 : daysBetween(from, date);
   const { recurrenceTimeZone, endDate, ...range } = recurrence.range;
   return {
     shiftDays,
@@ -37,13 +37,11 @@ export function movedRule(series: EventContent, to: EventContent['start']): Move
   };
 }
 
-/** Whether a series beginning on `date` has the dates that one beginning on `from` has. */
-function hasDate(pattern: RecurrencePattern, from: string, date: string): boolean {
-  if (from === date) return true;
-  const beginning = (startDate: string): PatternedRecurrence => ({ pattern, range: { type: 'noEnd', startDate } });
-  return date > from
-    ? occursOn(beginning(from), date)
-    : occursOn(beginning(date), date) && occursOn(beginning(date), from);
+/** Whether a series from `from` has that date, or would have it by beginning earlier. */
+function isOwnDate({ pattern, range }: PatternedRecurrence, from: string, date: string): boolean {
+  if (date >= from) return date === from || occursOn({ pattern, range: { ...range, startDate: from } }, date);
+  const earlier: PatternedRecurrence = { pattern, range: { type: 'noEnd', startDate: date } };
+  return occursOn(earlier, date) && occursOn(earlier, from);
 }
 
 function movedPattern(pattern: RecurrencePattern, date: string, shiftDays: number): RecurrencePattern {

@@ -43,8 +43,18 @@ export function occurrenceContent(master: EventContent, originalDate: string): E
 
 /** Whether an event, or any occurrence of a series, may lie in a half-open range of instants. */
 export function overlaps(content: EventContent, range: { readonly start: Date; readonly end: Date }): boolean {
-  const start = toInstant(content.start);
+  const start = startsAt(content);
   const end = content.recurrence ? seriesEndsAt(content) : toInstant(content.end);
   if (start && start >= range.end) return false;
-  return end === null || end === undefined || end > range.start || start?.getTime() === end.getTime();
+  if (!end || end > range.start) return true;
+  return start?.getTime() === end.getTime() && start >= range.start;
+}
+
+/** The first instant of a series may be that of an exception moved before all other dates. */
+function startsAt(content: EventContent): Date | undefined {
+  const moved = Object.values(content.occurrences).flatMap((override) =>
+    content.recurrence && !override.isCancelled && override.fields.start ? [toInstant(override.fields.start)] : [],
+  );
+  const known = [toInstant(content.start), ...moved].filter((instant) => instant !== undefined);
+  return known.sort((a, b) => a.getTime() - b.getTime())[0];
 }
