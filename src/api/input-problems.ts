@@ -12,6 +12,7 @@ interface Described {
   readonly maximum?: number;
   readonly minLength?: number;
   readonly maxLength?: number;
+  readonly description?: string;
   readonly examples?: readonly unknown[];
   readonly 'x-read-only'?: readonly string[];
 }
@@ -65,14 +66,12 @@ function problemOf(
     case 'minLength':
     case 'maxLength':
       return say(`must have ${place.minLength ?? 0} to ${place.maxLength ?? 'any number of'} characters`);
-    case 'format':
-      return say(
-        error.params.format === 'date-time'
-          ? 'must be an instant with its offset, e.g. 2026-03-01T08:00:00Z (a + is written %2B in an address)'
-          : `must be a ${error.params.format}`,
-      );
     case 'pattern':
-      return say(`has not the right form${place.examples ? `, e.g. ${place.examples[0]}` : ''}`);
+      return say(
+        place.examples
+          ? `must be ${place.description}, e.g. ${place.examples[0]}`
+          : 'has characters that are not allowed here',
+      );
     default:
       return say(error.message);
   }

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
+import { type Json, tidied } from './openapi-document.ts';
 
 const TAGS = [
   { name: 'Sync', description: 'Runs: start, watch, cancel, look back' },
@@ -22,8 +23,6 @@ const DOCS_POLICY = [
   ...["default-src 'self'", "script-src 'self'", "style-src 'self' 'unsafe-inline'", "img-src 'self' data:"],
   ...["object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"],
 ].join('; ');
-
-type Json = Record<string, unknown>;
 
 /** Registers the document's maker; must come before the routes it is to describe. */
 export async function describeRoutes(app: FastifyInstance, publicUrl: string | undefined): Promise<void> {
@@ -74,45 +73,4 @@ export async function serveDocuments(app: FastifyInstance): Promise<void> {
 
 export function packageVersion(): string {
   return (createRequire(import.meta.url)('../../package.json') as { version: string }).version;
-}
-
-/** Titled schemas become components, and what the framework's maker cannot express is put right. */
-function tidied(document: Json): Json {
-  const schemas: Json = {};
-  const { paths, components } = document as { paths: Json; components: Json };
-  const tidyPaths = hoisted(paths, schemas) as Record<string, Record<string, Operation>>;
-  for (const path of Object.values(tidyPaths))
-    for (const operation of Object.values(path)) tidyOperation(operation, schemas);
-  const sorted = Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => a.localeCompare(b)));
-  return { ...document, paths: tidyPaths, components: { ...components, schemas: sorted } };
-}
-
-interface Operation {
-  readonly parameters?: readonly { required?: boolean; schema: { default?: unknown } }[];
-  readonly requestBody?: {
-    required: boolean;
-    content: Record<string, { schema: { $ref?: string; required?: string[] } }>;
-  };
-}
-
-function tidyOperation({ parameters = [], requestBody }: Operation, schemas: Json): void {
-  for (const parameter of parameters) {
-    // What has a default need not be sent.
-    if (parameter.schema.default !== undefined) parameter.required = false;
-  }
-  for (const { schema } of Object.values(requestBody?.content ?? {})) {
-    const name = schema.$ref?.split('/').at(-1);
-    const body = (name ? schemas[name] : schema) as { type?: string; required?: string[] };
-    if (requestBody && body.type === 'object' && (body.required ?? []).length === 0) requestBody.required = false;
-  }
-}
-
-function hoisted(value: unknown, schemas: Json): unknown {
-  if (Array.isArray(value)) return value.map((item) => hoisted(item, schemas));
-  if (typeof value !== 'object' || value === null) return value;
-  const copy = Object.fromEntries(Object.entries(value).map(([name, item]) => [name, hoisted(item, schemas)]));
-  const { title } = copy;
-  if (typeof title !== 'string' || copy['type'] !== 'object') return copy;
-  schemas[title] ??= copy;
-  return { $ref: `#/components/schemas/${title}` };
 }

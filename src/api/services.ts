@@ -4,6 +4,7 @@ import type { Clock, Fetch, Logger, Random } from '../core/runtime.ts';
 import type { ConflictStrategy, SyncDirection, SyncSettings } from '../core/settings.ts';
 import type { RunStatus } from '../store/run.repository.ts';
 import type { ConflictQuery } from '../sync/conflict.service.ts';
+import type { CalendarSettingsPatch } from '../sync/settings.service.ts';
 import type { Limits } from './limits.ts';
 
 /**
@@ -93,8 +94,8 @@ export interface ApiServices {
   };
   readonly calendarService: {
     list(userId: UserId): Promise<Items>;
-    refresh(userId: UserId): Promise<Items>;
-    update(userId: UserId, calendarId: string, patch: Partial<SyncSettings>): Promise<object>;
+    refresh(userId: UserId, how: Correlated): Promise<Items>;
+    update(userId: UserId, calendarId: string, patch: CalendarSettingsPatch): Promise<object>;
   };
   readonly runService: {
     start(

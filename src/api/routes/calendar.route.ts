@@ -32,7 +32,7 @@ export function calendarRoutes(app: ApiInstance, { calendarService }: ServerPart
         response: answers({ 200: answer('the calendars', CalendarList) }, 409, 415, 422),
       },
     },
-    async (request) => calendarService.refresh(callerOf(request).userId),
+    async (request) => calendarService.refresh(callerOf(request).userId, { correlationId: request.id }),
   );
 
   app.patch(

@@ -26,7 +26,7 @@ export function eventFileRoutes(app: ApiInstance, { eventService }: ServerParts)
         description: 'By UID and RECURRENCE-ID: the same file again changes nothing.',
         querystring: WHICH,
         body: { content: { 'text/calendar': { schema: IcsText } } },
-        response: answers({ 200: answer('what became of each event', ImportResult) }, 404, 413, 415, 422),
+        response: answers({ 200: answer('what became of each event', ImportResult) }, 403, 404, 413, 415, 422),
       },
     },
     async (request) => {

@@ -63,7 +63,7 @@ export function eventRoutes(app: ApiInstance, { eventService }: ServerParts): vo
         summary: 'A new event or series',
         headers: IdempotencyKey,
         body: NewEvent,
-        response: answers({ 201: answer('the event', Event, { headers: NewETag }) }, 404, 409, 413, 415, 422),
+        response: answers({ 201: answer('the event', Event, { headers: NewETag }) }, 403, 404, 409, 413, 415, 422),
       },
     },
     async (request, reply) => {
@@ -107,7 +107,7 @@ export function eventRoutes(app: ApiInstance, { eventService }: ServerParts): vo
         params: WHICH,
         headers: IfMatch,
         body: EventPatch,
-        response: answers({ 200: answer('the event', Event, { headers: ETag }) }, 404, 409, 412, 413, 415, 422),
+        response: answers({ 200: answer('the event', Event, { headers: ETag }) }, 403, 404, 409, 412, 413, 415, 422),
       },
     },
     async (request, reply) => {
@@ -126,7 +126,7 @@ export function eventRoutes(app: ApiInstance, { eventService }: ServerParts): vo
         summary: 'Remove an event, a series, or one occurrence',
         params: WHICH,
         headers: IfMatch,
-        response: answers({ 204: answer('gone here, and soon in Outlook') }, 404, 409, 412),
+        response: answers({ 204: answer('gone here, and soon in Outlook') }, 403, 404, 409, 412),
       },
     },
     async (request, reply) => {

@@ -10,7 +10,20 @@ export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Ty
 export const OneOf = <const Words extends readonly string[]>(words: Words, options: { description?: string } = {}) =>
   Type.Unsafe<Words[number]>({ type: 'string', enum: [...words], ...options });
 
-export const Instant = Type.String({ format: 'date-time', description: 'ISO 8601, with its offset' });
+export const Instant = Type.String({ format: 'date-time' });
+const CLOCK = '[Tt]\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?';
+/** An instant in a body. */
+export const InstantText = Type.String({
+  pattern: `^\\d{4}-\\d{2}-\\d{2}${CLOCK}([Zz]|[+-]\\d{2}:\\d{2})$`,
+  description: 'an instant, ISO 8601 with its offset',
+  examples: ['2026-03-01T08:00:00Z'],
+});
+/** An instant in an address, where people type: a date will do, and a `+` that was not encoded has become a space. */
+export const QueryInstant = Type.String({
+  pattern: `^\\d{4}-\\d{2}-\\d{2}(${CLOCK}([Zz]|[+ -]\\d{2}:?\\d{2})?)?$`,
+  description: 'an instant, ISO 8601; UTC where it names no offset',
+  examples: ['2026-03-01T08:00:00Z'],
+});
 export const Count = Type.Integer({ minimum: 0 });
 
 /** An object of exactly these properties, as callers send them: others are refused by name. */

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { Instant, Nullable, OneOf, Strict } from './common.ts';
+import { Instant, Nullable, OneOf, QueryInstant, Strict } from './common.ts';
 
 const SHOW_AS = ['free', 'tentative', 'busy', 'oof', 'workingElsewhere', 'unknown'] as const;
 const SENSITIVITIES = ['normal', 'personal', 'private', 'confidential'] as const;
@@ -11,7 +11,7 @@ const MOST_PEOPLE = 500;
 const MOST_PLACES = 50;
 const LONGEST_BODY = 4 * 1024 * 1024;
 
-const DateText = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$', examples: ['2026-03-09'] });
+const DateText = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$', description: 'a date', examples: ['2026-03-09'] });
 
 export const DateTimeTimeZone = Strict(
   {
@@ -117,16 +117,16 @@ const READ_ONLY = {
   iCalUId: Nullable(Type.String()),
   type: OneOf(['singleInstance', 'seriesMaster', 'occurrence', 'exception']),
   seriesMasterId: Nullable(Type.String()),
-  originalStart: Nullable(Type.String({ description: 'an occurrence’s date by the rule, yyyy-MM-dd' })),
+  originalStart: Nullable(Type.String({ description: 'when the series’ rule has the occurrence, an instant' })),
   organizer: Nullable(Type.Object({ emailAddress: EmailAddress })),
   isOrganizer: Type.Boolean(),
   isCancelled: Type.Boolean(),
   responseStatus: Nullable(ResponseStatus),
   webLink: Nullable(Type.String()),
   onlineMeeting: Nullable(Type.Object({ joinUrl: Type.Optional(Type.String()) })),
-  createdDateTime: Nullable(Type.String()),
-  lastModifiedDateTime: Nullable(Type.String()),
-  syncedAt: Nullable(Type.String()),
+  createdDateTime: Instant,
+  lastModifiedDateTime: Instant,
+  syncedAt: Nullable(Instant),
   syncState: OneOf(['synced', 'pending', 'conflict', 'error']),
   held: Type.Array(Type.String(), { description: 'fields whose change notifyAttendees keeps back' }),
   syncError: Nullable(Type.Object({ code: Type.String(), message: Type.String() })),
@@ -162,17 +162,7 @@ export const EventPatch = Strict(
   { title: 'EventPatch', 'x-read-only': readOnly },
 );
 
-const Occurrence = Type.Object(
-  {
-    ...WRITABLE,
-    recurrence: Type.Null(),
-    id: READ_ONLY.id,
-    type: OneOf(['occurrence', 'exception']),
-    seriesMasterId: Type.String(),
-    originalStart: Type.String(),
-  },
-  { title: 'Exception' },
-);
+const Occurrence = Type.Object({ ...WRITABLE, ...READ_ONLY }, { title: 'EventOccurrence' });
 
 export const Event = Type.Object(
   {
@@ -226,4 +216,4 @@ export const ImportResult = Type.Object(
   { title: 'ImportResult' },
 );
 
-export const TimeRange = { start: Instant, end: Instant };
+export const TimeRange = { start: QueryInstant, end: QueryInstant };

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { CONFLICT_STRATEGIES, SYNC_DIRECTIONS } from '../../core/settings.ts';
-import { Count, Instant, Nullable, OneOf, pageOf, Strict } from './common.ts';
+import { Count, Instant, InstantText, Nullable, OneOf, pageOf, Strict } from './common.ts';
 
 export const RUN_STATUSES = ['PENDING', 'IN_PROGRESS', 'COMPLETED', 'FAILED', 'CANCELLED'] as const;
 
@@ -12,7 +12,9 @@ export const SyncStart = Strict(
     ),
     conflictResolution: Type.Optional(OneOf(CONFLICT_STRATEGIES)),
     forceFull: Type.Optional(Type.Boolean({ description: 'read everything again instead of what changed' })),
-    dateRange: Type.Optional(Strict({ start: Instant, end: Instant }, { description: 'only events that overlap it' })),
+    dateRange: Type.Optional(
+      Strict({ start: InstantText, end: InstantText }, { description: 'only events that overlap it' }),
+    ),
     confirmDeletions: Type.Optional(
       Type.String({
         minLength: 1,

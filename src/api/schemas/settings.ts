@@ -49,10 +49,21 @@ export const SettingsChange = Strict(OPTIONAL, {
   title: 'SettingsChange',
   description: 'What is left out stays as it is.',
 });
-export const CalendarPatch = Strict(OPTIONAL, {
-  title: 'CalendarPatch',
-  description: 'What is left out stays as it is.',
-});
+export const CalendarPatch = Strict(
+  {
+    enabled: Type.Optional(Nullable(SETTINGS.enabled)),
+    direction: Type.Optional(Nullable(SETTINGS.direction)),
+    conflictResolution: Type.Optional(Nullable(SETTINGS.conflictResolution)),
+    syncIntervalMinutes: Type.Optional(Nullable(SETTINGS.syncIntervalMinutes)),
+    window: Type.Optional(Nullable(SETTINGS.window)),
+    rules: Type.Optional(Nullable(SETTINGS.rules)),
+    notifyAttendees: Type.Optional(Nullable(SETTINGS.notifyAttendees)),
+  },
+  {
+    title: 'CalendarPatch',
+    description: 'What is left out stays as it is; null gives a setting back to the user’s.',
+  },
+);
 
 export const Calendar = Type.Object(
   {
@@ -88,11 +99,10 @@ export const ConnectApplication = Strict(
   {
     mode: OneOf(['application']),
     mailbox: Type.String({
-      minLength: 3,
+      minLength: 1,
       maxLength: 320,
-      pattern: '^\\S+@\\S+$',
       examples: ['ann@example.com'],
-      description: 'the mailbox that the caller’s own token names; for administrators, any',
+      description: 'the address that the caller’s own token names; for administrators any, or a mailbox’s object id',
     }),
   },
   { title: 'ConnectApplication' },

@@ -1,0 +1,109 @@
+import type { FastifyInstance } from 'fastify';
+import { SignJWT } from 'jose';
+import { expect } from 'vitest';
+import type { JobId } from '../../src/core/ids.ts';
+import { OpenApiChecker, type OpenApiDocument } from './openapi-checker.ts';
+import { MAILBOX, SyncWorld, type SyncWorldOptions, USER } from './sync-world.ts';
+
+export const SECRET = 'a secret for the specs of the API, long enough for HS256';
+
+export interface Claims {
+  readonly sub?: string;
+  readonly roles?: readonly string[] | string;
+  readonly email?: string;
+  readonly [claim: string]: unknown;
+}
+
+/** The owner of everything in the world, as their identity provider vouches for them. */
+export const OWNER: Claims = { sub: USER, email: MAILBOX };
+export const STRANGER: Claims = { sub: 'mallory', email: 'mallory@example.com' };
+export const OPERATOR: Claims = { sub: 'olga', roles: ['operator'] };
+export const ADMIN: Claims = { sub: 'adam', roles: ['admin'] };
+
+export interface Call {
+  /** Whose token; `null` for none. */
+  readonly as?: Claims | null;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Answer<T = Record<string, unknown>> {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** JSON where it is JSON, else text. */
+  readonly body: T;
+}
+
+export function sign(
+  claims: Claims,
+  at: Date,
+  how: { secret?: string; validSeconds?: number; algorithm?: string } = {},
+): Promise<string> {
+  const now = Math.floor(at.getTime() / 1000);
+  return new SignJWT({ ...claims })
+    .setProtectedHeader({ alg: how.algorithm ?? 'HS256' })
+    .setIssuedAt(now)
+    .setExpirationTime(now + (how.validSeconds ?? 3600))
+    .sign(new TextEncoder().encode(how.secret ?? SECRET));
+}
+
+/** The whole service behind its HTTP API, with a simulated Graph; every answer is held against the OpenAPI document. */
+export class ApiWorld {
+  readonly sync: SyncWorld;
+  readonly server: FastifyInstance;
+  readonly #checker: OpenApiChecker;
+
+  private constructor(sync: SyncWorld, checker: OpenApiChecker) {
+    this.sync = sync;
+    this.server = sync.app.server;
+    this.#checker = checker;
+  }
+
+  static async open(options: SyncWorldOptions = {}): Promise<ApiWorld> {
+    const sync = await SyncWorld.open({ ...options, env: { JWT_SECRET: SECRET, ...options.env } });
+    return new ApiWorld(sync, new OpenApiChecker(await documentOf(sync.app.server)));
+  }
+
+  async close(): Promise<void> {
+    await this.sync.close();
+  }
+
+  async call<T = Record<string, unknown>>(method: string, url: string, call: Call = {}): Promise<Answer<T>> {
+    const { as = OWNER, body, headers } = call;
+    const token = as && (await sign(as, this.sync.clock.now(), { validSeconds: 10 ** 9 }));
+    const answer = await this.server.inject({
+      method: method as 'GET',
+      url,
+      ...(body === undefined ? {} : { payload: body as object }),
+      headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), ...headers },
+    });
+    return this.seen(method, url, answer) as Answer<T>;
+  }
+
+  /** Holds an answer against the document. */
+  seen(
+    method: string,
+    url: string,
+    answer: { statusCode: number; headers: Record<string, unknown>; body: string },
+  ): Answer<unknown> {
+    const headers = answer.headers as Record<string, string | undefined>;
+    const contentType = headers['content-type'];
+    const isJson = contentType?.split(';', 1)[0]?.endsWith('json') ?? false;
+    const body: unknown = isJson && answer.body !== '' ? JSON.parse(answer.body) : answer.body;
+    const path = url.split('?', 1)[0] ?? url;
+    expect(this.#checker.complaints({ method, path, status: answer.statusCode, contentType, body })).toEqual([]);
+    return { status: answer.statusCode, headers, body };
+  }
+
+  /** Starts a run over HTTP and carries it out. */
+  async runNow(request: Record<string, unknown> = {}): Promise<JobId> {
+    const { body } = await this.call<{ jobId: JobId }>('POST', '/calendar/sync/start', { body: request });
+    await this.sync.carryOut(body.jobId);
+    return body.jobId;
+  }
+}
+
+export async function documentOf(server: FastifyInstance): Promise<OpenApiDocument> {
+  const answer = await server.inject({ method: 'GET', url: '/openapi.json' });
+  return answer.json();
+}
