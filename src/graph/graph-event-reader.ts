@@ -1,27 +1,31 @@
-import { type FixedUnit, unchangedUnit } from '../core/canonical-event.ts';
+import { type FixedUnit, sameUnit, unchangedUnit } from '../core/canonical-event.ts';
 import type {
   Attendee,
   DateTimeTimeZone,
+  EmailAddress,
   EventContent,
   EventFields,
   GraphFacts,
+  ItemBody,
   Location,
   OccurrenceOverride,
   PatternedRecurrence,
-  RecurrencePattern,
 } from '../core/event.ts';
 import type { GraphEventId } from '../core/ids.ts';
 import { FIELDS_OF_UNIT, occurrenceContent } from '../core/series.ts';
 import { datePart, inZone, isKnownZone, normalDateTime } from '../core/time-zones.ts';
 import type { RemoteEvent, RemoteSeries } from './calendar-graph.ts';
+import { readRecurrence, withZone } from './graph-recurrence-reader.ts';
+import { statedOriginalDate } from './original-date.ts';
+import { list, members, oneOf, optionalText, text, type WireEvent } from './wire-values.ts';
+
+export { statedOriginalDate } from './original-date.ts';
+export type { WireEvent } from './wire-values.ts';
 
 /**
  * From Graph's `event` to our content. Fillers are dropped, odd values of real mailboxes are read tolerantly (graph
  * contract 2.2).
  */
-
-/** An event as it stands on the wire: every property may be missing, and unknown ones may be there. */
-export type WireEvent = Readonly<Record<string, unknown>>;
 
 const ALL_UNITS = Object.keys(FIELDS_OF_UNIT) as FixedUnit[];
 const NEVER = /^(0001-01-01|9999-12-31)/;
@@ -38,7 +42,7 @@ export function fromWire(event: WireEvent, mailboxZone?: string): RemoteEvent {
   const end = readTime(event['end'], zones.end, isAllDay);
   return {
     id: text(event['id']) as GraphEventId,
-    etag: text(event['@odata.etag']) || `W/"${text(event['changeKey'])}"`,
+    etag: text(event['@odata.etag']) || etagOf(text(event['changeKey'])),
     type,
     seriesMasterId: optionalText(event['seriesMasterId']) as GraphEventId | undefined,
     // What never moved has its own date.
@@ -77,18 +81,17 @@ export function seriesFromWire(
 /** What an occurrence says differently from what it inherits. */
 function differences(master: EventContent, date: string, exception: EventContent): Partial<EventFields> {
   const inherited = occurrenceContent({ ...master, occurrences: {} }, date);
-  const changed = ALL_UNITS.filter((unit) => !unchangedUnit(inherited, { ...exception, recurrence: null }, unit));
-  const names = changed.flatMap((unit) => FIELDS_OF_UNIT[unit]);
+  const own = { ...exception, recurrence: null };
+  // One occurrence is the same at the same instant; Exchange labels it with whatever zone it was last looked at in.
+  const isSame = (unit: FixedUnit) => (unit === 'time' ? sameUnit : unchangedUnit)(inherited, own, unit);
+  const names = ALL_UNITS.filter((unit) => !isSame(unit)).flatMap((unit) => FIELDS_OF_UNIT[unit]);
   return Object.fromEntries(names.map((name) => [name, exception[name]])) as Partial<EventFields>;
 }
 
 function readFields(event: WireEvent, start: DateTimeTimeZone, end: DateTimeTimeZone, isAllDay: boolean): EventFields {
-  const body = event['body'] as { contentType?: string; content?: string } | null | undefined;
   return {
     subject: text(event['subject']),
-    body: body?.content
-      ? { contentType: body.contentType?.toLowerCase() === 'text' ? 'text' : 'html', content: body.content }
-      : null,
+    body: readBody(event['body']),
     start,
     end,
     isAllDay,
@@ -106,21 +109,32 @@ function readFields(event: WireEvent, start: DateTimeTimeZone, end: DateTimeTime
 }
 
 function readFacts(event: WireEvent): GraphFacts {
-  const organizer = (event['organizer'] as { emailAddress?: GraphFacts['organizer'] } | null | undefined)?.emailAddress;
-  const response = event['responseStatus'] as { response?: string; time?: string } | null | undefined;
-  const joinUrl = (event['onlineMeeting'] as { joinUrl?: string } | null | undefined)?.joinUrl;
+  const organizer = readAddress(members(event['organizer'])['emailAddress']);
+  const { response, time } = members(event['responseStatus']);
+  const { joinUrl } = members(event['onlineMeeting']);
   return {
-    ...(event['iCalUId'] ? { iCalUId: text(event['iCalUId']) } : {}),
-    ...(organizer ? { organizer } : {}),
+    ...(text(event['iCalUId']) ? { iCalUId: text(event['iCalUId']) } : {}),
+    ...(Object.keys(organizer).length > 0 ? { organizer } : {}),
     isOrganizer: event['isOrganizer'] !== false,
     isCancelled: event['isCancelled'] === true,
-    ...(response?.response
-      ? { responseStatus: { response: response.response, ...(response.time ? { time: response.time } : {}) } }
+    ...(text(response)
+      ? { responseStatus: { response: text(response), ...(text(time) ? { time: text(time) } : {}) } }
       : {}),
-    ...(event['webLink'] ? { webLink: text(event['webLink']) } : {}),
-    ...(joinUrl ? { onlineMeeting: { joinUrl } } : {}),
+    ...(text(event['webLink']) ? { webLink: text(event['webLink']) } : {}),
+    ...(text(joinUrl) ? { onlineMeeting: { joinUrl: text(joinUrl) } } : {}),
     hasAttachments: event['hasAttachments'] === true,
   };
+}
+
+function readBody(value: unknown): ItemBody | null {
+  const { contentType, content } = members(value);
+  if (text(content) === '') return null;
+  return { contentType: text(contentType).toLowerCase() === 'text' ? 'text' : 'html', content: text(content) };
+}
+
+function readAddress(value: unknown): EmailAddress {
+  const { name, address } = members(value);
+  return { ...(text(name) ? { name: text(name) } : {}), ...(text(address) ? { address: text(address) } : {}) };
 }
 
 /** Whether none of an event's own zones names one, so that the mailbox's has to stand in (graph contract 2.2). */
@@ -129,8 +143,13 @@ export function needsMailboxZone(event: WireEvent): boolean {
 }
 
 function ownZones(event: WireEvent, recurrence: PatternedRecurrence | null): string[] {
-  const own = [text(event['originalStartTimeZone']), text(event['originalEndTimeZone'])];
-  return recurrence ? [recurrence.range.recurrenceTimeZone ?? '', ...own] : own;
+  const own = [zoneName(event['originalStartTimeZone']), zoneName(event['originalEndTimeZone'])];
+  return recurrence ? [zoneName(recurrence.range.recurrenceTimeZone), ...own] : own;
+}
+
+/** UTC has a name by which Graph calls it and would not be called. */
+function zoneName(name: unknown): string {
+  return text(name).toLowerCase() === 'tzone://microsoft/utc' ? 'UTC' : text(name);
 }
 
 function isUsable(zone: string): boolean {
@@ -143,14 +162,14 @@ function zonesOf(
   recurrence: PatternedRecurrence | null,
   mailboxZone: string | undefined,
 ): { start: string; end: string } {
-  const end = text(event['originalEndTimeZone']);
+  const end = zoneName(event['originalEndTimeZone']);
   const usable = [...ownZones(event, recurrence), mailboxZone ?? ''].find(isUsable) ?? 'UTC';
   return { start: usable, end: !recurrence && isUsable(end) ? end : usable };
 }
 
 function readTime(value: unknown, zone: string, isAllDay: boolean): DateTimeTimeZone {
-  const { dateTime, timeZone } = (value ?? {}) as { dateTime?: unknown; timeZone?: unknown };
-  const wallClock = { dateTime: clamped(text(dateTime)), timeZone: text(timeZone) || 'UTC' };
+  const { dateTime, timeZone } = members(value);
+  const wallClock = { dateTime: clamped(text(dateTime)), timeZone: zoneName(timeZone) || 'UTC' };
   // All-day events float: the date is what was meant, whatever zone the answer is labelled with.
   if (isAllDay) return { dateTime: `${datePart(wallClock.dateTime)}T00:00:00`, timeZone: zone };
   return inZone(wallClock, zone) ?? wallClock;
@@ -163,116 +182,41 @@ function clamped(dateTime: string): string {
   return dateTime.startsWith('0001') ? '1601-01-01T00:00:00' : '4500-09-01T00:00:00';
 }
 
-function readRecurrence(value: unknown): PatternedRecurrence | null {
-  const { pattern, range } = (value ?? {}) as { pattern?: WireEvent; range?: WireEvent };
-  if (!pattern || !range) return null;
-  const rangeType = oneOf(['endDate', 'noEnd', 'numbered'], range['type'], 'noEnd');
-  const zone = text(range['recurrenceTimeZone']);
-  return {
-    pattern: readPattern(pattern),
-    range: {
-      type: rangeType,
-      startDate: text(range['startDate']),
-      ...(rangeType === 'endDate' ? { endDate: text(range['endDate']) } : {}),
-      ...(rangeType === 'numbered' ? { numberOfOccurrences: Number(range['numberOfOccurrences']) } : {}),
-      ...(zone ? { recurrenceTimeZone: zone } : {}),
-    },
-  };
-}
-
-function readPattern(pattern: WireEvent): RecurrencePattern {
-  const types = ['daily', 'weekly', 'absoluteMonthly', 'relativeMonthly', 'absoluteYearly', 'relativeYearly'] as const;
-  const type = oneOf(types, pattern['type'], 'daily');
-  const usesDays = type === 'weekly' || type.startsWith('relative');
-  const days = list(pattern['daysOfWeek']).map((day) => String(day).toLowerCase()) as NonNullable<
-    RecurrencePattern['daysOfWeek']
-  >;
-  return {
-    type,
-    interval: Number(pattern['interval'] ?? 1),
-    ...(usesDays ? { daysOfWeek: days } : {}),
-    ...(type === 'weekly'
-      ? {
-          firstDayOfWeek: (text(pattern['firstDayOfWeek']).toLowerCase() || 'sunday') as NonNullable<
-            RecurrencePattern['firstDayOfWeek']
-          >,
-        }
-      : {}),
-    ...(type.startsWith('absolute') ? { dayOfMonth: Number(pattern['dayOfMonth']) } : {}),
-    ...(type.endsWith('Yearly') ? { month: Number(pattern['month']) } : {}),
-    ...(type.startsWith('relative')
-      ? { index: oneOf(['first', 'second', 'third', 'fourth', 'last'], pattern['index'], 'first') }
-      : {}),
-  };
-}
-
-/** The rule and its event speak of one zone, whatever families the two names are of. */
-function withZone(recurrence: PatternedRecurrence, start: DateTimeTimeZone): PatternedRecurrence {
-  return { ...recurrence, range: { ...recurrence.range, recurrenceTimeZone: start.timeZone } };
-}
-
 function readLocations(event: WireEvent): Location[] {
-  const all = list(event['locations']) as WireEvent[];
-  const single = event['location'] as WireEvent | null | undefined;
-  const given = all.length > 0 ? all : single ? [single] : [];
-  return given.filter((location) => text(location['displayName']) !== '').map(readLocation);
+  const all = list(event['locations']);
+  const given = all.length > 0 ? all : [event['location']];
+  return given
+    .map(members)
+    .filter(({ displayName }) => text(displayName) !== '')
+    .map(readLocation);
 }
 
 function readLocation(location: WireEvent): Location {
-  const address = Object.entries((location['address'] ?? {}) as Record<string, unknown>).filter(
+  const address = Object.entries(members(location['address'])).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string' && entry[1] !== '',
   );
-  const { latitude, longitude } = (location['coordinates'] ?? {}) as { latitude?: unknown; longitude?: unknown };
-  const hasCoordinates =
+  const { latitude, longitude } = members(location['coordinates']);
+  const isSomewhere =
     typeof latitude === 'number' && typeof longitude === 'number' && (latitude !== 0 || longitude !== 0);
+  const email = text(location['locationEmailAddress']);
+  const uri = text(location['locationUri']);
   return {
     displayName: text(location['displayName']),
-    ...(location['locationEmailAddress'] ? { locationEmailAddress: text(location['locationEmailAddress']) } : {}),
-    ...(location['locationUri'] ? { locationUri: text(location['locationUri']) } : {}),
+    ...(email ? { locationEmailAddress: email } : {}),
+    ...(uri ? { locationUri: uri } : {}),
     ...(address.length > 0 ? { address: Object.fromEntries(address) } : {}),
-    ...(hasCoordinates ? { coordinates: { latitude, longitude } } : {}),
+    ...(isSomewhere ? { coordinates: { latitude, longitude } } : {}),
   };
 }
 
 function readAttendee(value: unknown): Attendee {
-  const { type, emailAddress, status } = (value ?? {}) as {
-    type?: unknown;
-    emailAddress?: Attendee['emailAddress'];
-    status?: Attendee['status'];
-  };
+  const { type, emailAddress, status } = members(value);
+  const { response, time } = members(status);
   return {
     type: oneOf(['required', 'optional', 'resource'], type, 'required'),
-    emailAddress: emailAddress ?? {},
-    ...(status ? { status } : {}),
+    emailAddress: readAddress(emailAddress),
+    ...(text(response) ? { status: { response: text(response), ...(text(time) ? { time: text(time) } : {}) } } : {}),
   };
-}
-
-/**
- * The date an occurrence or exception has by its rule, as far as Graph tells: `occurrenceId` names it; else the bytes of
- * the `iCalUId` do; else `originalStart`, which comes only when selected (graph contract 18).
- *
- * @param zone  the series' zone
- */
-export function statedOriginalDate(event: WireEvent, zone: string): string | undefined {
-  const fromId = /\.(\d{4}-\d{2}-\d{2})$/.exec(text(event['occurrenceId']))?.[1];
-  if (fromId) return fromId;
-  const fromICalUId = dateInICalUId(text(event['iCalUId']));
-  if (fromICalUId) return fromICalUId;
-  const original = normalDateTime(text(event['originalStart']));
-  if (original === '') return undefined;
-  // All-day dates float: midnight UTC is the date itself, not a moment of the evening before.
-  if (event['isAllDay'] === true && original.endsWith('T00:00:00')) return datePart(original);
-  return datePart(inZone({ dateTime: original, timeZone: 'UTC' }, zone)?.dateTime ?? original);
-}
-
-/** Bytes 17 to 20 of a global object id: year (two), month, day; zeros in masters. */
-function dateInICalUId(iCalUId: string): string | undefined {
-  const bytes = /^[0-9A-F]{40}/i.test(iCalUId) ? Buffer.from(iCalUId.slice(32, 40), 'hex') : undefined;
-  if (bytes?.length !== 4) return undefined;
-  const year = bytes.readUInt16BE(0);
-  const [month = 0, day = 0] = [bytes[2], bytes[3]];
-  if (year < 1601 || month < 1 || month > 12 || day < 1 || day > 31) return undefined;
-  return `${year}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`;
 }
 
 function readInstant(value: unknown): Date | undefined {
@@ -280,19 +224,6 @@ function readInstant(value: unknown): Date | undefined {
   return Number.isNaN(instant) || text(value).startsWith('0001') ? undefined : new Date(instant);
 }
 
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
-function optionalText(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function list(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-/** Enum values compare without regard to case; what is unknown reads as the usual value. */
-function oneOf<T extends string>(allowed: readonly T[], value: unknown, usual: T): T {
-  return allowed.find((name) => name.toLowerCase() === text(value).toLowerCase()) ?? usual;
+function etagOf(changeKey: string): string {
+  return changeKey === '' ? '' : `W/"${changeKey}"`;
 }

@@ -65,7 +65,10 @@ function writeUnit(content: EventContent, unit: FixedUnit, endsSeries: boolean):
   }
 }
 
-/** Start, end, all-day and rule belong together: Graph refuses a rule whose zone or first day is not the event's. */
+/**
+ * Start, end, all-day and rule belong together: Graph refuses a rule whose zone or first day is not the event's, and whole
+ * days, which are mere dates, in two zones.
+ */
 function writeTime(content: EventContent, endsSeries: boolean): Record<string, unknown> {
   const { recurrence, isAllDay } = content;
   const cut = (value: DateTimeTimeZone): DateTimeTimeZone =>
@@ -73,7 +76,7 @@ function writeTime(content: EventContent, endsSeries: boolean): Record<string, u
     recurrence ? { ...value, dateTime: `${normalDateTime(value.dateTime).slice(0, 16)}:00` } : value;
   return {
     start: cut(content.start),
-    end: cut(content.end),
+    end: cut(isAllDay ? { ...content.end, timeZone: content.start.timeZone } : content.end),
     isAllDay,
     ...(recurrence
       ? { recurrence: writeRecurrence(recurrence, content.start) }

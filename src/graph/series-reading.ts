@@ -2,10 +2,10 @@ import { assert, type SyncError } from '../core/errors.ts';
 import type { GraphEventId } from '../core/ids.ts';
 import { expandOccurrences } from '../core/recurrence.ts';
 import type { GraphSession, RemoteEvent, RemoteSeries } from './calendar-graph.ts';
-import { batch, type GraphAccess, getEvents, readList, toRemoteEvent, toRemoteEvents } from './graph-access.ts';
+import { batch, type GraphAccess, getEvents, readList, toRemoteEvent } from './graph-access.ts';
 import type { BatchItem, BatchOutcome } from './graph-batch.ts';
 import { isGone } from './graph-errors.ts';
-import { seriesFromWire, statedOriginalDate, type WireEvent } from './graph-event-reader.ts';
+import { fromWire, seriesFromWire, statedOriginalDate, type WireEvent } from './graph-event-reader.ts';
 import { eventPath, query } from './graph-paths.ts';
 
 /**
@@ -189,9 +189,9 @@ async function toExceptions(
     const { originalStart } = (answer?.ok ? answer.body : {}) as { originalStart?: unknown };
     return originalStart ? { ...exception, originalStart } : exception;
   });
-  const events = await toRemoteEvents(access, session, stated);
-  return events.map((event, index) => {
-    const date = statedOriginalDate(stated[index] ?? {}, zone);
-    return date ? { ...event, originalDate: date } : event;
+  return stated.map((exception): RemoteEvent => {
+    // Without a usable zone of its own an exception is in its series'.
+    const event = fromWire(exception, zone);
+    return { ...event, originalDate: statedOriginalDate(exception, zone) ?? event.originalDate };
   });
 }
