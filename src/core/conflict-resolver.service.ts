@@ -1,6 +1,7 @@
 import type { EventContent } from './event.ts';
 import type { ConflictStrategy } from './settings.ts';
-import { mergeAsSet, type Sides, type UnitConflict, type UnitDecision } from './three-way-merge.ts';
+import { type Sides, type UnitConflict, type UnitDecision, wasAgreed } from './three-way-merge.ts';
+import { uniteUnit } from './unit-merge.ts';
 
 /** When each side was last changed, by one clock: the remote instant is already corrected by the offset to Graph's. */
 export interface ModificationTimes {
@@ -41,12 +42,15 @@ export class ConflictResolver {
     }
   }
 
-  /** Local deletion against a remote edit: which side's will is done. `merge` keeps the edit. */
+  /**
+   * Local deletion against a remote edit: which side's will is done. `merge` keeps the edit, and so does `prefer_latest` as
+   * long as nobody knows when it was made.
+   */
   decideLocalDeletion(strategy: ConflictStrategy, times: ModificationTimes): EditOrDeleteOutcome {
     const table: Record<ConflictStrategy, EditOrDeleteOutcome> = {
       prefer_local: 'local',
       prefer_remote: 'remote',
-      prefer_latest: latestSide(times),
+      prefer_latest: times.remoteModifiedAt ? latestSide(times) : 'remote',
       merge: 'remote',
       manual: 'wait',
     };
@@ -84,9 +88,10 @@ export class ConflictResolver {
   }
 
   #mergeUnit(conflict: UnitConflict, sides: Sides): UnitDecision | undefined {
-    const united = mergeAsSet(sides, conflict.unit);
+    if (conflict.isEntangled) return undefined;
+    const united = uniteUnit(sides, conflict.unit);
     if (united) return { kind: 'value', from: united };
-    if (sides.base) return undefined;
+    if (wasAgreed(sides, conflict.unit)) return undefined;
     // Made on both sides: what only one of them filled in is no contradiction.
     if (isEmptyValue(conflict.local)) return { kind: 'remote' };
     if (isEmptyValue(conflict.remote)) return { kind: 'local' };

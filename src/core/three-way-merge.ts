@@ -1,5 +1,6 @@
 import { sameUnit, type Unit, unchangedUnit, unitsOf, unitValue, withUnit } from './canonical-event.ts';
-import type { Attendee, EventContent } from './event.ts';
+import type { EventContent } from './event.ts';
+import { occursOn } from './rule-dates.ts';
 
 /**
  * What both sides last agreed on, kept per side because Exchange rewrites what it is given: comparing a side with its
@@ -8,7 +9,10 @@ import type { Attendee, EventContent } from './event.ts';
 export interface AgreedContent {
   readonly local: EventContent;
   readonly remote: EventContent;
-  /** Units that wait for a person's decision: in conflict until both sides hold the same or somebody decides. */
+  /**
+   * Units that wait for a person's decision: until somebody decides, both sides hold the same, or a side returns to what
+   * was agreed on. Those of an event made on both sides were never agreed on; each side's own value stands for that here.
+   */
   readonly conflictUnits: readonly Unit[];
 }
 
@@ -18,6 +22,8 @@ export interface UnitConflict {
   readonly base: unknown;
   readonly local: unknown;
   readonly remote: unknown;
+  /** Contradicts another unit rather than the same one: both go the same way, and neither can be merged alone. */
+  readonly isEntangled: boolean;
 }
 
 /** Every unit of two sides, sorted by who changed it since they last agreed. */
@@ -43,30 +49,76 @@ export interface Sides {
   readonly remote: EventContent;
 }
 
-export function compareSides({ base, local, remote }: Sides): Comparison {
+/** False for a unit of an event made on both sides that still waits: nothing about it was ever agreed on. */
+export function wasAgreed({ base }: Pick<Sides, 'base'>, unit: Unit): boolean {
+  if (!base) return false;
+  return !base.conflictUnits.includes(unit) || sameUnit(base.local, base.remote, unit);
+}
+
+export function compareSides(sides: Sides): Comparison {
+  const { base, local, remote } = sides;
+  const changes = changesOf(sides);
+  const entangled = entangledUnits(sides, changes);
   const fromLocal: Unit[] = [];
   const fromRemote: Unit[] = [];
   const settled: Unit[] = [];
   const conflicts: UnitConflict[] = [];
-  const units = base ? unitsOf(base.local, base.remote, local, remote) : unitsOf(local, remote);
-  for (const unit of units) {
-    const isWaiting = base?.conflictUnits.includes(unit) ?? false;
-    const localChanged = !base || isWaiting || !unchangedUnit(base.local, local, unit);
-    const remoteChanged = !base || isWaiting || !unchangedUnit(base.remote, remote, unit);
-    if (!localChanged && !remoteChanged) continue;
-    if (!localChanged) fromRemote.push(unit);
-    else if (!remoteChanged) fromLocal.push(unit);
+  for (const { unit, isLocal, isRemote } of changes) {
+    const isEntangled = entangled.has(unit);
+    if (!isEntangled && !isLocal && !isRemote) continue;
+    if (!isEntangled && !isLocal) fromRemote.push(unit);
+    else if (!isEntangled && !isRemote) fromLocal.push(unit);
     else if (sameUnit(local, remote, unit)) settled.push(unit);
     else {
       conflicts.push({
         unit,
-        base: base ? unitValue(base.local, unit) : null,
+        base: base && wasAgreed(sides, unit) ? unitValue(base.local, unit) : null,
         local: unitValue(local, unit),
         remote: unitValue(remote, unit),
+        isEntangled,
       });
     }
   }
   return { fromLocal, fromRemote, settled, conflicts };
+}
+
+interface UnitChange {
+  readonly unit: Unit;
+  readonly isLocal: boolean;
+  readonly isRemote: boolean;
+}
+
+function changesOf(sides: Sides): UnitChange[] {
+  const { base, local, remote } = sides;
+  if (!base) return unitsOf(local, remote).map((unit) => ({ unit, isLocal: true, isRemote: true }));
+  return unitsOf(base.local, base.remote, local, remote).map((unit) => {
+    const isNew = !wasAgreed(sides, unit);
+    const isLocal = isNew || !unchangedUnit(base.local, local, unit);
+    return { unit, isLocal, isRemote: isNew || !unchangedUnit(base.remote, remote, unit) };
+  });
+}
+
+/**
+ * What is said about a date lives on the rule that gives it. Where one side changed the rule and the other side changed a
+ * date the new rule does not have, one cannot be had without losing the other: rule and date are then decided together.
+ */
+function entangledUnits({ local, remote }: Sides, changes: readonly UnitChange[]): ReadonlySet<Unit> {
+  const time = changes.find(({ unit }) => unit === 'time');
+  const isRuleChanged = time?.isLocal || time?.isRemote;
+  if (!isRuleChanged || sameUnit(local, remote, 'time')) return new Set();
+  const stray = changes.filter(
+    ({ unit, isLocal, isRemote }) =>
+      (isLocal && time.isRemote && isStray(local, remote, unit)) ||
+      (isRemote && time.isLocal && isStray(remote, local, unit)),
+  );
+  return new Set(stray.length > 0 ? ['time', ...stray.map(({ unit }) => unit)] : []);
+}
+
+/** Whether one side says something about a date that the other side's rule does not have. */
+function isStray(owner: EventContent, other: EventContent, unit: Unit): boolean {
+  const date = unit.startsWith('occurrence:') ? unit.slice('occurrence:'.length) : undefined;
+  if (date === undefined || !owner.recurrence || !owner.occurrences[date]) return false;
+  return !other.recurrence || !occursOn(other.recurrence, date);
 }
 
 /**
@@ -104,7 +156,6 @@ export function applyDecisions(
     const decision = decide(conflict);
     if (decision.kind === 'wait') {
       conflictUnits.push(conflict.unit);
-      if (!base) acknowledge(conflict.unit);
       continue;
     }
     if (decision.kind === 'remote') merged = withUnit(merged, conflict.unit, remote);
@@ -112,45 +163,4 @@ export function applyDecisions(
     acknowledge(conflict.unit);
   }
   return { merged, agreed: { local: agreedLocal, remote: agreedRemote, conflictUnits } };
-}
-
-/**
- * Both sides' additions and removals of attendees or categories, applied together.
- *
- * @returns local content with the merged set, or `undefined` for a unit that is not a set
- */
-export function mergeAsSet({ base, local, remote }: Sides, unit: Unit): EventContent | undefined {
-  if (unit === 'attendees') {
-    const attendees = mergeSets<Attendee>(
-      base?.remote.attendees ?? [],
-      local.attendees,
-      remote.attendees,
-      (attendee) => attendee.emailAddress.address?.toLowerCase() ?? attendee.emailAddress.name ?? '',
-    );
-    return { ...local, attendees };
-  }
-  if (unit === 'categories') {
-    const categories = mergeSets<string>(
-      base?.remote.categories ?? [],
-      local.categories,
-      remote.categories,
-      (category) => category,
-    );
-    return { ...local, categories };
-  }
-  return undefined;
-}
-
-function mergeSets<Item>(
-  base: readonly Item[],
-  local: readonly Item[],
-  remote: readonly Item[],
-  keyOf: (item: Item) => string,
-): Item[] {
-  const before = new Set(base.map(keyOf));
-  const there = new Set(remote.map(keyOf));
-  const here = new Set(local.map(keyOf));
-  const removedThere = (item: Item) => before.has(keyOf(item)) && !there.has(keyOf(item));
-  const addedThere = (item: Item) => !before.has(keyOf(item)) && !here.has(keyOf(item));
-  return [...local.filter((item) => !removedThere(item)), ...remote.filter(addedThere)];
 }
