@@ -46,6 +46,7 @@ import { PreviewService } from './sync/preview.service.ts';
 import { PushManager } from './sync/push.manager.ts';
 import { PushRecorder } from './sync/push-recorder.ts';
 import { Reconciler } from './sync/reconciler.ts';
+import { RelinkManager } from './sync/relink.manager.ts';
 import { RemotePlanner } from './sync/remote-planner.ts';
 import { RunService } from './sync/run.service.ts';
 import { RunRecorder } from './sync/run-recorder.ts';
@@ -280,6 +281,7 @@ function createServices(parts: {
     applier,
     series,
     absences,
+    relinks: new RelinkManager({ ...common, planner, applier, absences, recorder }),
     recorder,
     tokenExpiryMs: config.deltaTokenExpiryMs,
   });

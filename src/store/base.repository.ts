@@ -147,6 +147,17 @@ export class BaseRepository {
     }));
   }
 
+  /** Events that are gone at Graph and are to be created there anew: under a marker Graph has not met. */
+  async nextGeneration(tx: Tx, userId: UserId, calendarId: CalendarId, ids: readonly EventId[]): Promise<void> {
+    if (ids.length === 0) return;
+    await sql`
+      insert into "EventBase" ("eventId", "userId", "calendarId", generation)
+      select e.id, ${userId}, ${calendarId}, 1 from "CalendarEvent" e where e."userId" = ${userId} and e.id in ${textList(ids)}
+      on conflict ("eventId") do update set generation = "EventBase".generation + 1, local = null
+      where "EventBase"."userId" = ${userId} and "EventBase"."graphEventId" is null
+    `.execute(tx.kysely);
+  }
+
   /**
    * Forgets what was agreed on with a mailbox that is being disconnected. Only how often an event was created there is
    * kept, and what was sent in a create whose answer never came: both keep it from being created twice. Events that are

@@ -217,6 +217,14 @@ export class EventRepository {
     }
   }
 
+  /** They are not at Graph any more; their content, and so their revision, stays. */
+  async forgetGraphIds(tx: Tx, userId: UserId, ids: readonly EventId[]): Promise<void> {
+    if (ids.length === 0) return;
+    await sql`
+      update "CalendarEvent" set "graphEventId" = null where "userId" = ${userId} and id in ${textList(ids)}
+    `.execute(tx.kysely);
+  }
+
   /** @param at  when, by our clock: what `prefer_latest` compares with */
   async deleteMany(tx: Tx, userId: UserId, ids: readonly EventId[], at?: Date): Promise<void> {
     if (ids.length === 0) return;

@@ -76,7 +76,22 @@ export class AbsenceManager {
     if (ids.length === 0) return NO_PROOFS;
     const known = await this.#bases.findByGraphIds(this.#db, context.userId, [...ids]);
     const asked = ids.filter((id) => known.get(id)?.calendarId === context.calendarId);
-    return this.#ask(context, asked);
+    return this.ask(context, asked);
+  }
+
+  /** Asks Graph for events one by one, twenty to a batch, whoever knows them. */
+  async ask(context: RunContext, ids: readonly GraphEventId[]): Promise<Proofs> {
+    if (ids.length === 0) return NO_PROOFS;
+    const answers = await this.#graph.readEvents(context.session, [...ids]);
+    const gone: GraphEventId[] = [];
+    const singles: RemoteState[] = [];
+    const series: SeriesMark[] = [];
+    for (const [id, event] of answers) {
+      if (event === 'gone') gone.push(id);
+      else if (event.type === 'singleInstance') singles.push({ id, event });
+      else series.push({ graphEventId: event.seriesMasterId ?? id, masterEtag: undefined, suspicious: true });
+    }
+    return { gone, singles, series };
   }
 
   /** After a full round: looks for everything of the window that we know and the round did not list. */
@@ -89,7 +104,7 @@ export class AbsenceManager {
         limit: PROOFS_PER_STEP,
       });
       if (unseen.length === 0) return;
-      const proofs = await this.#ask(context, unseen);
+      const proofs = await this.ask(context, unseen);
       await this.#db.transaction(async (tx) => {
         await this.#leases.assert(tx, context.lease);
         await this.#applier.apply(tx, context, await this.#planner.plan(tx, context, proofs.singles, adoption));
@@ -122,20 +137,6 @@ export class AbsenceManager {
       throw massDeleteRefused(context, this.#random, { side: 'local', eventIds: deletions, of: synced });
     }
     await this.#apply(context, unconfirmed);
-  }
-
-  async #ask(context: RunContext, ids: readonly GraphEventId[]): Promise<Proofs> {
-    if (ids.length === 0) return NO_PROOFS;
-    const answers = await this.#graph.readEvents(context.session, [...ids]);
-    const gone: GraphEventId[] = [];
-    const singles: RemoteState[] = [];
-    const series: SeriesMark[] = [];
-    for (const [id, event] of answers) {
-      if (event === 'gone') gone.push(id);
-      else if (event.type === 'singleInstance') singles.push({ id, event });
-      else series.push({ graphEventId: event.seriesMasterId ?? id, masterEtag: undefined, suspicious: true });
-    }
-    return { gone, singles, series };
   }
 
   async #plannedDeletions(context: RunContext, gone: readonly GoneEvent[]): Promise<EventId[]> {

@@ -1,6 +1,6 @@
 import { adoptionKey, sameUnit, unitsOf, withUnit } from '../core/canonical-event.ts';
 import type { EventContent } from '../core/event.ts';
-import type { EventId } from '../core/ids.ts';
+import type { EventId, GraphEventId } from '../core/ids.ts';
 import type { AgreedContent } from '../core/three-way-merge.ts';
 import { transactionIdFor } from '../core/transaction-id.ts';
 import type { RemoteEvent } from '../graph/calendar-graph.ts';
@@ -16,11 +16,12 @@ export interface Match {
 
 /**
  * Finds, for an event at Graph that nobody here is linked to, the local event that is the same one: by our own marker
- * (`transactionId`), then by `iCalUId`, then by time, subject and organizer. What exists on both sides is joined, never
- * doubled. Each local event is given away once.
+ * (`transactionId`), by the id it had at Graph before its mailbox was disconnected, then by `iCalUId`, then by time, subject
+ * and organizer. What exists on both sides is joined, never doubled. Each local event is given away once.
  */
 export class AdoptionIndex {
   readonly #byTransactionId = new Map<string, EventId>();
+  readonly #byGraphId = new Map<GraphEventId, EventId>();
   readonly #byICalUId = new Map<string, EventId[]>();
   readonly #byKey = new Map<string, EventId[]>();
   readonly #taken = new Set<EventId>();
@@ -28,6 +29,7 @@ export class AdoptionIndex {
   add(event: StoredEvent, base: EventBase | undefined): void {
     const generation = base?.generation ?? 0;
     this.#byTransactionId.set(transactionIdFor({ userId: event.userId, eventId: event.id, generation }), event.id);
+    if (event.graphEventId) this.#byGraphId.set(event.graphEventId, event.id);
     if (event.iCalUId) append(this.#byICalUId, event.iCalUId, event.id);
     append(this.#byKey, adoptionKey(event.content, event.facts), event.id);
   }
@@ -35,10 +37,18 @@ export class AdoptionIndex {
   find(remote: RemoteEvent): Match | undefined {
     const own = remote.transactionId ? this.#byTransactionId.get(remote.transactionId) : undefined;
     if (own && !this.#taken.has(own)) return { eventId: own, kind: 'own' };
+    const before = this.#byGraphId.get(remote.id);
+    if (before && !this.#taken.has(before)) return { eventId: before, kind: 'same' };
     const byICalUId = remote.facts.iCalUId ? this.#byICalUId.get(remote.facts.iCalUId) : undefined;
     const candidates = [...(byICalUId ?? []), ...(this.#byKey.get(adoptionKey(remote.content, remote.facts)) ?? [])];
     const free = candidates.find((eventId) => !this.#taken.has(eventId));
     return free ? { eventId: free, kind: 'same' } : undefined;
+  }
+
+  /** Events that were at Graph once and have not been found again so far. */
+  lost(): { readonly eventId: EventId; readonly graphEventId: GraphEventId }[] {
+    const known = [...this.#byGraphId].map(([graphEventId, eventId]) => ({ eventId, graphEventId }));
+    return known.filter(({ eventId }) => !this.#taken.has(eventId));
   }
 
   /** Called once the match is committed. */

@@ -9,9 +9,10 @@ import type { EventRepository } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import { type AbsenceManager, NO_PROOFS } from './absence.manager.ts';
 import { AdoptionIndex } from './adoption.ts';
-import { handledBy, idsIn, isEcho, lastOfEach, nextLinkOf } from './delta-page.ts';
+import { handledBy, idsIn, isEcho, lastOfEach, RoundLinks } from './delta-page.ts';
 import type { PlanApplier } from './plan-applier.ts';
 import { isRoundSeen, type PullMode, type PullOutcome, type PullRound, roundFrom, usableCursor } from './pull-round.ts';
+import type { RelinkManager } from './relink.manager.ts';
 import type { RemotePlanner, RemoteState } from './remote-planner.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
@@ -36,6 +37,7 @@ export class DeltaSyncManager {
   readonly #applier: PlanApplier;
   readonly #series: SeriesManager;
   readonly #absences: AbsenceManager;
+  readonly #relinks: RelinkManager;
   readonly #recorder: RunRecorder;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -53,6 +55,7 @@ export class DeltaSyncManager {
     applier: PlanApplier;
     series: SeriesManager;
     absences: AbsenceManager;
+    relinks: RelinkManager;
     recorder: RunRecorder;
     clock: Clock;
     random: Random;
@@ -70,6 +73,7 @@ export class DeltaSyncManager {
     this.#applier = parts.applier;
     this.#series = parts.series;
     this.#absences = parts.absences;
+    this.#relinks = parts.relinks;
     this.#recorder = parts.recorder;
     this.#clock = parts.clock;
     this.#random = parts.random;
@@ -123,6 +127,7 @@ export class DeltaSyncManager {
       last = read.cursor;
     }
     if (round.isFullRound && mode === 'apply') await this.#absences.proveUnseen(context, round, adoption);
+    if (round.isFullRound) await this.#relinks.relink(context, round, adoption);
     const series = await this.#series.readMarked(context, round, adoption);
     if (series === 'out-of-capacity') return series;
     if (mode === 'apply') await this.#absences.applyDeletions(context);
@@ -136,21 +141,17 @@ export class DeltaSyncManager {
     cursor: DeltaCursor | undefined,
     adoption: AdoptionIndex,
   ): Promise<{ outcome: PullOutcome; cursor: DeltaCursor | undefined }> {
-    const first = cursor
-      ? { link: cursor.link }
-      : { calendarId: context.graphCalendarId, window: round.window };
-    const seenLinks = new Set<string>();
-    let pages = cursor?.completedAt === undefined ? (cursor?.pages ?? 0) : 0;
+    const first = cursor ? { link: cursor.link } : { calendarId: context.graphCalendarId, window: round.window };
+    const links = new RoundLinks(cursor?.completedAt === undefined ? (cursor?.pages ?? 0) : 0);
     let pending = this.#fetch(context, first);
     for (;;) {
       const page = await pending;
       assertNotCancelled(context);
-      const link = nextLinkOf(page, seenLinks, pages);
+      const link = links.follow(page);
       const isLast = page.nextLink === undefined;
       const isFull = !isLast && context.counters.remaining <= handledBy(page);
       // The next page travels while this one is applied; a failure is met when it is awaited.
       if (!isLast && !isFull) pending = this.#fetch(context, { link });
-      pages += 1;
       const next: DeltaCursor = {
         userId: context.userId,
         calendarId: context.calendarId,
@@ -162,7 +163,7 @@ export class DeltaSyncManager {
         isFullRound: round.isFullRound,
         roundStartedAt: round.startedAt,
         completedAt: undefined,
-        pages,
+        pages: links.pages,
       };
       await this.#applyPage(context, round, page, next, adoption);
       if (isLast) return { outcome: 'complete', cursor: next };

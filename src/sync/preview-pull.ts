@@ -8,7 +8,7 @@ import type { CursorRepository, DeltaCursor, SeriesMark } from '../store/cursor.
 import type { Db } from '../store/db.ts';
 import type { AbsenceManager, Proofs } from './absence.manager.ts';
 import type { AdoptionIndex } from './adoption.ts';
-import { idsIn, isEcho, lastOfEach, nextLinkOf } from './delta-page.ts';
+import { idsIn, isEcho, lastOfEach, RoundLinks } from './delta-page.ts';
 import { prepare } from './outgoing.ts';
 import { nextBase, type PlannedEvent } from './plan-applier.ts';
 import type { PreviewTally } from './preview-tally.ts';
@@ -82,6 +82,7 @@ export class PreviewPull {
     const isRead = cursor?.linkKind === 'delta' && cursor.completedAt === undefined;
     if (!isRead) await this.#readPages(round, cursor);
     if (round.isFullRound && mode === 'apply') await this.#proveUnseen(round);
+    if (round.isFullRound) await this.#findLost(round);
     await this.#readSeries(round);
     if (mode === 'apply') await this.#planDeletions();
   }
@@ -89,12 +90,12 @@ export class PreviewPull {
   async #readPages(round: PullRound, cursor: DeltaCursor | undefined): Promise<void> {
     const { graph, db, bases, absences } = this.#parts;
     const { session, graphCalendarId, userId, signal } = this.#context;
-    const seenLinks = new Set<string>();
+    const links = new RoundLinks(cursor?.completedAt === undefined ? (cursor?.pages ?? 0) : 0);
     let from = cursor ? { link: cursor.link } : { calendarId: graphCalendarId, window: round.window };
-    for (let pages = cursor?.completedAt === undefined ? (cursor?.pages ?? 0) : 0; ; pages += 1) {
+    for (;;) {
       signal.throwIfAborted();
       const page = await graph.fetchDeltaPage(session, from);
-      const link = nextLinkOf(page, seenLinks, pages);
+      const link = links.follow(page);
       const latest = lastOfEach(page.items);
       const ids = idsIn(latest);
       if (round.isFullRound) for (const id of ids) this.#seen.add(digest(id));
@@ -135,6 +136,16 @@ export class PreviewPull {
       }
       after = step.at(-1)?.eventId;
       if (step.length < LINKED_PER_STEP) return;
+    }
+  }
+
+  /** What was at Graph once and is not linked: what is still there is joined, the rest is created again by the push. */
+  async #findLost(round: PullRound): Promise<void> {
+    const ids = this.#adoption.lost().map(({ graphEventId }) => graphEventId);
+    for (let at = 0; at < ids.length; at += PROOFS_PER_STEP) {
+      const { singles, series } = await this.#parts.absences.ask(this.#context, ids.slice(at, at + PROOFS_PER_STEP));
+      for (const mark of series) this.#mark(mark);
+      await this.#plan(singles, round.mode);
     }
   }
 
