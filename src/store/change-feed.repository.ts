@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { SyncError } from '../core/errors.ts';
 import type { EventId, UserId } from '../core/ids.ts';
 import { toBigInt } from './columns.ts';
-import type { Queryable } from './db.ts';
+import type { Queryable, Tx } from './db.ts';
 
 export interface EventChange {
   readonly change: 'created' | 'updated' | 'deleted';
@@ -19,8 +19,12 @@ interface ChangeRow {
   readonly isDeleted: boolean;
   readonly revisionXid: unknown;
   readonly revision: unknown;
+  readonly createdXid: unknown;
   readonly createdRevision: unknown;
 }
+
+/** Both parts are `bigint` columns; more would be an error of the database's instead of the caller's. */
+const LARGEST = 2n ** 63n - 1n;
 
 /**
  * The application's own delta query. Changes come in the order of the transactions that made them, and only once every
@@ -33,13 +37,13 @@ export class ChangeFeedRepository {
     userId: UserId,
     page: { cursor?: string | undefined; limit: number },
   ): Promise<{ items: EventChange[]; cursor: string; hasMore: boolean }> {
-    const from = page.cursor === undefined ? { xid: 0n, revision: 0n } : readCursor(page.cursor);
+    const from = page.cursor === undefined ? { xid: 0n, revision: 0n } : await this.#positionOf(q, page.cursor);
     const found = await sql<ChangeRow>`
       select * from (
-        select id, false as "isDeleted", "revisionXid", revision, "createdRevision"
+        select id, false as "isDeleted", "revisionXid", revision, "createdXid", "createdRevision"
         from "CalendarEvent" where "userId" = ${userId}
         union all
-        select "eventId", true, "revisionXid", revision, 0
+        select "eventId", true, "revisionXid", revision, 0, 0
         from "CalendarEventTombstone" where "userId" = ${userId}
       ) c
       where ("revisionXid", revision) > (${from.xid.toString()}::bigint, ${from.revision.toString()}::bigint)
@@ -56,13 +60,36 @@ export class ChangeFeedRepository {
       hasMore: found.rows.length > page.limit,
     };
   }
+
+  /**
+   * Makes rows readable that were restored from another database server's dump: their transactions' ids say nothing here,
+   * and those that are yet to come would hold them back. They count as old; their revisions still order them.
+   */
+  async adoptRestored(tx: Tx): Promise<void> {
+    for (const table of ['CalendarEvent', 'CalendarEventTombstone']) {
+      await sql`
+        update ${sql.table(table)} set "revisionXid" = 0
+        where "revisionXid" >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+      `.execute(tx.kysely);
+    }
+  }
+
+  async #positionOf(q: Queryable, cursor: string): Promise<Position> {
+    const position = readCursor(cursor);
+    const found = await sql<{ next: unknown }>`
+      select pg_snapshot_xmax(pg_current_snapshot())::text as next
+    `.execute(q.kysely);
+    // Handed out before the database was restored on another server, whose transactions are counted anew.
+    return position.xid < toBigInt(found.rows[0]?.next) ? position : { ...position, xid: 0n };
+  }
 }
 
 function changeOf(row: ChangeRow, from: Position): EventChange {
   const id = row.id as EventId;
   if (row.isDeleted) return { change: 'deleted', id };
-  const created = toBigInt(row.createdRevision);
-  return { change: created === toBigInt(row.revision) || created > from.revision ? 'created' : 'updated', id };
+  const [xid, revision] = [toBigInt(row.createdXid), toBigInt(row.createdRevision)];
+  const isNew = xid > from.xid || (xid === from.xid && revision > from.revision);
+  return { change: isNew ? 'created' : 'updated', id };
 }
 
 function writeCursor({ xid, revision }: Position): string {
@@ -71,10 +98,10 @@ function writeCursor({ xid, revision }: Position): string {
 
 function readCursor(text: string): Position {
   const match = /^(\d{1,19})\.(\d{1,19})$/.exec(Buffer.from(text, 'base64url').toString('utf8'));
-  if (!match?.[1] || !match[2]) {
-    throw new SyncError('invalid-input', 'the cursor is not one this service gave out', {
-      problems: [{ path: 'cursor', message: 'must be the cursor of an earlier answer, or be left out' }],
-    });
-  }
-  return { xid: BigInt(match[1]), revision: BigInt(match[2]) };
+  const [xid, revision] = [BigInt(match?.[1] ?? -1), BigInt(match?.[2] ?? -1)];
+  const isOurs = xid >= 0n && xid <= LARGEST && revision >= 0n && revision <= LARGEST;
+  if (isOurs && writeCursor({ xid, revision }) === text) return { xid, revision };
+  throw new SyncError('invalid-input', 'the cursor is not one this service gave out', {
+    problems: [{ path: 'cursor', message: 'must be the cursor of an earlier answer, or be left out' }],
+  });
 }

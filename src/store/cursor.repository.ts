@@ -145,12 +145,7 @@ export class CursorRepository {
     }));
   }
 
-  async clearDirtySeries(
-    tx: Tx,
-    userId: UserId,
-    calendarId: CalendarId,
-    ids: readonly GraphEventId[],
-  ): Promise<void> {
+  async clearDirtySeries(tx: Tx, userId: UserId, calendarId: CalendarId, ids: readonly GraphEventId[]): Promise<void> {
     if (ids.length === 0) return;
     await sql`
       delete from "DirtySeries"

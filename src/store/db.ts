@@ -1,8 +1,8 @@
 import type { PGlite } from '@electric-sql/pglite';
 import type { Kysely } from 'kysely';
 import type { Pool } from 'pg';
-import type { Logger } from '../core/runtime.ts';
 import { SyncError } from '../core/errors.ts';
+import type { Logger } from '../core/runtime.ts';
 
 /** Tables are spoken to in set-based SQL; their columns are prisma/schema.prisma's. */
 // biome-ignore lint/suspicious/noExplicitAny: rows are typed where each statement names its result

@@ -5,15 +5,18 @@ import { fileURLToPath } from 'node:url';
 import { sql } from 'kysely';
 import { SyncError } from '../core/errors.ts';
 import type { Clock, Logger, Random } from '../core/runtime.ts';
+import { ChangeFeedRepository } from './change-feed.repository.ts';
 import type { Db, Tx } from './db.ts';
 
-/** Any number will do, as long as every process takes the same: one migrates, the others wait. */
-const MIGRATION_LOCK = 5_172_026;
+/** Prisma's own number: one migrates, the others wait, whichever program they are. */
+const MIGRATION_LOCK = 72_707_369;
 
 interface Migration {
   readonly name: string;
   readonly script: string;
   readonly checksum: string;
+  /** The file's, with either kind of line end: a checkout on another system is not an edit. */
+  readonly knownChecksums: readonly string[];
 }
 
 interface AppliedMigration {
@@ -27,16 +30,18 @@ interface AppliedMigration {
  * Brings the database to the schema of this version: the files of prisma/migrations, in order, with Prisma's own
  * bookkeeping, so that `npx prisma migrate deploy` and the service may take turns. Safe to call from many processes.
  *
- * @throws {SyncError} `misconfigured` when an applied migration was edited, failed half way, or is newer than this version
+ * @param parts.folder  of the migrations; this version's own unless told
+ * @throws {SyncError} `misconfigured` when an applied migration was edited, failed half way, or is newer than this version,
+ *   or when one cannot be applied; nothing is changed then
  */
 export async function migrate(
   db: Db,
-  parts: { logger: Logger; clock: Clock; random: Random },
+  parts: { logger: Logger; clock: Clock; random: Random; folder?: string },
 ): Promise<{ applied: string[] }> {
-  const migrations = readMigrations();
+  const migrations = readMigrations(parts.folder ?? join(prismaFolder(), 'migrations'));
   return db.transaction(async (tx) => {
     if (db.kind === 'postgres') await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(tx.kysely);
-    await createBookkeeping(tx);
+    await inWords('the table of migrations cannot be made', createBookkeeping(tx));
     const known = await sql<AppliedMigration>`
       select migration_name, checksum, finished_at, rolled_back_at from "_prisma_migrations"
     `.execute(tx.kysely);
@@ -44,10 +49,11 @@ export async function migrate(
     assertInSync(migrations, done);
     const missing = migrations.filter(({ name }) => !done.some((row) => row.migration_name === name));
     for (const migration of missing) {
-      for (const statement of statementsOf(migration.script)) await sql.raw(statement).execute(tx.kysely);
+      await inWords(`migration ${migration.name} cannot be applied, and nothing was changed`, apply(tx, migration));
       await record(tx, migration, parts);
       parts.logger.info({ migration: migration.name }, 'migration applied');
     }
+    await new ChangeFeedRepository().adoptRestored(tx);
     return { applied: missing.map(({ name }) => name) };
   });
 }
@@ -57,10 +63,10 @@ export async function pendingMigrations(db: Db): Promise<string[]> {
   const exists = await sql<{ found: boolean }>`select to_regclass('"_prisma_migrations"') is not null as found`.execute(
     db.kysely,
   );
-  const migrations = readMigrations().map(({ name }) => name);
+  const migrations = readMigrations(join(prismaFolder(), 'migrations')).map(({ name }) => name);
   if (!exists.rows[0]?.found) return migrations;
   const known = await sql<{ migration_name: string }>`
-    select migration_name from "_prisma_migrations" where rolled_back_at is null
+    select migration_name from "_prisma_migrations" where rolled_back_at is null and finished_at is not null
   `.execute(db.kysely);
   return migrations.filter((name) => !known.rows.some((row) => row.migration_name === name));
 }
@@ -72,16 +78,34 @@ export function prismaFolder(): string {
   return folder;
 }
 
-function readMigrations(): Migration[] {
-  const folder = join(prismaFolder(), 'migrations');
+function readMigrations(folder: string): Migration[] {
   return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name)
     .sort()
     .map((name) => {
       const script = readFileSync(join(folder, name, 'migration.sql'), 'utf8');
-      return { name, script, checksum: createHash('sha256').update(script).digest('hex') };
+      const unix = script.replaceAll('\r\n', '\n');
+      const knownChecksums = [script, unix, unix.replaceAll('\n', '\r\n')].map(checksumOf);
+      return { name, script: unix, checksum: checksumOf(script), knownChecksums };
     });
+}
+
+function checksumOf(script: string): string {
+  return createHash('sha256').update(script).digest('hex');
+}
+
+async function apply(tx: Tx, { script }: Migration): Promise<void> {
+  for (const statement of statementsOf(script)) await sql.raw(statement).execute(tx.kysely);
+}
+
+/** @throws {SyncError} `misconfigured` with what PostgreSQL says, in one line */
+async function inWords(what: string, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (cause) {
+    throw new SyncError('misconfigured', `${what}: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** One at a time, as the embedded database takes them; a function's body stays in one piece. */
@@ -133,8 +157,11 @@ function assertInSync(migrations: readonly Migration[], done: readonly AppliedMi
         `the database has migration ${row.migration_name}, which this version does not know: start a newer version`,
       );
     }
-    if (own.checksum !== row.checksum) {
-      throw new SyncError('misconfigured', `migration ${row.migration_name} was edited after it had been applied`);
+    if (!own.knownChecksums.includes(row.checksum)) {
+      throw new SyncError(
+        'misconfigured',
+        `migration ${row.migration_name} was edited after it had been applied: restore the file, and put the change into a new migration`,
+      );
     }
   }
 }

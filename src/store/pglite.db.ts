@@ -1,19 +1,21 @@
-import { mkdirSync } from 'node:fs';
-import { PGlite } from '@electric-sql/pglite';
+import { PGlite, types } from '@electric-sql/pglite';
 import { Kysely, PGliteDialect, sql } from 'kysely';
 import { SyncError } from '../core/errors.ts';
+import { parseTimestamp } from './columns.ts';
 import type { Database, Db, Tx } from './db.ts';
 import { lockFolder } from './folder-lock.ts';
 
 /** Opens PostgreSQL inside this process: in a folder, or (`:memory:`) nowhere. One process per folder. */
 export async function openPglite(folder: string, template?: Blob): Promise<Db> {
-  const isInMemory = folder === ':memory:' || folder === '';
+  if (folder === '') throw new SyncError('misconfigured', 'DATABASE_URL must name a folder, e.g. pglite:./data');
+  const isInMemory = folder === ':memory:';
   const release = isInMemory ? () => {} : lockFolder(folder);
   try {
-    if (!isInMemory) mkdirSync(folder, { recursive: true });
     const pglite = await PGlite.create({
       ...(isInMemory ? {} : { dataDir: `${folder}/pgdata` }),
       ...(template ? { loadDataDir: template } : {}),
+      // Its own reading takes the year 0001, Exchange's "never", for 2001.
+      parsers: { [types.TIMESTAMPTZ]: parseTimestamp },
     });
     return pgliteDb(pglite, isInMemory ? 'PGlite in memory' : `PGlite in ${folder}`, release);
   } catch (cause) {

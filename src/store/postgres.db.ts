@@ -13,9 +13,14 @@ const RETRYABLE = new Set(['40001', '40P01']);
 
 /** Opens a PostgreSQL server and proves that it answers. */
 export async function openPostgres(url: string, logger: Logger): Promise<Db> {
-  const pool = new pg.Pool({ connectionString: url, max: MAX_CONNECTIONS, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: MAX_CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
-  pool.on('error', (error) => logger.warn({ err: error }, 'a database connection broke'));
+  // Its error carries the whole connection with it, which no log needs.
+  pool.on('error', (error) => logger.warn({ reason: reasonOf(error) }, 'a database connection broke'));
   const description = `PostgreSQL at ${addressOf(url)}`;
   const kysely = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
   const ping = async (): Promise<void> => {
@@ -25,10 +30,9 @@ export async function openPostgres(url: string, logger: Logger): Promise<Db> {
     await ping();
   } catch (cause) {
     await kysely.destroy();
-    const reason = cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code : String(cause);
     throw new SyncError(
       'misconfigured',
-      `${description} is not reachable (${reason}); check DATABASE_URL and that the server runs`,
+      `${description} is not reachable (${reasonOf(cause)}); check DATABASE_URL and that the server runs`,
       { cause },
     );
   }
@@ -47,14 +51,18 @@ export async function openPostgres(url: string, logger: Logger): Promise<Db> {
 async function transactionWithRetry<T>(kysely: Kysely<Database>, work: (tx: Tx) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await kysely
-        .transaction()
-        .execute((trx) => work({ kysely: trx, inTransaction: true } as unknown as Tx));
+      return await kysely.transaction().execute((trx) => work({ kysely: trx, inTransaction: true } as unknown as Tx));
     } catch (error) {
       const code = (error as { code?: unknown }).code;
       if (typeof code !== 'string' || !RETRYABLE.has(code) || attempt > MAX_SERIALIZATION_RETRIES) throw error;
     }
   }
+}
+
+/** Several addresses of one name that all refuse make an error with a code and no message. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message || String((error as NodeJS.ErrnoException).code ?? error.name);
 }
 
 /** Host, port and database; never the password. */

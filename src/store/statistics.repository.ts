@@ -28,7 +28,12 @@ export interface SyncMetrics {
     readonly failed: number;
     readonly byErrorCategory: Readonly<Record<string, number>>;
   };
-  readonly byDay: readonly { readonly day: string; readonly syncs: number; readonly events: number; readonly conflicts: number }[];
+  readonly byDay: readonly {
+    readonly day: string;
+    readonly syncs: number;
+    readonly events: number;
+    readonly conflicts: number;
+  }[];
 }
 
 export interface ConflictStatistics {

@@ -370,7 +370,7 @@ BEGIN
     NEW."revisionXid" := pg_current_xact_id()::text::bigint;
   ELSE
     NEW."revision" := OLD."revision";
-    NEW."revisionXid" := OLD."revisionXid";
+    NEW."revisionXid" := LEAST(NEW."revisionXid", OLD."revisionXid");
   END IF;
   IF is_edited AND NOT is_own AND NEW."lastModifiedDateTime" = OLD."lastModifiedDateTime" THEN
     NEW."lastModifiedDateTime" := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');

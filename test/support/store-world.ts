@@ -1,0 +1,158 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
+import { type Random, silentLogger } from '../../src/core/runtime.ts';
+import { BaseRepository } from '../../src/store/base.repository.ts';
+import { CalendarRepository } from '../../src/store/calendar.repository.ts';
+import { ChangeFeedRepository } from '../../src/store/change-feed.repository.ts';
+import { ConflictRepository } from '../../src/store/conflict.repository.ts';
+import { ConnectionRepository } from '../../src/store/connection.repository.ts';
+import { CursorRepository } from '../../src/store/cursor.repository.ts';
+import { type Db, openDatabase } from '../../src/store/db.ts';
+import { ContentCipher, KeyRing } from '../../src/store/encryption.ts';
+import { EventRepository } from '../../src/store/event.repository.ts';
+import { IdempotencyRepository } from '../../src/store/idempotency.repository.ts';
+import { LeaseRepository } from '../../src/store/lease.repository.ts';
+import { migrate } from '../../src/store/migrator.ts';
+import { OperationRepository } from '../../src/store/operation.repository.ts';
+import { openPglite } from '../../src/store/pglite.db.ts';
+import { RunRepository } from '../../src/store/run.repository.ts';
+import { SettingsRepository } from '../../src/store/settings.repository.ts';
+import { StatisticsRepository } from '../../src/store/statistics.repository.ts';
+import { systemRandom } from '../../src/system-runtime.ts';
+import { ManualClock } from './jobs-world.ts';
+import { type PostgresServer, startPostgres } from './postgres-server.ts';
+
+export const TEST_RING = KeyRing.parse(`test:${Buffer.alloc(32, 1).toString('base64')}`);
+
+/** The store over one database, with no service above it. */
+export interface StoreWorld {
+  readonly kind: Db['kind'];
+  readonly db: Db;
+  readonly clock: ManualClock;
+  readonly random: Random;
+  readonly cipher: ContentCipher;
+  readonly events: EventRepository;
+  readonly bases: BaseRepository;
+  readonly calendars: CalendarRepository;
+  readonly connections: ConnectionRepository;
+  readonly cursors: CursorRepository;
+  readonly conflicts: ConflictRepository;
+  readonly operations: OperationRepository;
+  readonly runs: RunRepository;
+  readonly leases: LeaseRepository;
+  readonly feed: ChangeFeedRepository;
+  readonly settings: SettingsRepository;
+  readonly statistics: StatisticsRepository;
+  readonly idempotency: IdempotencyRepository;
+}
+
+/**
+ * Runs the same tests on the embedded database and on a PostgreSQL server of the spec file's own. The databases are opened
+ * once, and emptied between tests; `world` is complete when the first test begins.
+ */
+export function onEachDatabase(define: (world: StoreWorld) => void): void {
+  describe('on the embedded database', () => defineOn(define, openEmbedded));
+  describe('on a PostgreSQL server', () => onPostgres(define));
+}
+
+/** For what only several connections can show. */
+export function onPostgres(define: (world: StoreWorld) => void): void {
+  let server: PostgresServer | undefined;
+  // Vitest runs the last of these hooks first: the connections are closed before the server.
+  afterAll(() => server?.stop());
+  defineOn(define, async () => {
+    server = await startPostgres();
+    return openDatabase({ url: await server.createDatabase('store'), logger: silentLogger });
+  });
+}
+
+function defineOn(define: (world: StoreWorld) => void, open: () => Promise<Db>): void {
+  const world = {} as { -readonly [Part in keyof StoreWorld]: StoreWorld[Part] };
+  let tables: readonly string[] = [];
+  beforeAll(async () => {
+    const db = await open();
+    const clock = new ManualClock('2026-03-02T08:00:00Z');
+    await migrate(db, { logger: silentLogger, clock, random: systemRandom });
+    Object.assign(world, storeOver(db, clock));
+    tables = await tablesOf(db);
+  });
+  beforeEach(async () => {
+    await empty(world.db, tables);
+    Object.assign(world, storeOver(world.db, new ManualClock('2026-03-02T08:00:00Z')));
+  });
+  afterAll(() => world.db?.close());
+  define(world);
+}
+
+export function storeOver(db: Db, clock: ManualClock, ring = TEST_RING): StoreWorld {
+  const cipher = new ContentCipher(ring, systemRandom);
+  return {
+    kind: db.kind,
+    db,
+    clock,
+    random: systemRandom,
+    cipher,
+    events: new EventRepository(cipher),
+    bases: new BaseRepository(cipher),
+    calendars: new CalendarRepository(cipher),
+    connections: new ConnectionRepository(cipher),
+    cursors: new CursorRepository(cipher),
+    conflicts: new ConflictRepository(cipher),
+    operations: new OperationRepository(cipher),
+    runs: new RunRepository(),
+    leases: new LeaseRepository(),
+    feed: new ChangeFeedRepository(),
+    settings: new SettingsRepository(),
+    statistics: new StatisticsRepository(),
+    idempotency: new IdempotencyRepository(),
+  };
+}
+
+/** Every table of ours, whatever later migrations add. */
+export async function tablesOf(db: Db): Promise<string[]> {
+  const found = await sql<{ name: string }>`
+    select table_name as name from information_schema.tables
+    where table_schema = 'public' and table_type = 'BASE TABLE' and table_name <> '_prisma_migrations' order by 1
+  `.execute(db.kysely);
+  return found.rows.map(({ name }) => name);
+}
+
+/** Deleting from tables that are all but empty is many times faster than truncating them, on either database. */
+async function empty(db: Db, tables: readonly string[]): Promise<void> {
+  // Deleted events leave tombstones, so theirs comes last.
+  const order = tables.toSorted((a, b) => Number(a.endsWith('Tombstone')) - Number(b.endsWith('Tombstone')));
+  const statements = order.map((table) => `delete from "${table}";`).join(' ');
+  await sql.raw(`do $$ begin ${statements} end $$`).execute(db.kysely);
+}
+
+/**
+ * An empty database in this process. Making one from nothing takes PGlite many seconds, reading one a fraction of that:
+ * the first test process to come by leaves it in the temporary folder for all others.
+ */
+export async function openEmbedded(): Promise<Db> {
+  return openPglite(':memory:', await emptyDatabase());
+}
+
+async function emptyDatabase(): Promise<Blob> {
+  const entry = createRequire(import.meta.url).resolve('@electric-sql/pglite');
+  const { version } = JSON.parse(readFileSync(join(dirname(entry), '..', 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  const path = join(tmpdir(), `gcs-empty-pglite-${version}.tar`);
+  try {
+    return new Blob([readFileSync(path)]);
+  } catch {
+    const pglite = await PGlite.create();
+    const dump = await pglite.dumpDataDir('none');
+    await pglite.close();
+    const half = `${path}.${process.pid}`;
+    writeFileSync(half, new Uint8Array(await dump.arrayBuffer()));
+    renameSync(half, path);
+    return dump;
+  }
+}
