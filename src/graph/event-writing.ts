@@ -113,8 +113,8 @@ async function onlineBodies(
     }
     const { content: there, facts } = fromWire(answer.body as WireEvent);
     const joinUrl = facts.onlineMeeting?.joinUrl;
-    if (!joinUrl) continue;
-    const body = withJoinBlock(content.body, there.body, joinUrl);
+    if (joinUrl === undefined && !there.isOnlineMeeting) continue;
+    const body = withJoinBlock(content.body, there.body, joinUrl ?? '');
     bodies.set(key, body ? { body } : { error: joinBlockLost(id) });
   }
   return bodies;
