@@ -7,8 +7,16 @@ import type { RunView } from './run-view.ts';
 import type { ServiceClient } from './service-client.ts';
 import { CommandError, type Terminal } from './terminal.ts';
 
-/** Written when the demonstration has been set up whole, so that a start that was killed half way does it again. */
-const MARKER = 'demo.json';
+const MARKER_FILE = 'demo.json';
+
+/** Tells a later start how far the demonstration got: one that was killed half way does it again, and books nothing twice. */
+interface Marker {
+  /** In words: a marker left by another database says nothing about this one. */
+  readonly database: string;
+  /** The appointments lie around this instant, so that the same ones are booked again. */
+  readonly beganAt: string;
+  readonly completedAt?: string;
+}
 
 /**
  * Shows the main job on a service that has just started, as a program of its user would, over HTTP: connects the sample
@@ -19,22 +27,23 @@ export async function showDemo(parts: {
   simulator: RunningSimulator;
   /** Where it is remembered that the demonstration has been set up; nowhere, it is set up by every start. */
   folder: string | undefined;
-  /** In words: a marker left by another database says nothing about this one. */
   database: string;
   terminal: Terminal;
   /** Told what is about to be done, and what came of it. */
   report: (step: { headline: string; run?: RunView }) => void;
 }): Promise<void> {
   const { client, simulator, folder, database, terminal, report } = parts;
-  const syncAndReport = async (headline: string): Promise<void> => {
+  const now = (): string => terminal.clock.now().toISOString();
+  const syncAndReport = async (headline: string, sync = syncNow): Promise<void> => {
     report({ headline });
-    report({ headline, run: await syncNow(client, terminal) });
+    report({ headline, run: await sync(client, terminal) });
   };
-  const marker = folder === undefined ? undefined : join(folder, MARKER);
-  if (marker !== undefined && databaseIn(marker) === database) {
-    return syncAndReport('Going on from where it stopped:');
-  }
-  const events = demoEvents(terminal.clock.now());
+  const left = readMarker(folder);
+  const known = left?.database === database ? left : undefined;
+  if (known?.completedAt !== undefined) return syncAndReport('Going on from where it stopped:');
+  const marker: Marker = known ?? { database, beganAt: now() };
+  writeMarker(folder, marker);
+  const events = demoEvents(new Date(marker.beganAt));
   const ids = await bookAll(client, events);
   await client.json('PUT', '/calendar/sync/settings', { conflictResolution: 'merge' });
   await client.json('PUT', '/calendar/connection', { mode: 'application', mailbox: DEMO_MAILBOX });
@@ -42,18 +51,22 @@ export async function showDemo(parts: {
     `First sync, ${events.length} appointments of the application with the mailbox of ${DEMO_MAILBOX}:`,
   );
   await contest(client, simulator, ids.get(CONTESTED_SUBJECT));
-  await syncAndReport('Then an appointment is renamed in Outlook, and differently by the application:');
-  if (marker === undefined) return;
-  writeFileSync(marker, `${JSON.stringify({ database, completedAt: terminal.clock.now().toISOString() })}\n`);
+  await syncAndReport('Then an appointment is renamed in Outlook, and differently by the application:', meetConflict);
+  writeMarker(folder, { ...marker, completedAt: now() });
 }
 
-/** @returns `undefined` without a marker, or with one that cannot be read: setting up again books nothing twice */
-function databaseIn(marker: string): unknown {
+/** @returns `undefined` without one, or with one that cannot be read */
+function readMarker(folder: string | undefined): Marker | undefined {
+  if (folder === undefined) return undefined;
   try {
-    return (JSON.parse(readFileSync(marker, 'utf8')) as { database?: unknown }).database;
+    return JSON.parse(readFileSync(join(folder, MARKER_FILE), 'utf8')) as Marker;
   } catch {
     return undefined;
   }
+}
+
+function writeMarker(folder: string | undefined, marker: Marker): void {
+  if (folder !== undefined) writeFileSync(join(folder, MARKER_FILE), `${JSON.stringify(marker)}\n`);
 }
 
 async function syncNow(client: ServiceClient, terminal: Terminal): Promise<RunView> {
@@ -63,12 +76,19 @@ async function syncNow(client: ServiceClient, terminal: Terminal): Promise<RunVi
   return followRun(client, jobId, quiet, false);
 }
 
+/** The application's write has queued a run of its own, which may have met the conflict before the one asked for here. */
+async function meetConflict(client: ServiceClient, terminal: Terminal): Promise<RunView> {
+  const run = await syncNow(client, terminal);
+  const { items } = await client.json<{ items: RunView[] }>('GET', '/calendar/sync/history?limit=10');
+  return items.find(({ result }) => (result?.conflictsDetected ?? 0) > 0) ?? run;
+}
+
 /** Each under a key of its own: a start that was killed and begins again books nothing twice. */
 async function bookAll(client: ServiceClient, events: ReturnType<typeof demoEvents>): Promise<Map<string, string>> {
   const ids = new Map<string, string>();
-  for (const event of events) {
+  for (const [index, event] of events.entries()) {
     const { id } = await client.json<{ id: string }>('POST', '/calendar/events', event, {
-      'idempotency-key': `demo ${event.subject}`,
+      'idempotency-key': `demo-${index + 1}`,
     });
     ids.set(event.subject, id);
   }

@@ -89,6 +89,8 @@ export class ServiceClient {
       });
     } catch (cause) {
       if (this.#signal.aborted) throw new CommandError('interrupted');
+      // A request that cannot be made at all (a header that is none) says nothing about the service.
+      if (!(cause instanceof Error) || cause.cause === undefined) throw cause;
       throw new CommandError(
         `no service answers at ${this.url}: start it with "npm start" (or graph-calendar-sync serve), or give its address with --url`,
         { cause },
