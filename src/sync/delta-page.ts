@@ -38,13 +38,49 @@ export function handledBy(page: DeltaPage): number {
   return page.items.filter((item) => item.kind !== 'occurrence').length;
 }
 
-/** @throws {SyncError} `unavailable` when Graph serves the same page for ever; the next run tries again */
-export function nextLinkOf(page: DeltaPage, seenLinks: Set<string>, pages: number): string {
-  const link = page.nextLink ?? page.deltaLink;
-  if (!link) throw new SyncError('unavailable', 'Graph sent a delta page with neither nextLink nor deltaLink');
-  if (page.nextLink && (seenLinks.has(page.nextLink) || pages >= MAX_PAGES_PER_ROUND)) {
-    throw new SyncError('cursor-expired', 'Graph repeats the same delta page for ever; the round is started again');
+/** Honest replays repeat an item or two; the same whole page so often in a row is a mailbox that is stuck. */
+const MAX_SAME_PAGES = 3;
+
+/** Follows the links of one round and notices when they lead nowhere (graph contract 5.3). */
+export class RoundLinks {
+  readonly #seen = new Set<string>();
+  #pages: number;
+  #lastPage = '';
+  #samePages = 0;
+
+  /** @param pages  read by earlier runs of the same round */
+  constructor(pages: number) {
+    this.#pages = pages;
   }
-  seenLinks.add(link);
-  return link;
+
+  get pages(): number {
+    return this.#pages;
+  }
+
+  /**
+   * @returns the link that goes on from this page, or closes the round
+   * @throws {SyncError} `cursor-expired` when Graph serves the same page for ever; `unavailable` without any link
+   */
+  follow(page: DeltaPage): string {
+    const link = page.nextLink ?? page.deltaLink;
+    if (!link) throw new SyncError('unavailable', 'Graph sent a delta page with neither nextLink nor deltaLink');
+    this.#pages += 1;
+    const content = page.items.map((item) => JSON.stringify([item.kind, idOf(item), etagOf(item)])).join();
+    this.#samePages = content !== '' && content === this.#lastPage ? this.#samePages + 1 : 0;
+    this.#lastPage = content;
+    const isStuck = this.#samePages >= MAX_SAME_PAGES || this.#pages > MAX_PAGES_PER_ROUND;
+    if (page.nextLink && (this.#seen.has(page.nextLink) || isStuck)) {
+      throw new SyncError('cursor-expired', 'Graph repeats the same delta page for ever; the round is started again');
+    }
+    this.#seen.add(link);
+    return link;
+  }
+}
+
+function idOf(item: DeltaItem): GraphEventId {
+  return item.kind === 'event' ? item.event.id : item.id;
+}
+
+function etagOf(item: DeltaItem): string {
+  return item.kind === 'event' ? item.event.etag : item.kind === 'occurrence' ? item.etag : '';
 }

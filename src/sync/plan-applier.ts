@@ -167,14 +167,14 @@ export class PlanApplier {
 }
 
 function savedEvent(target: PlannedEvent, context: ApplyContext, now: Date): SaveEvent {
-  const { plan, remote, stored, eventId } = target;
+  const { plan, remote, stored, base, eventId } = target;
   if (plan.local.kind !== 'write') throw new Error('bug: only written events are saved');
   const isGraphsOwn = remote !== undefined && plan.local.content === remote.content;
   return {
     id: eventId,
     calendarId: context.calendarId,
-    graphEventId: remote?.id,
-    iCalUId: remote?.facts.iCalUId ?? stored?.iCalUId,
+    graphEventId: remote?.id ?? (plan.base.kind === 'recreate' ? undefined : base?.graphEventId),
+    iCalUId: remote?.facts.iCalUId ?? stored?.iCalUId ?? base?.iCalUId,
     content: plan.local.content,
     facts: remote?.facts ?? stored?.facts,
     lastModifiedAt: (isGraphsOwn ? remote.lastModifiedAt : undefined) ?? now,
@@ -268,7 +268,11 @@ function conflictRow(conflict: PlannedConflict, strategy: ConflictStrategy) {
   };
 }
 
-export function localOperation({ plan, stored, base }: PlannedEvent): 'create' | 'update' | 'delete' | 'adopt' | undefined {
+export function localOperation({
+  plan,
+  stored,
+  base,
+}: PlannedEvent): 'create' | 'update' | 'delete' | 'adopt' | undefined {
   if (plan.local.kind === 'delete') return 'delete';
   if (plan.local.kind === 'write') return stored ? 'update' : 'create';
   return stored && !base && plan.base.kind === 'save' ? 'adopt' : undefined;
@@ -280,6 +284,7 @@ function count({ counters }: ApplyContext, planned: readonly PlannedEvent[]): vo
     if (operation === 'create') counters.local.created += 1;
     if (operation === 'update') counters.local.updated += 1;
     if (operation === 'delete') counters.local.deleted += 1;
-    if (target.plan.conflict) counters.conflicts += 1;
+    // A conflict that already waits is one, however often its sides change.
+    if (target.plan.conflict && !(target.base?.conflictUnits.length ?? 0)) counters.conflicts += 1;
   }
 }

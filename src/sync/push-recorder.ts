@@ -1,8 +1,8 @@
+import { unitsOf, withUnit } from '../core/canonical-event.ts';
+import type { SyncError } from '../core/errors.ts';
 import type { EventContent, GraphFacts } from '../core/event.ts';
 import type { OutgoingChange } from '../core/outgoing-change.ts';
 import type { Clock, Random } from '../core/runtime.ts';
-import type { SyncError } from '../core/errors.ts';
-import { unitsOf, withUnit } from '../core/canonical-event.ts';
 import type { RemoteEvent, WriteOperation, WriteOutcome } from '../graph/calendar-graph.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
@@ -76,7 +76,10 @@ export class PushRecorder {
       }));
       await this.#bases.saveMany(tx, context.userId, bases);
       const held = quiet.filter(({ change, base }) => isNewlyHeld(change, base));
-      await this.#operations.append(tx, held.map((target) => this.#operation(context, target, 'hold', target.change.held)));
+      await this.#operations.append(
+        tx,
+        held.map((target) => this.#operation(context, target, 'hold', target.change.held)),
+      );
     });
   }
 
@@ -99,10 +102,7 @@ export class PushRecorder {
     });
   }
 
-  async settle(
-    context: RunContext,
-    settled: readonly { target: Outgoing; outcome: WriteOutcome }[],
-  ): Promise<void> {
+  async settle(context: RunContext, settled: readonly { target: Outgoing; outcome: WriteOutcome }[]): Promise<void> {
     if (settled.length === 0) return;
     const now = this.#clock.now();
     await this.#inTransaction(context, async (tx) => {
@@ -136,9 +136,16 @@ export class PushRecorder {
       await this.#bases.saveMany(
         tx,
         context.userId,
-        held.map(({ base, tombstone }) => ({ ...base, agreedRevision: tombstone.revision, heldUnits: ['time' as const] })),
+        held.map(({ base, tombstone }) => ({
+          ...base,
+          agreedRevision: tombstone.revision,
+          heldUnits: ['time' as const],
+        })),
       );
-      await this.#operations.append(tx, held.map((target) => this.#deletion(context, target, 'hold')));
+      await this.#operations.append(
+        tx,
+        held.map((target) => this.#deletion(context, target, 'hold')),
+      );
     });
   }
 
@@ -159,7 +166,10 @@ export class PushRecorder {
     await this.#inTransaction(context, async (tx) => {
       const ids = gone.map(({ base }) => base.eventId);
       await this.#bases.deleteMany(tx, context.userId, ids);
-      await this.#operations.append(tx, gone.filter(({ base }) => base.graphEventId).map((target) => this.#deletion(context, target, 'delete')));
+      await this.#operations.append(
+        tx,
+        gone.filter(({ base }) => base.graphEventId).map((target) => this.#deletion(context, target, 'delete')),
+      );
       for (const { target, outcome } of refused) {
         if (!outcome || outcome.ok) continue;
         const { error } = outcome;
@@ -204,7 +214,7 @@ export class PushRecorder {
       side: 'remote',
       operation,
       fields: [...fields],
-      reason: REASON[operation],
+      reason: error && error.httpStatus === undefined ? error.message : REASON[operation],
       at: this.#clock.now(),
       before: target.base?.remote ?? undefined,
       after: operation === 'create' || operation === 'update' ? target.sent : undefined,

@@ -1,5 +1,5 @@
 import { isMassDeletion } from '../core/deletion-brake.ts';
-import type { SyncError } from '../core/errors.ts';
+import { SyncError } from '../core/errors.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import type { Logger, Random } from '../core/runtime.ts';
 import type { CalendarGraph, WriteOperation, WriteOutcome } from '../graph/calendar-graph.ts';
@@ -17,6 +17,8 @@ import type { SeriesPusher } from './series-pusher.ts';
 
 /** Pending events looked at in one step: one `$batch`. */
 const PUSH_STEP = 20;
+/** The code an event carries that plain SQL left unreadable. */
+const UNREADABLE = 'UNREADABLE_EVENT';
 /** A guarded write that failed is merged and tried again this often; then the next run, or a person, decides. */
 const MAX_PASSES = 3;
 
@@ -96,9 +98,14 @@ export class PushManager {
     pending: readonly { event: StoredEvent; base: EventBase | undefined }[],
     pass: number,
   ): Promise<number> {
-    const undecided: UndecidedEvent[] = pass === 1 ? pending.filter(isUndecided) : [];
+    const unreadable = pending.filter(({ event }) => event.problem !== undefined);
+    await this.#park(context, unreadable);
+    const readable = pending.filter((item) => !unreadable.includes(item));
+    const undecided: UndecidedEvent[] = pass === 1 ? readable.filter(isUndecided) : [];
     await this.#reconciler.refreshConflicts(context, undecided);
-    const outgoing = pending.filter((item) => pass > 1 || !isUndecided(item)).map(({ event, base }) => prepare(context, event, base));
+    const outgoing = readable
+      .filter((item) => pass > 1 || !isUndecided(item))
+      .map(({ event, base }) => prepare(context, event, base));
     const quiet = outgoing.filter(({ operation, change }) => !operation && change.occurrences.length === 0);
     const sent = outgoing.filter(({ operation }) => operation !== undefined);
     await this.#recorder.agree(context, quiet);
@@ -109,7 +116,10 @@ export class PushManager {
     if (fatal) throw fatal;
     await this.#reconciler.reconcile(context, stale, { isLastTry: pass >= MAX_PASSES });
     const series = outgoing.filter((target) => !stale.has(target.event.id) && hasOccurrencesToPush(target));
-    const unsettledSeries = await this.#series.pushOccurrences(context, series.map(({ event }) => event.id));
+    const unsettledSeries = await this.#series.pushOccurrences(
+      context,
+      series.map(({ event }) => event.id),
+    );
     if (pass === 1) {
       context.counters.found(pending.length);
       context.counters.handled(pending.length);
@@ -117,6 +127,24 @@ export class PushManager {
     // A create whose answer was lost before is sent as it was then; what was edited since goes out in the next pass.
     const edited = sent.filter((target) => target.isResent).length;
     return undecided.length + stale.size + unsettledSeries + edited;
+  }
+
+  /** A row that something else wrote and nobody can read stays here, with what is wrong with it, until it is written again. */
+  async #park(
+    context: RunContext,
+    unreadable: readonly { event: StoredEvent; base: EventBase | undefined }[],
+  ): Promise<void> {
+    const settled = unreadable.map(({ event, base }) => ({
+      target: prepare(context, event, base),
+      outcome: {
+        key: event.id,
+        ok: false as const,
+        error: new SyncError('rejected', `the stored event cannot be read: ${event.problem}`, {
+          graphCode: UNREADABLE,
+        }),
+      },
+    }));
+    await this.#recorder.settle(context, settled);
   }
 
   /** Commits every outcome; what was refused because Graph had moved on is handed back with what Graph was like then. */
@@ -129,6 +157,9 @@ export class PushManager {
     const stale = new Map<EventId, GraphEventId>();
     let fatal: SyncError | undefined;
     const settled: { target: Outgoing; outcome: WriteOutcome }[] = [];
+    // Where other writes go through, one that is forbidden says something of that event only.
+    const isRefusedAlone = (error: SyncError) =>
+      error.code === 'rejected' || (error.code === 'forbidden' && outcomes.some(({ ok }) => ok));
     for (const target of sent) {
       const outcome = byKey.get(target.event.id);
       if (!outcome) continue;
@@ -136,7 +167,7 @@ export class PushManager {
       // The answer to a repeated create may show an event that somebody edited since: it is compared before anything else.
       if (outcome.ok && target.isResent && outcome.event) stale.set(target.event.id, outcome.event.id);
       if (!outcome.ok && isStale(outcome.error) && graphEventId) stale.set(target.event.id, graphEventId);
-      else if (!outcome.ok && outcome.error.code !== 'rejected') fatal ??= outcome.error;
+      else if (!outcome.ok && !isRefusedAlone(outcome.error)) fatal ??= outcome.error;
       else settled.push({ target, outcome });
     }
     await this.#recorder.settle(context, settled);

@@ -77,8 +77,13 @@ export class Reconciler {
   /** Reads events whole; a series comes with its exceptions, so that it is compared as one aggregate. */
   async #read(context: RunContext, ids: readonly GraphEventId[]): Promise<RemoteState[]> {
     const events = await this.#graph.readEvents(context.session, [...ids]);
-    const masters = [...events].filter(([, event]) => event !== 'gone' && event.type === 'seriesMaster').map(([id]) => id);
-    const series = masters.length > 0 ? await this.#graph.readSeries(context.session, masters, context.window) : new Map<GraphEventId, RemoteSeries | 'gone'>();
+    const masters = [...events]
+      .filter(([, event]) => event !== 'gone' && event.type === 'seriesMaster')
+      .map(([id]) => id);
+    const series =
+      masters.length > 0
+        ? await this.#graph.readSeries(context.session, masters, context.window)
+        : new Map<GraphEventId, RemoteSeries | 'gone'>();
     return [...events].map(([id, event]) => ({ id, event: series.get(id) ?? (event as RemoteEvent | 'gone') }));
   }
 }

@@ -38,10 +38,24 @@ export class RemotePlanner {
     adoption: AdoptionIndex | undefined,
     mode: PullMode = 'apply',
   ): Promise<PlannedEvent[]> {
-    const bases = await this.#bases.findByGraphIds(tx, context.userId, states.map(({ id }) => id));
+    const bases = await this.#bases.findByGraphIds(
+      tx,
+      context.userId,
+      states.map(({ id }) => id),
+    );
     const matches = matchUnknown(states, bases, adoption);
-    const matchedBases = await this.#bases.findByEventIds(tx, context.userId, [...matches.values()].map((m) => m.eventId));
-    const ids = [...new Set([...[...bases.values()].map((base) => base.eventId), ...matchedBases.keys(), ...[...matches.values()].map((m) => m.eventId)])];
+    const matchedBases = await this.#bases.findByEventIds(
+      tx,
+      context.userId,
+      [...matches.values()].map((m) => m.eventId),
+    );
+    const ids = [
+      ...new Set([
+        ...[...bases.values()].map((base) => base.eventId),
+        ...matchedBases.keys(),
+        ...[...matches.values()].map((m) => m.eventId),
+      ]),
+    ];
     const stored = await this.#events.lockMany(tx, context.userId, ids);
     const tombstones = await this.#events.findTombstones(tx, context.userId, ids);
 
@@ -76,12 +90,22 @@ export class RemotePlanner {
   ): PlannedEvent | undefined {
     const { base, match, stored, tombstone, mode } = known;
     if (mode === 'adopt' && !match) return undefined;
+    // What a row means that nobody can read is unknown: it is neither overwritten nor compared until it is written again.
+    if (stored?.problem !== undefined) return undefined;
     if (!base && !match && (event === 'gone' || !ruleAllows(context.rules, event.content))) return undefined;
     if (isExcluded(context, event, known)) {
       if (!base || (stored && event !== 'gone')) return undefined;
       // What left one of the sides becomes, on the other, an event like any other that is left out.
       if (stored || event !== 'gone') {
-        return { eventId: base.eventId, graphEventId: id, plan: UNLINK, stored, base, remote: undefined, reason: EXCLUDED };
+        return {
+          eventId: base.eventId,
+          graphEventId: id,
+          plan: UNLINK,
+          stored,
+          base,
+          remote: undefined,
+          reason: EXCLUDED,
+        };
       }
     }
     const plan = planEvent({

@@ -1,8 +1,7 @@
-import type { CalendarId, JobId, UserId } from '../core/ids.ts';
 import { SyncError } from '../core/errors.ts';
+import type { CalendarId, GraphCalendarId, JobId, UserId } from '../core/ids.ts';
 import type { ConflictStrategy, NotifyAttendees, SyncDirection, SyncRule, SyncWindow } from '../core/settings.ts';
 import type { GraphSession } from '../graph/calendar-graph.ts';
-import type { GraphCalendarId } from '../core/ids.ts';
 import type { Lease } from '../store/lease.repository.ts';
 import type { RunCounters } from './run-counters.ts';
 

@@ -94,7 +94,8 @@ export class SeriesPusher {
     const { units, held } = this.#unitsToSend(context, series);
     const dates = units.map(dateOfUnit);
     const zone = event.content.start.timeZone;
-    const ids = dates.length > 0 ? await this.#graph.findOccurrences(context.session, remote.id, dates, zone) : new Map();
+    const ids =
+      dates.length > 0 ? await this.#graph.findOccurrences(context.session, remote.id, dates, zone) : new Map();
     const operations = units.flatMap((unit) => occurrenceOperation(series, unit, ids.get(dateOfUnit(unit))));
     const outcomes = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
     const fatal = outcomes.find((outcome) => !outcome.ok && isFatal(outcome.error));

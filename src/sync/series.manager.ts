@@ -62,7 +62,11 @@ export class SeriesManager {
       const ids = marks.map((mark) => mark.graphEventId);
       const bases = await this.#bases.findByGraphIds(this.#db, context.userId, ids);
       const dirty = marks.filter((mark) => !isSeriesEcho(mark, bases.get(mark.graphEventId)));
-      const states = await this.#read(context, dirty.map((mark) => mark.graphEventId), round.window);
+      const states = await this.#read(
+        context,
+        dirty.map((mark) => mark.graphEventId),
+        round.window,
+      );
       const known = new Set(bases.keys());
       const gone = states.filter((state) => state.event === 'gone' && known.has(state.id)).map((state) => state.id);
       const present = states.filter((state) => state.event !== 'gone');

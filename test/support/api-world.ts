@@ -1,7 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { SignJWT } from 'jose';
 import { expect } from 'vitest';
+import { createServer } from '../../src/api/server.ts';
+import type { ApiServices, ServerParts } from '../../src/api/services.ts';
 import type { JobId } from '../../src/core/ids.ts';
+import { silentLogger } from '../../src/core/runtime.ts';
+import { systemClock, systemRandom } from '../../src/system-runtime.ts';
 import { OpenApiChecker, type OpenApiDocument } from './openapi-checker.ts';
 import { MAILBOX, SyncWorld, type SyncWorldOptions, USER } from './sync-world.ts';
 
@@ -106,4 +110,33 @@ export class ApiWorld {
 export async function documentOf(server: FastifyInstance): Promise<OpenApiDocument> {
   const answer = await server.inject({ method: 'GET', url: '/openapi.json' });
   return answer.json();
+}
+
+type StandIns = { readonly [Name in keyof ApiServices]?: Partial<ApiServices[Name]> };
+
+/** The HTTP API alone; services that a spec does not stand in for must not be called. */
+export async function serverWith(
+  standIns: StandIns = {},
+  parts: Partial<Omit<ServerParts, keyof ApiServices>> = {},
+): Promise<FastifyInstance> {
+  const names = ['eventService', 'connectionService', 'calendarService', 'runService', 'previewService'] as const;
+  const others = ['statisticsService', 'healthService', 'settings', 'conflicts'] as const;
+  const services = Object.fromEntries([...names, ...others].map((name) => [name, standIns[name] ?? {}]));
+  const server = await createServer({
+    config: {
+      jwt: { secret: SECRET, jwksUrl: undefined, issuer: undefined, audience: undefined },
+      publicUrl: undefined,
+    },
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    ...(services as unknown as ApiServices),
+    ...parts,
+  });
+  await server.ready();
+  return server;
+}
+
+export async function bearer(claims: Claims = OWNER, at: Date = systemClock.now()): Promise<{ authorization: string }> {
+  return { authorization: `Bearer ${await sign(claims, at)}` };
 }

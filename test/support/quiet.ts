@@ -12,14 +12,14 @@ export const NOTHING = {
 };
 
 /** The law every sync has to end with: the next run writes nothing on either side and costs one delta request. */
-export async function expectQuiet(world: SyncWorld): Promise<void> {
+export async function expectQuiet(world: SyncWorld, { graphRequests = 1 } = {}): Promise<void> {
   world.simulator.clearLog();
   const run = await world.sync();
   expect(run).toMatchObject({
     status: 'COMPLETED',
     conflictsDetected: 0,
     failedEvents: 0,
-    graphRequests: 1,
+    graphRequests,
     ...NOTHING,
   });
   expect(world.simulator.writes()).toEqual([]);

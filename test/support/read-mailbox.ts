@@ -2,9 +2,8 @@ import type { EventContent } from '../../src/core/event.ts';
 import { fromWire, seriesFromWire } from '../../src/graph/graph-event.mapper.ts';
 import type { SimulatedMailbox } from '../../src/simulator/index.ts';
 
-/** Wide enough for every series a test makes; Graph's own limit does not bind a look from inside. */
-const FROM = '1990-01-01T00:00:00Z';
-const TO = '2060-01-01T00:00:00Z';
+/** From a series' beginning on: long enough for every exception a test makes. */
+const YEARS = 12;
 
 /**
  * What a mailbox's calendar holds, by immutable id, series whole: read from inside the simulator, so that looking at it
@@ -17,8 +16,9 @@ export function readMailbox(
   const contents = mailbox.listEvents({ calendarId }).map((wire): [string, EventContent] => {
     const event = fromWire(wire as unknown as Record<string, unknown>);
     if (event.type !== 'seriesMaster') return [event.id, event.content];
+    const from = Number(event.content.start.dateTime.slice(0, 4)) - 1;
     const exceptions = mailbox
-      .occurrences(event.id, FROM, TO)
+      .occurrences(event.id, `${from}-12-30T00:00:00Z`, `${from + YEARS}-12-31T00:00:00Z`)
       .filter(({ type }) => type === 'exception')
       .map((occurrence) => fromWire(occurrence as unknown as Record<string, unknown>));
     return [event.id, seriesFromWire(event, exceptions, mailbox.cancelledDates(event.id)).content];
