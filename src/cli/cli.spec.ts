@@ -279,6 +279,21 @@ describe('conflicts', () => {
   });
 });
 
+describe('commands under one name', () => {
+  it.each([
+    [['events', 'list'], '/calendar/events?limit=50'],
+    [['events'], '/calendar/events?limit=50'],
+    [['conflicts', 'list'], '/calendar/sync/conflicts?status=pending&limit=20&offset=0'],
+    [['conflicts'], '/calendar/sync/conflicts?status=pending&limit=20&offset=0'],
+  ])('answer in JSON when they are asked to: %j', async (args, path) => {
+    const page = { items: [], total: 0, nextCursor: null };
+    const url = await serviceAnswering({ [`GET ${path}`]: { body: page } });
+    const { out, err } = await run([...args, '--json', '--url', url]);
+    expect(err).toBe('');
+    expect(JSON.parse(out)).toEqual(page);
+  });
+});
+
 describe('events', () => {
   it('creates an event from options', async () => {
     const url = await serviceAnswering({

@@ -15,6 +15,11 @@ export function jsonCommand(name: string, description: string): Command {
   return new Command(name).description(description).option('--json', 'answer in JSON, one value a line');
 }
 
+/** Commands under one name. It has no options of its own: it would take `--json` away from the command it is meant for. */
+export function commandGroup(name: string, description: string): Command {
+  return new Command(name).description(description);
+}
+
 /** A command that speaks with a running service. */
 export function clientCommand(name: string, description: string): Command {
   return jsonCommand(name, description)

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CONFLICT_STRATEGIES } from '../../core/settings.ts';
-import { type ClientOptions, clientCommand, jsonCommand, jsonObject, queryOf, wholeNumber } from '../options.ts';
+import { type ClientOptions, clientCommand, commandGroup, jsonObject, queryOf, wholeNumber } from '../options.ts';
 import { ServiceClient } from '../service-client.ts';
 import { printJson, printLine, printTable, type Terminal, type TextStream } from '../terminal.ts';
 
@@ -16,7 +16,7 @@ interface ConflictView {
 }
 
 export function conflictsCommand(terminal: Terminal): Command {
-  return jsonCommand('conflicts', 'what both sides changed differently, and who decides')
+  return commandGroup('conflicts', 'what both sides changed differently, and who decides')
     .addCommand(listCommand(terminal), { isDefault: true })
     .addCommand(showCommand(terminal))
     .addCommand(resolveCommand(terminal));

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { type ClientOptions, clientCommand, jsonCommand, jsonObject, queryOf, wholeNumber } from '../options.ts';
+import { type ClientOptions, clientCommand, commandGroup, jsonObject, queryOf, wholeNumber } from '../options.ts';
 import { ServiceClient } from '../service-client.ts';
 import { CommandError, printJson, printLine, printTable, type Terminal } from '../terminal.ts';
 
@@ -14,7 +14,7 @@ interface EventView {
 }
 
 export function eventsCommand(terminal: Terminal): Command {
-  return jsonCommand('events', 'the application’s own events')
+  return commandGroup('events', 'the application’s own events')
     .addCommand(listCommand(terminal), { isDefault: true })
     .addCommand(createCommand(terminal))
     .addCommand(importCommand(terminal))

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { readConfig } from '../../config.ts';
 import { createLogger } from '../../system-logger.ts';
-import { type JsonOption, jsonCommand } from '../options.ts';
+import { commandGroup, type JsonOption, jsonCommand } from '../options.ts';
 import { CommandError, printJson, printLine, type Terminal } from '../terminal.ts';
 
 export function keysCommand(terminal: Terminal): Command {
-  return jsonCommand('keys', 'the key ring that the users’ own keys are wrapped with').addCommand(
+  return commandGroup('keys', 'the key ring that the users’ own keys are wrapped with').addCommand(
     rotateCommand(terminal),
   );
 }
