@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { UserId } from '../../core/ids.ts';
 import { silentLogger } from '../../core/runtime.ts';
 import { type Db, openDatabase } from '../../store/db.ts';
@@ -15,11 +15,17 @@ const OLD = `k1:${Buffer.alloc(32, 1).toString('base64')}`;
 const NEW = `k2:${Buffer.alloc(32, 2).toString('base64')}`;
 
 let folder: string;
+/** What a user wrote, encrypted while the old key was the current one. */
+let sealed: string;
 
-beforeEach(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'gcs-keys-'));
+  sealed = await withDatabase(async (db) => {
+    await migrate(db, { logger: silentLogger, clock: systemClock, random: systemRandom });
+    return (await cipherOf(OLD).forUser(db, ANN)).encryptText('event.subject', 'Dentist');
+  });
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function withDatabase<T>(work: (db: Db) => Promise<T>): Promise<T> {
   const db = await openDatabase({ url: `pglite:${folder}`, logger: silentLogger });
@@ -52,12 +58,16 @@ async function rotate(ring: string | undefined): Promise<{ code: number; out: st
 }
 
 describe('keys rotate', () => {
-  it('makes the old key superfluous, and leaves what it protected readable', async () => {
-    const sealed = await withDatabase(async (db) => {
-      await migrate(db, { logger: silentLogger, clock: systemClock, random: systemRandom });
-      return (await cipherOf(OLD).forUser(db, ANN)).encryptText('event.subject', 'Dentist');
-    });
+  it('says what to set when there is no ring', async () => {
+    expect(await rotate(undefined)).toMatchObject({ code: 1, err: expect.stringContaining('put a new key in front') });
+  });
 
+  it('changes nothing when the ring lacks the key in use', async () => {
+    expect(await rotate(NEW)).toMatchObject({ code: 1, err: 'error: key "k1" is not in the key ring\n' });
+    await withDatabase((db) => cipherOf(OLD).verify(db));
+  });
+
+  it('makes the old key superfluous, and leaves what it protected readable', async () => {
     const { code, out, err } = await rotate(`${NEW},${OLD}`);
     expect(err).toBe('');
     expect(code).toBe(0);
@@ -69,18 +79,5 @@ describe('keys rotate', () => {
       await expect(cipherOf(OLD).verify(db)).rejects.toThrow('CALENDAR_ENCRYPTION_KEYS does not open this database');
     });
     expect(JSON.parse((await rotate(`${NEW},${OLD}`)).out)).toMatchObject({ rewrapped: 0 });
-  });
-
-  it('changes nothing when the ring lacks the key in use', async () => {
-    await withDatabase(async (db) => {
-      await migrate(db, { logger: silentLogger, clock: systemClock, random: systemRandom });
-      await cipherOf(OLD).forUser(db, ANN);
-    });
-    expect(await rotate(NEW)).toMatchObject({ code: 1, err: 'error: key "k1" is not in the key ring\n' });
-    await withDatabase((db) => cipherOf(OLD).verify(db));
-  });
-
-  it('says what to set when there is no ring', async () => {
-    expect(await rotate(undefined)).toMatchObject({ code: 1, err: expect.stringContaining('put a new key in front') });
   });
 });
