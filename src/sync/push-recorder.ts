@@ -310,7 +310,13 @@ function acceptedBase(target: Outgoing, remote: RemoteEvent, now: Date): EventBa
   for (const unit of unitsOf(local, sent)) {
     if (change.units.includes(unit)) local = withUnit(local, unit, sent);
   }
-  return { ...shared, local, remote: { ...remote.content, occurrences: base.remote?.occurrences ?? {} } };
+  const known = base.remote;
+  const answered = { ...remote.content, occurrences: known?.occurrences ?? {} };
+  // Of what waits for a decision Graph's present value is not agreed on by being in the same answer.
+  const agreed = known
+    ? base.conflictUnits.reduce((content, unit) => withUnit(content, unit, known), answered)
+    : answered;
+  return { ...shared, local, remote: agreed };
 }
 
 /** Refused for good: the event keeps its error and is tried again only when somebody changes it. */
