@@ -35,13 +35,18 @@ export class EventGate {
   async openForNew(q: Queryable, userId: UserId, wanted: string | undefined): Promise<CalendarId> {
     const id = (wanted ?? DEFAULT_CALENDAR_ID) as CalendarId;
     const calendar = await this.find(q, userId, id);
-    if ((!calendar && id !== DEFAULT_CALENDAR_ID) || calendar?.removedAt) {
-      throw new SyncError('not-found', `there is no calendar ${id}: GET /calendar/calendars lists those there are`, {
-        problems: [{ path: 'calendarId', message: 'must be an id from GET /calendar/calendars, or "default"' }],
-      });
-    }
+    if ((!calendar && id !== DEFAULT_CALENDAR_ID) || calendar?.removedAt) throw unknownCalendar(id);
     assertEditable(calendar);
     return id;
+  }
+
+  /**
+   * A calendar to read from may have left the mailbox: its events are still here.
+   *
+   * @throws {SyncError} `not-found`
+   */
+  async assertKnown(q: Queryable, userId: UserId, id: CalendarId): Promise<void> {
+    if (id !== DEFAULT_CALENDAR_ID && !(await this.find(q, userId, id))) throw unknownCalendar(id);
   }
 
   /**
@@ -80,6 +85,12 @@ export class EventGate {
     // PostgreSQL holds no NUL in a text, so no calendar is called by one.
     return id.includes('\0') ? undefined : this.#calendars.find(q, userId, id);
   }
+}
+
+function unknownCalendar(id: string): SyncError {
+  return new SyncError('not-found', `there is no calendar ${id}: GET /calendar/calendars lists those there are`, {
+    problems: [{ path: 'calendarId', message: 'must be an id from GET /calendar/calendars, or "default"' }],
+  });
 }
 
 function assertEditable(calendar: StoredCalendar | undefined): void {

@@ -1,13 +1,11 @@
-import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { SyncError } from '../core/errors.ts';
 import type { EventContent } from '../core/event.ts';
 import { createContent, type EventInput } from '../core/event-input.ts';
-import { parseOccurrenceId } from '../core/event-view.ts';
 import type { CalendarId, EventId, UserId } from '../core/ids.ts';
 import { expandOccurrences, type Occurrence, occurrenceOn } from '../core/recurrence.ts';
 import type { Clock, Random } from '../core/runtime.ts';
-import { cancelOccurrence, occurrenceState, patchEvent, patchOccurrence } from '../core/series-edit.ts';
+import { cancelOccurrence, patchEvent, patchOccurrence } from '../core/series-edit.ts';
 import { toInstant } from '../core/time-zones.ts';
 import type { BaseRepository } from '../store/base.repository.ts';
 import type { CalendarRepository } from '../store/calendar.repository.ts';
@@ -19,11 +17,16 @@ import type { IdempotencyRepository } from '../store/idempotency.repository.ts';
 import type { SettingsRepository } from '../store/settings.repository.ts';
 import { assertOrder, readInstant, readRange } from './event-cursor.ts';
 import { assertMatches } from './event-etag.ts';
+import { exportEvents } from './event-export.ts';
 import { EventGate } from './event-gate.ts';
+import { takeKey } from './event-idempotency.ts';
+import { EventImport, type ImportResult } from './event-import.ts';
 import { assertExpandable, type ListedOccurrence, listEvents, listOccurrences } from './event-listing.ts';
+import { type EventTarget, idsIn, targetOf } from './event-target.ts';
 import { type EventView, eventView, occurrenceView } from './event-views.ts';
 import type { RunQueue } from './run-queue.ts';
 
+export type { ImportResult } from './event-import.ts';
 export type { EventView, SyncState } from './event-views.ts';
 
 export interface EventQuery {
@@ -63,13 +66,6 @@ export interface EventServiceParts {
 }
 
 export const MAX_PAGE = 1000;
-const MAX_KEY_CHARACTERS = 255;
-
-/** What an id names: an event, or one date of a series. */
-interface Target {
-  readonly event: StoredEvent;
-  readonly originalDate?: string;
-}
 
 /**
  * The application's side of the calendar. Every write stores the event, whereby it becomes pending, and queues the run that
@@ -136,7 +132,9 @@ export class EventService {
     const id = this.#parts.random.id() as EventId;
     const now = this.#clock.now();
     return this.#db.transaction(async (tx) => {
-      const earlier = await this.#takeKey(tx, userId, how.idempotencyKey, { id, input, at: now });
+      const key = how.idempotencyKey;
+      const earlier =
+        key === undefined ? undefined : await takeKey(tx, this.#parts, { userId, key, eventId: id, input, at: now });
       if (earlier) return { event: await this.#view(tx, userId, { event: earlier }), isRepeated: true };
       const calendarId = await this.#gate.openForNew(tx, userId, wanted);
       const saved = { id, calendarId, content, lastModifiedAt: now, createdAt: now };
@@ -218,11 +216,36 @@ export class EventService {
     };
   }
 
+  /**
+   * Takes an iCalendar file in; the same file again changes nothing. What cannot be held is refused by name and does not
+   * hold up the rest.
+   *
+   * @throws {SyncError} `invalid-input` for what is no iCalendar file; `not-found`, `access-denied` for the calendar
+   */
+  async importIcs(
+    userId: UserId,
+    ics: string,
+    how: { calendarId?: string; correlationId?: string } = {},
+  ): Promise<ImportResult> {
+    const calendarId = await this.#gate.openForNew(this.#db, userId, how.calendarId);
+    const homeZone = await this.#gate.homeZone(this.#db, userId);
+    const { correlationId } = how;
+    const run = { db: this.#db, events: this.#events, gate: this.#gate, clock: this.#clock };
+    return new EventImport({ ...run, userId, calendarId, correlationId }).run(ics, homeZone);
+  }
+
+  /** @returns all of the user's events, or those of one calendar, as an iCalendar file */
+  async exportIcs(userId: UserId, how: { calendarId?: string } = {}): Promise<string> {
+    const calendarId = how.calendarId as CalendarId | undefined;
+    if (calendarId !== undefined) await this.#gate.assertKnown(this.#db, userId, calendarId);
+    return exportEvents(this.#db, this.#events, { userId, calendarId, now: this.#clock.now() });
+  }
+
   async #change(
     userId: UserId,
     id: string,
     how: WriteOptions,
-    edit: (target: Target) => EventContent,
+    edit: (target: EventTarget) => EventContent,
   ): Promise<EventView> {
     return this.#db.transaction(async (tx) => {
       const target = await this.#lock(tx, userId, id);
@@ -242,47 +265,16 @@ export class EventService {
     });
   }
 
-  /** @returns the event an earlier request made under the same key */
-  async #takeKey(
-    tx: Tx,
-    userId: UserId,
-    key: string | undefined,
-    request: { id: EventId; input: unknown; at: Date },
-  ): Promise<StoredEvent | undefined> {
-    if (key === undefined) return undefined;
-    if (key === '' || key.length > MAX_KEY_CHARACTERS || key.includes('\0')) {
-      throw new SyncError('invalid-input', 'the Idempotency-Key cannot be used', {
-        problems: [{ path: 'Idempotency-Key', message: `must have 1 to ${MAX_KEY_CHARACTERS} characters` }],
-      });
-    }
-    const { idempotency } = this.#parts;
-    const requestHash = hashOf(userId, key, request.input);
-    if (await idempotency.take(tx, userId, { key, requestHash, eventId: request.id, at: request.at })) return undefined;
-    const taken = await idempotency.find(tx, userId, key);
-    if (!taken || taken.requestHash !== requestHash) {
-      throw new SyncError(
-        'conflict-state',
-        'the Idempotency-Key was used for another request: use a new key for a new event',
-      );
-    }
-    const event = await this.#events.find(tx, userId, taken.eventId);
-    if (event) return event;
-    throw new SyncError(
-      'conflict-state',
-      `the event this Idempotency-Key made, ${taken.eventId}, has been deleted: use a new key to make it again`,
-    );
-  }
-
-  async #find(q: Queryable, userId: UserId, id: string): Promise<Target> {
+  async #find(q: Queryable, userId: UserId, id: string): Promise<EventTarget> {
     return targetOf(id, await this.#events.findMany(q, userId, idsIn(id)));
   }
 
   /** The same, with the event's row locked until the transaction ends. */
-  async #lock(tx: Tx, userId: UserId, id: string): Promise<Target> {
+  async #lock(tx: Tx, userId: UserId, id: string): Promise<EventTarget> {
     return targetOf(id, await this.#events.lockMany(tx, userId, idsIn(id)));
   }
 
-  async #view(q: Queryable, userId: UserId, { event, originalDate }: Target): Promise<EventView> {
+  async #view(q: Queryable, userId: UserId, { event, originalDate }: EventTarget): Promise<EventView> {
     const base = (await this.#basesOf(q, userId, [event])).get(event.id);
     const occurrence = originalDate === undefined ? undefined : occurrenceOn(event.content, originalDate);
     return occurrence ? occurrenceView(event, base, occurrence) : eventView(event, base);
@@ -309,31 +301,6 @@ export class EventService {
 function inOrderOfStart(occurrences: readonly Occurrence[]): Occurrence[] {
   const startOf = ({ fields }: Occurrence) => toInstant(fields.start)?.getTime() ?? 0;
   return [...occurrences].sort((a, b) => startOf(a) - startOf(b));
-}
-
-/** An id may be an event's own, or `<master id>_<yyyy-MM-dd>`; an application's own ids may happen to look like that too. */
-function idsIn(id: string): EventId[] {
-  if (id.includes('\0')) return [];
-  const occurrence = parseOccurrenceId(id);
-  return (occurrence ? [id, occurrence.masterId] : [id]) as EventId[];
-}
-
-/** @throws {SyncError} `not-found` */
-function targetOf(id: string, found: ReadonlyMap<EventId, StoredEvent>): Target {
-  const event = found.get(id as EventId);
-  if (event) return { event };
-  const occurrence = parseOccurrenceId(id);
-  const master = occurrence ? found.get(occurrence.masterId as EventId) : undefined;
-  if (!occurrence || !master?.content.recurrence) throw new SyncError('not-found', `there is no event ${id}`);
-  const { originalDate } = occurrence;
-  switch (occurrenceState(master.content, originalDate)) {
-    case 'living':
-      return { event: master, originalDate };
-    case 'cancelled':
-      throw new SyncError('not-found', `the occurrence of ${originalDate} was deleted from series ${master.id}`);
-    case 'none':
-      throw new SyncError('not-found', `series ${master.id} does not occur on ${originalDate}`);
-  }
 }
 
 /**
@@ -374,14 +341,4 @@ function rangeMissing(given: { start: Date | undefined; end: Date | undefined })
       message: 'is required with expand=occurrences, e.g. 2026-03-09T00:00:00Z',
     })),
   });
-}
-
-/** Equal for the same request however its members are ordered; says nothing about the content to whoever reads the table. */
-function hashOf(userId: UserId, key: string, input: unknown): string {
-  const text = JSON.stringify(input, (_name, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  );
-  return createHash('sha256').update(`${userId}\n${key}\n${text}`).digest('base64url');
 }

@@ -1,0 +1,147 @@
+import ICAL from 'ical.js';
+import { SyncError } from '../errors.ts';
+
+/** iCalendar text as nested components of unfolded lines (RFC 5545, 3.1 and 3.6): the part of it that never fails. */
+export interface IcsComponent {
+  /** Upper case. */
+  readonly name: string;
+  readonly lines: readonly string[];
+  readonly components: readonly IcsComponent[];
+}
+
+/** The lines of a component, read; a line that cannot be read is known by its name only. */
+export interface IcsProperties {
+  first(name: string): ICAL.Property | undefined;
+  all(name: string): readonly ICAL.Property[];
+  has(name: string): boolean;
+  /** What stands after a property's colon, as it stands there. */
+  raw(property: ICAL.Property): string;
+  readonly names: readonly string[];
+  readonly unreadable: readonly string[];
+}
+
+/** What cannot be held, said so that its owner can find and mend it; never with a word of its content. */
+export function refused(message: string): SyncError {
+  return new SyncError('impossible-input', message);
+}
+
+interface OpenComponent {
+  readonly name: string;
+  readonly lines: string[];
+  readonly components: IcsComponent[];
+}
+
+/** Deeper than any calendar, and not deep enough to matter. */
+const MAX_DEPTH = 20;
+
+/**
+ * Components at the top of a file, mostly one VCALENDAR. Files cut off in the middle, and ends that match no beginning, are
+ * taken for what they can be.
+ */
+export function readComponents(text: string): IcsComponent[] {
+  const root: OpenComponent = { name: '', lines: [], components: [] };
+  const open: OpenComponent[] = [root];
+  for (const line of unfold(text)) {
+    const [, edge = '', name = ''] = /^(BEGIN|END)[ \t]*:[ \t]*([\w-]+)[ \t]*$/i.exec(line) ?? [];
+    const current = open.at(-1) ?? root;
+    if (edge === '') {
+      if (line.trim() !== '') current.lines.push(line);
+    } else if (edge.toUpperCase() === 'BEGIN') {
+      if (open.length > MAX_DEPTH) continue;
+      const component: OpenComponent = { name: name.toUpperCase(), lines: [], components: [] };
+      current.components.push(component);
+      open.push(component);
+    } else {
+      const at = open.findLastIndex((component) => component.name === name.toUpperCase());
+      if (at > 0) open.splice(at);
+    }
+  }
+  return root.components;
+}
+
+/** Long lines are folded anywhere, also within a character's bytes once a program mixed the two up; a byte order mark is none. */
+function unfold(text: string): string[] {
+  const lines: string[] = [];
+  let parts: string[] = [];
+  for (const raw of text.replace(/^\ufeff/, '').split(/\r\n|\n|\r/)) {
+    if (parts.length > 0 && (raw.startsWith(' ') || raw.startsWith('\t'))) parts.push(raw.slice(1));
+    else {
+      if (parts.length > 0) lines.push(parts.join(''));
+      parts = [raw];
+    }
+  }
+  lines.push(parts.join(''));
+  return lines;
+}
+
+export function readProperties(component: IcsComponent): IcsProperties {
+  const found = new Map<string, ICAL.Property[]>();
+  const raw = new Map<ICAL.Property, string>();
+  const unreadable = new Set<string>();
+  for (const line of component.lines) {
+    const name = nameOf(line);
+    const property = parseLine(line);
+    if (!property) {
+      unreadable.add(name);
+      continue;
+    }
+    raw.set(property, afterColon(line));
+    const known = found.get(name);
+    if (known) known.push(property);
+    else found.set(name, [property]);
+  }
+  return {
+    first: (name) => found.get(name)?.[0],
+    all: (name) => found.get(name) ?? [],
+    has: (name) => found.has(name),
+    raw: (property) => raw.get(property) ?? '',
+    names: [...found.keys()],
+    unreadable: [...unreadable],
+  };
+}
+
+function parseLine(line: string): ICAL.Property | undefined {
+  try {
+    const parsed = ICAL.parse.property(line.trimStart());
+    return Array.isArray(parsed) ? new ICAL.Property(parsed) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function nameOf(line: string): string {
+  return (/^\s*([\w-]+)/.exec(line)?.[1] ?? '?').toUpperCase();
+}
+
+/** The colon that ends the name and the parameters is the first one outside of quotes. */
+function afterColon(line: string): string {
+  let isQuoted = false;
+  for (let index = 0; index < line.length; index += 1) {
+    const character = line[index];
+    if (character === '"') isQuoted = !isQuoted;
+    else if (character === ':' && !isQuoted) return line.slice(index + 1);
+  }
+  return '';
+}
+
+/** The values of a property, as they stand there. */
+export function rawValues(component: IcsComponent, name: string): string[] {
+  return component.lines.filter((line) => nameOf(line) === name).map(afterColon);
+}
+
+/** @returns the property's text, unescaped, also for names iCalendar does not know, whose type it cannot know either */
+export function textOf(property: ICAL.Property | undefined): string | undefined {
+  if (!property) return undefined;
+  const value: unknown = property.getFirstValue();
+  if (typeof value !== 'string') return value === null || value === undefined ? undefined : String(value);
+  return property.type === 'unknown' ? unescapeText(value) : value;
+}
+
+export function unescapeText(text: string): string {
+  return text.replace(/\\([\\;,nN])/g, (_pair, escaped: string) => (escaped.toLowerCase() === 'n' ? '\n' : escaped));
+}
+
+export function parameterOf(property: ICAL.Property, name: string): string | undefined {
+  const value: unknown = property.getFirstParameter(name);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
