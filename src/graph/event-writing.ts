@@ -1,4 +1,4 @@
-import { assert, SyncError } from '../core/errors.ts';
+import { assert, isSyncError, SyncError } from '../core/errors.ts';
 import type { ItemBody } from '../core/event.ts';
 import type { GraphEventId } from '../core/ids.ts';
 import type { GraphSession, WriteOperation, WriteOutcome } from './calendar-graph.ts';
@@ -164,7 +164,13 @@ async function settle(
     return isAnswered ? adopt(access, session, operation, answer.error) : { key, ok: false, error: answer.error };
   }
   if (kind === 'delete') return { key, ok: true };
-  return { key, ok: true, event: await toRemoteEvent(access, session, answer.body) };
+  try {
+    return { key, ok: true, event: await toRemoteEvent(access, session, answer.body) };
+  } catch (error) {
+    // Carried out, but nobody knows what became of it: an outcome of this one, not the loss of all.
+    if (isSyncError(error) && error.code !== 'cancelled') return { key, ok: false, error };
+    throw error;
+  }
 }
 
 /** Our own event, made by an earlier attempt whose answer was lost, if it is still there and really ours. */

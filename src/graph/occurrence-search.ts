@@ -30,6 +30,7 @@ export async function searchOccurrences(
 ): Promise<Found> {
   const wanted = [...new Set(originalDates)].sort();
   const found: Found = new Map();
+  if (wanted.length === 0) return found;
   const take = (event: WireEvent, date: string | undefined): void => {
     if (!date || !wanted.includes(date)) return;
     found.set(date, { id: event['id'] as GraphEventId, etag: String(event['@odata.etag']) });
