@@ -1,4 +1,4 @@
-import { SyncError } from '../core/errors.ts';
+import { assert, SyncError } from '../core/errors.ts';
 import type { GraphEventId } from '../core/ids.ts';
 import type { GraphSession, RemoteEvent } from './calendar-graph.ts';
 import type { GraphClient } from './graph.client.ts';
@@ -6,6 +6,7 @@ import { type BatchItem, type BatchOutcome, sendBatch } from './graph-batch.ts';
 import { fromWire, needsMailboxZone, type WireEvent } from './graph-event-reader.ts';
 import { eventPath } from './graph-paths.ts';
 import type { MailboxZones } from './mailbox-zones.ts';
+import { members } from './wire-values.ts';
 
 /** What every part of the calendar client works with. */
 export interface GraphAccess {
@@ -45,29 +46,37 @@ export async function readList(
 ): Promise<WireEvent[]> {
   let body =
     'path' in first ? (await access.client.send(session, { method: 'GET', path: first.path })).body : first.body;
-  const members: WireEvent[] = [];
+  const listed: WireEvent[] = [];
   for (let pages = 1; ; pages += 1) {
     const { value, '@odata.nextLink': next } = (body ?? {}) as { value?: unknown; '@odata.nextLink'?: unknown };
-    if (Array.isArray(value)) members.push(...(value as WireEvent[]));
-    if (typeof next !== 'string') return members;
+    if (Array.isArray(value)) listed.push(...value.map(members));
+    if (typeof next !== 'string') return listed;
     if (pages >= MAX_LIST_PAGES)
       throw new SyncError('unavailable', `Graph's list has more than ${MAX_LIST_PAGES} pages`);
     body = (await access.client.send(session, { method: 'GET', path: next })).body;
   }
 }
 
-/** Maps events as they came; the mailbox's own zone is asked for only when one of them has no usable zone of its own. */
+/**
+ * Maps events as they came; the mailbox's own zone is asked for only when one of them has no usable zone of its own.
+ *
+ * @throws {SyncError} `unavailable` for an answer that is no event
+ */
 export async function toRemoteEvents(
   access: GraphAccess,
   session: GraphSession,
-  events: readonly WireEvent[],
+  events: readonly unknown[],
 ): Promise<RemoteEvent[]> {
-  const zone = events.some(needsMailboxZone) ? await access.zones.get(access.client, session) : undefined;
-  return events.map((event) => fromWire(event, zone));
+  const wires = events.map(members);
+  if (wires.some(({ id }) => typeof id !== 'string' || id === '')) {
+    throw new SyncError('unavailable', 'Graph answered without the event');
+  }
+  const zone = wires.some(needsMailboxZone) ? await access.zones.get(access.client, session) : undefined;
+  return wires.map((wire) => fromWire(wire, zone));
 }
 
 export async function toRemoteEvent(access: GraphAccess, session: GraphSession, event: unknown): Promise<RemoteEvent> {
-  const [mapped] = await toRemoteEvents(access, session, [event as WireEvent]);
-  if (!mapped?.id) throw new SyncError('unavailable', 'Graph answered without the event');
+  const [mapped] = await toRemoteEvents(access, session, [event]);
+  assert(mapped, 'one event is mapped to one');
   return mapped;
 }

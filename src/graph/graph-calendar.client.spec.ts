@@ -387,6 +387,14 @@ describe('events by id', () => {
   });
 });
 
+describe('an answer that is no event', () => {
+  it.each([{}, [], 'x', { value: [] }])('is not taken for one: %j', async (body) => {
+    const world = openGraphWorld({ wrap: () => async () => Response.json(body) });
+    const reading = world.graph.readEvents(world.session, ['AAMk1' as GraphEventId]);
+    expect((await errorOf(reading)).code).toBe('unavailable');
+  });
+});
+
 describe('the clock of Graph', () => {
   it('is known from its first answer on', async () => {
     const clock = new SleepwalkingClock();
