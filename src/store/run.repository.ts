@@ -16,6 +16,14 @@ export interface StoredRunRequest {
   readonly confirmDeletions?: string;
 }
 
+export interface RunGraphStats {
+  readonly requests: number;
+  readonly throttled: number;
+  readonly retried: number;
+  readonly failed: number;
+  readonly byCategory: Readonly<Record<string, number>>;
+}
+
 /** One run: a job's public face, what status and history show. */
 export interface StoredRun {
   readonly id: JobId;
@@ -46,6 +54,8 @@ export interface StoredRun {
   readonly remoteUpdated: number;
   readonly remoteDeleted: number;
   readonly graphRequests: number;
+  /** All of the run's conversation with Graph so far; a later attempt at the run goes on counting from it. */
+  readonly graphStats: RunGraphStats;
   readonly durationMs?: number | undefined;
   readonly error?: string | undefined;
   readonly errorCode?: string | undefined;
@@ -288,6 +298,13 @@ function fromRow(row: RunRow): StoredRun {
     remoteUpdated: number('remoteUpdated'),
     remoteDeleted: number('remoteDeleted'),
     graphRequests: number('graphRequests'),
+    graphStats: {
+      requests: number('graphRequests'),
+      throttled: number('throttled'),
+      retried: number('retried'),
+      failed: number('failedRequests'),
+      byCategory: { ...(row['errorsByCategory'] as Record<string, number> | null) },
+    },
     durationMs: row['durationMs'] === null ? undefined : number('durationMs'),
     error: text('error'),
     errorCode: text('errorCode'),

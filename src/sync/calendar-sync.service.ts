@@ -89,13 +89,14 @@ export class CalendarSyncService {
     }
     const logger = this.#logger.child({ jobId: row.id, userId: row.userId, correlationId: row.correlationId });
     const counters = new RunCounters(this.#maxEventsPerRun);
+    counters.resume(row);
     const cancellation = new AbortController();
     const signal = AbortSignal.any([run.signal, cancellation.signal]);
     const session: GraphSession = {
       mailbox: '',
       correlationId: row.correlationId ?? row.id,
       signal,
-      stats: newGraphStats(),
+      stats: { ...newGraphStats(), ...row.graphStats },
     };
     const startedAt = row.startedAt ?? this.#clock.now();
     const watch = this.#watchForCancellation(row, cancellation);
@@ -218,6 +219,7 @@ export class CalendarSyncService {
       error?: unknown;
     },
   ): Promise<void> {
+    end.counters.expected = 0;
     const now = this.#clock.now();
     await this.#db.transaction(async (tx) => {
       await this.#runs.update(tx, row.id, {

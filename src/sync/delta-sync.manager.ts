@@ -216,6 +216,8 @@ export class DeltaSyncManager {
       if (round.isCursorKept) await this.#cursors.save(tx, next);
       context.counters.found(handled);
       context.counters.handled(handled);
+      // Where there is another page, it is likely to be as full as this one.
+      context.counters.expected = next.linkKind === 'next' ? handled : 0;
       await this.#recorder.saveProgress(tx, context);
     });
   }

@@ -26,7 +26,7 @@ export class RunRecorder {
 export function progressOf({ counters, session }: Pick<RunContext, 'counters' | 'session'>) {
   const { local, remote } = counters;
   return {
-    totalEvents: counters.total,
+    totalEvents: counters.total + counters.expected,
     processedEvents: counters.processed,
     createdEvents: local.created + remote.created,
     updatedEvents: local.updated + remote.updated,

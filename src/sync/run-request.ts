@@ -46,7 +46,7 @@ export async function checkRequest(
   const confirmed = await confirmedCalendar(parts, userId, request.confirmDeletions);
   const wanted = (calendarId ?? confirmed ?? DEFAULT_CALENDAR_ID) as CalendarId | 'all';
   if (wanted !== 'all') {
-    const calendar = await parts.calendars.find(parts.db, userId, wanted);
+    const calendar = isStorable(wanted) ? await parts.calendars.find(parts.db, userId, wanted) : undefined;
     if (!calendar || calendar.removedAt || !calendar.graphCalendarId) {
       throw new SyncError(
         'not-found',
@@ -64,7 +64,7 @@ async function confirmedCalendar(
   token: string | undefined,
 ): Promise<string | undefined> {
   if (token === undefined) return undefined;
-  const refused = await runs.find(db, userId, token.split('.')[0] as JobId);
+  const refused = isStorable(token) ? await runs.find(db, userId, token.split('.')[0] as JobId) : undefined;
   if (refused?.status === 'FAILED' && refused.confirmationToken === token) return refused.calendarId;
   throw new SyncError('invalid-input', 'the confirmation does not belong to a run of yours that was stopped', {
     problems: [
@@ -74,6 +74,11 @@ async function confirmedCalendar(
       },
     ],
   });
+}
+
+/** PostgreSQL holds no NUL in a text, so nothing is called by one. */
+export function isStorable(id: string): boolean {
+  return !id.includes('\0');
 }
 
 function assertRange({ start, end }: { readonly start: string; readonly end: string }): void {

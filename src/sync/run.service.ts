@@ -8,7 +8,7 @@ import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { OperationRepository } from '../store/operation.repository.ts';
 import type { RunRepository, RunStatus, StoredRun } from '../store/run.repository.ts';
 import type { QueuedRun, RunQueue } from './run-queue.ts';
-import { checkRequest, type SyncRequest } from './run-request.ts';
+import { checkRequest, isStorable, type SyncRequest } from './run-request.ts';
 import {
   type HistoryView,
   historyView,
@@ -100,6 +100,7 @@ export class RunService {
 
   /** Newest first. */
   async history(query: HistoryQuery): Promise<Page<HistoryView>> {
+    if (!isStorable(query.calendarId ?? '')) return { items: [], total: 0, limit: query.limit, offset: query.offset };
     const { items, total } = await this.#runs.list(this.#db, query);
     return { items: items.map(historyView), total, limit: query.limit, offset: query.offset };
   }
@@ -150,7 +151,7 @@ export class RunService {
   async *watch(userId: UserId | undefined, jobId: JobId, signal: AbortSignal): AsyncGenerator<RunView> {
     let shown: string | undefined;
     while (!signal.aborted) {
-      const run = await this.#runs.find(this.#db, userId, jobId);
+      const run = isStorable(jobId) ? await this.#runs.find(this.#db, userId, jobId) : undefined;
       if (!run && shown === undefined) throw notFound(jobId);
       // Erased while it was watched: there is nothing more to tell.
       if (!run) return;
@@ -164,7 +165,7 @@ export class RunService {
   }
 
   async #get(q: Queryable, userId: UserId | undefined, jobId: JobId): Promise<StoredRun> {
-    const run = await this.#runs.find(q, userId, jobId);
+    const run = isStorable(jobId) ? await this.#runs.find(q, userId, jobId) : undefined;
     if (!run) throw notFound(jobId);
     return run;
   }
