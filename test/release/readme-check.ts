@@ -1,0 +1,80 @@
+/**
+ * The README's commands, word for word, as somebody who has just cloned the repository would type them. Only `npm ci` is left
+ * out: whoever runs this has installed already, and the packages are lent to the copy.
+ */
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { assert, check, outcome, run, start } from './checks.ts';
+import { blocksOf, ROOT } from './readme.ts';
+
+const START_PATIENCE_MS = 120_000;
+const READY = 'Ctrl+C stops it';
+/** What would make the copy's service another one than a newcomer's. */
+const CONFIGURATION = /^(GRAPH_|CALENDAR_|JWT_|DATABASE_URL$|PUBLIC_URL$|HOST$|PORT$|LOG_LEVEL$|WORKERS$|NODE_ENV$)/;
+
+for (const name of Object.keys(process.env)) if (CONFIGURATION.test(name)) delete process.env[name];
+const clone = mkdtempSync(join(tmpdir(), 'gcs-readme-'));
+try {
+  copyCheckout();
+  const [command = ''] = blocksOf('service');
+  await check(`${command}: syncs both ways and finds the conflict`, () => tryService(command));
+  for (const line of blocksOf('tests').flatMap((block) => block.split('\n'))) await check(line, () => tryTests(line));
+} finally {
+  rmSync(clone, { recursive: true, force: true });
+}
+process.exitCode = outcome();
+
+/** Files git knows or would add, as they are now. */
+function copyCheckout(): void {
+  const list = run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT });
+  for (const name of new Set(list.split('\0').filter((each) => each !== ''))) {
+    const target = join(clone, name);
+    mkdirSync(dirname(target), { recursive: true });
+    cpSync(join(ROOT, name), target, { force: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(clone, 'node_modules'), 'dir');
+}
+
+async function tryService(command: string): Promise<void> {
+  const service = await start('bash', ['-c', command.replace(/^npm ci && /, '')], {
+    cwd: clone,
+    timeoutMs: START_PATIENCE_MS,
+    isReady: (out) => out.includes(READY),
+  });
+  try {
+    const { out, err } = service;
+    assert(!err.includes('the demonstration stopped'), err);
+    assert((out.match(/^Run .+: COMPLETED in /gm) ?? []).length === 2, `not both runs completed:\n${out}`);
+    assert(/^ {2}Outlook {6}12 created, 0 updated, 0 deleted$/m.test(out), `not every appointment left:\n${out}`);
+    assert(/^ {2}conflicts 1, failed events 0/m.test(out), `the conflict was not found:\n${out}`);
+    const curl = /^curl -s .+$/m.exec(out)?.[0];
+    assert(curl, `there is no command to paste:\n${out}`);
+    const pasted = run('bash', ['-c', curl], { cwd: clone });
+    assert(pasted.includes('Treatment plan review'), `the pasted command answered: ${pasted}`);
+    for (const block of blocksOf('while it runs')) {
+      await check(block.replaceAll(/\\?\n\s*/g, ' ; '), () => {
+        run('bash', ['-euo', 'pipefail', '-c', block], { cwd: clone });
+      });
+    }
+  } finally {
+    await service.stop();
+  }
+}
+
+/** @throws unless the command runs exactly the file it names, and all of it passes */
+function tryTests(line: string): void {
+  const wanted = line.split(' -- ')[1] ?? '';
+  const report = join(clone, 'report.json');
+  rmSync(report, { force: true });
+  run('bash', ['-c', `${line} --reporter=json --outputFile=${report}`], { cwd: clone, timeoutMs: 240_000 });
+  const { testResults, numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8')) as {
+    testResults: { name: string }[];
+    numPassedTests: number;
+    numFailedTests: number;
+  };
+  const files = testResults.map(({ name }) => basename(name));
+  assert(files.length > 0 && files.every((name) => name.includes(wanted)), `it ran ${files.join(', ') || 'nothing'}`);
+  if (wanted.endsWith('.spec.ts')) assert(files.length === 1, `it ran ${files.join(', ')}`);
+  assert(numPassedTests > 0 && numFailedTests === 0, `${numPassedTests} passed, ${numFailedTests} failed`);
+}
