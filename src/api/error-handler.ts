@@ -46,6 +46,7 @@ const FRAMEWORK: Readonly<Record<string, readonly [status: number, code: string,
   FST_ERR_CTP_BODY_TOO_LARGE: [413, 'BODY_TOO_LARGE', 'the body is larger than this accepts'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, 'INVALID_CONTENT_LENGTH', 'the body is not as long as Content-Length says'],
   FST_ERR_BAD_URL: [400, 'INVALID_URL', 'the address is not percent-encoded UTF-8'],
+  FST_ERR_MAX_PARAM_LENGTH: [404, 'NOT_FOUND', 'there is no such thing: its id is longer than any of ours'],
   FST_ERR_HANDLER_TIMEOUT: [503, 'TIMEOUT', 'this took too long; what was begun may yet come to its end'],
 };
 
@@ -74,9 +75,12 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, answer
 function answerTo(error: unknown, request: FastifyRequest): Answer {
   if (error instanceof HttpProblem) return fromProblem(error, request);
   if (isSyncError(error)) return fromSyncError(error);
-  const { code = '' } = error as FastifyError;
+  const { code = '', statusCode = 500 } = error as FastifyError;
   const known = FRAMEWORK[code];
   if (known) return { status: known[0], code: known[1], detail: known[2] };
+  if (code.startsWith('FST_') && statusCode < 500) {
+    return { status: statusCode, code: 'BAD_REQUEST', detail: 'the request could not be read' };
+  }
   if (DATABASE_AWAY.test(code)) {
     const detail = 'the database cannot be reached just now';
     return { status: 503, code: 'UNAVAILABLE', detail, headers: { 'retry-after': RETRY_AFTER_SECONDS } };

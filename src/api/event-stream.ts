@@ -15,6 +15,7 @@ export class EventStreams {
   readonly #clock: Clock;
   readonly #perUser: number;
   readonly #open = new Map<string, Set<AbortController>>();
+  #isClosed = false;
 
   constructor(parts: { clock: Clock; perUser: number }) {
     this.#clock = parts.clock;
@@ -28,6 +29,8 @@ export class EventStreams {
   send(reply: FastifyReply, userId: string, name: string, source: (signal: AbortSignal) => AsyncGenerator<unknown>) {
     const end = new AbortController();
     this.#register(userId, end);
+    // It was asked for while the server was closing: it would keep it from that for ever.
+    if (this.#isClosed) end.abort();
     reply.raw.once('close', () => {
       end.abort();
       this.#forget(userId, end);
@@ -41,6 +44,7 @@ export class EventStreams {
 
   /** Ends all streams, so that the server can close. */
   close(): void {
+    this.#isClosed = true;
     for (const streams of this.#open.values()) for (const end of streams) end.abort();
   }
 

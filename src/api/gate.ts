@@ -17,8 +17,15 @@ export function registerGate(
   const routes = new RouteMap();
   app.addHook('onRoute', ({ method, url }) => routes.add(method, url));
   app.decorateRequest('caller', undefined);
+  let isStopping = false;
+  app.addHook('preClose', async () => {
+    isStopping = true;
+  });
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ [CORRELATION_HEADER]: request.id, 'cache-control': 'no-store' });
+    if (isStopping) {
+      throw new HttpProblem(503, 'STOPPING', 'the service is being stopped', { headers: { 'retry-after': '5' } });
+    }
     // Before the body is looked at: whether it could be read says nothing about a place that does not exist.
     if (request.is404) {
       await guards.address(request);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ADMIN, ApiWorld, OPERATOR, STRANGER } from '../../test/support/api-world.ts';
+import { ADMIN, ApiWorld, bearer, OPERATOR, OWNER, STRANGER } from '../../test/support/api-world.ts';
 import { MAILBOX, USER } from '../../test/support/sync-world.ts';
 
 let api: ApiWorld;
@@ -158,6 +158,26 @@ describe('runs over HTTP', () => {
     expect((await api.call('POST', `/calendar/sync/cancel/${body.jobId}`)).status).toBe(202);
     const again = await api.call('POST', `/calendar/sync/cancel/${body.jobId}`);
     expect(again).toMatchObject({ status: 409, body: { code: 'CONFLICT_STATE' } });
+  });
+
+  it('streams a run as it waits, works and ends', async () => {
+    const { body } = await api.call<{ jobId: string }>('POST', '/calendar/sync/start', { body: {} });
+    const path = `/calendar/sync/status/${body.jobId}`;
+    const { clock } = api.sync;
+    const url = await api.server.listen({ host: '127.0.0.1', port: 0 });
+    const answer = await fetch(`${url}${path}/stream`, { headers: await bearer(OWNER, clock.now()) });
+    let heard = '';
+    const listening = (async () => {
+      for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) heard += chunk;
+    })();
+    await expect.poll(() => heard).toContain('PENDING');
+    await api.sync.carryOut(body.jobId as never);
+    clock.advance(300);
+    await listening;
+    const events = [...heard.matchAll(/^data: (.*)$/gm)].map((match) => JSON.parse(match[1] ?? ''));
+    expect(events[0]).toMatchObject({ jobId: body.jobId, status: 'PENDING', startedAt: null });
+    expect(events.at(-1)).toMatchObject({ status: 'COMPLETED', progress: { percentage: 100 } });
+    expect(events.at(-1)).toEqual((await api.call('GET', path)).body);
   });
 
   it('shows an operator whose run it was and what was done, never what was in it', async () => {

@@ -51,6 +51,8 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     requestTimeout: REQUEST_TIMEOUT_MS,
     handlerTimeout: HANDLER_TIMEOUT_MS,
     exposeHeadRoutes: false,
+    // The gate says it, as a problem like any other.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: LONGEST_PARAM },
     frameworkErrors: (error, request, reply) => createErrorHandler(logger)(error, request, reply),
     clientErrorHandler: (error, socket) => answerUnreadable(error, socket, random),
