@@ -62,7 +62,7 @@ export class PlanApplier {
     await this.#saveBases(tx, context, planned, revisions, now);
     await this.#recordConflicts(tx, context, planned, now);
     await this.#operations.append(tx, this.#operationsOf(context, planned, now));
-    count(context, planned);
+    countPlanned(context, planned);
   }
 
   async #saveEvents(
@@ -278,7 +278,8 @@ export function localOperation({
   return stored && !base && plan.base.kind === 'save' ? 'adopt' : undefined;
 }
 
-function count({ counters }: ApplyContext, planned: readonly PlannedEvent[]): void {
+/** What the run's status shows of these. */
+export function countPlanned({ counters }: Pick<ApplyContext, 'counters'>, planned: readonly PlannedEvent[]): void {
   for (const target of planned) {
     const operation = localOperation(target);
     if (operation === 'create') counters.local.created += 1;

@@ -1,8 +1,9 @@
 import type { EventId, GraphEventId } from '../core/ids.ts';
+import type { PendingEvent } from '../store/event.repository.ts';
 import { deletionWouldMailGuests, hasOccurrencesToPush, wouldMailGuests } from './outgoing.ts';
-import { localOperation, type PlannedEvent } from './plan-applier.ts';
+import { countPlanned, localOperation, type PlannedEvent } from './plan-applier.ts';
 import { isNewlyHeld, type Outgoing, type OutgoingDeletion } from './push-recorder.ts';
-import type { SideCounts } from './run-counters.ts';
+import { RunCounters } from './run-counters.ts';
 
 /** What a run would do to one event on one side. */
 export interface PreviewItem {
@@ -29,10 +30,8 @@ const MAX_ITEMS = 200;
 
 /** Counts, as the run would, what it would do; remembers the first items. */
 export class PreviewTally {
-  readonly local: SideCounts = { created: 0, updated: 0, deleted: 0 };
-  readonly remote: SideCounts = { created: 0, updated: 0, deleted: 0 };
+  readonly counters = new RunCounters(Number.POSITIVE_INFINITY);
   readonly items: PreviewItem[] = [];
-  conflicts = 0;
   isTruncated = false;
   /** The first deletion too many, over all calendars. */
   wouldRefuse: Refusal | null = null;
@@ -42,10 +41,10 @@ export class PreviewTally {
   /** One to go on counting from, or to throw away. */
   copy(): PreviewTally {
     const copy = new PreviewTally();
-    Object.assign(copy.local, this.local);
-    Object.assign(copy.remote, this.remote);
+    Object.assign(copy.counters.local, this.counters.local);
+    Object.assign(copy.counters.remote, this.counters.remote);
+    copy.counters.conflicts = this.counters.conflicts;
     copy.items.push(...this.items);
-    copy.conflicts = this.conflicts;
     copy.isTruncated = this.isTruncated;
     copy.wouldRefuse = this.wouldRefuse;
     return copy;
@@ -60,18 +59,13 @@ export class PreviewTally {
       side: 'local',
       mailsGuests: false,
     } as const;
+    countPlanned(this, [planned]);
     if (operation === 'create' || operation === 'adopt') this.linked += 1;
-    if (operation === 'create') this.local.created += 1;
-    if (operation === 'update') this.local.updated += 1;
-    if (operation === 'delete') {
-      this.local.deleted += 1;
-      this.linked -= 1;
-    }
+    if (operation === 'delete') this.linked -= 1;
     if (operation) {
       this.#add({ ...where, operation, fields: plan.local.kind === 'write' ? [...plan.local.units] : [], reason });
     }
     if (!plan.conflict) return;
-    this.conflicts += 1;
     const outcome = plan.conflict.status === 'pending' ? 'waits for a decision' : 'decided by the strategy';
     this.#add({
       ...where,
@@ -95,19 +89,32 @@ export class PreviewTally {
     const fields = [...change.units, ...change.occurrences];
     const mailsGuests = wouldMailGuests(target);
     if (operation?.kind === 'create') {
-      this.remote.created += 1;
+      this.counters.remote.created += 1;
       this.#add({ ...where, operation: 'create', fields, reason: 'new here', mailsGuests });
     } else {
-      this.remote.updated += 1;
+      this.counters.remote.updated += 1;
       this.#add({ ...where, operation: 'update', fields, reason: 'changed here', mailsGuests });
     }
+  }
+
+  /** A row that something else wrote and nobody can read: it stays here until it is written again. */
+  addUnreadable({ event, base }: PendingEvent): void {
+    this.#add({
+      eventId: event.id,
+      graphEventId: base?.graphEventId ?? null,
+      side: 'remote',
+      operation: 'hold',
+      fields: [],
+      reason: `the stored event cannot be read: ${event.problem}`,
+      mailsGuests: false,
+    });
   }
 
   addDeletion(target: OutgoingDeletion, operation: 'delete' | 'hold'): void {
     const { base } = target;
     // Never sent, or its answer never came: nothing of it is known at Graph.
     if (!base.graphEventId) return;
-    if (operation === 'delete') this.remote.deleted += 1;
+    if (operation === 'delete') this.counters.remote.deleted += 1;
     this.#add({
       eventId: base.eventId,
       graphEventId: base.graphEventId,

@@ -91,7 +91,8 @@ export class PreviewService {
       const context = await this.#contextFor(userId, request, { connection, calendar, session });
       tally = await this.#previewCalendar(context, calendar, tally);
     }
-    const { local, remote, conflicts, items, isTruncated, wouldRefuse } = tally;
+    const { counters, items, isTruncated, wouldRefuse } = tally;
+    const { local, remote, conflicts } = counters;
     const graphRequests = session.stats.requests;
     return { local, remote, conflicts, items, truncated: isTruncated, graphRequests, wouldRefuse };
   }
@@ -145,7 +146,9 @@ export class PreviewService {
       });
       after = pending.at(-1)?.event.revision;
       const open = pending.filter(({ event }) => !pull.settled.has(event.id));
-      for (const item of await this.#refreshed(context, open, tally)) {
+      for (const item of open) if (item.event.problem !== undefined) tally.addUnreadable(item);
+      const readable = open.filter(({ event }) => event.problem === undefined);
+      for (const item of await this.#refreshed(context, readable, tally)) {
         tally.addOutgoing(prepare(context, item.event, item.base));
       }
       if (pending.length < PENDING_PER_STEP) return;
