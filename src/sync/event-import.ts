@@ -1,17 +1,14 @@
 import { createHash } from 'node:crypto';
-import { sameUnit, type Unit, unchangedUnit, unitsOf, withUnit } from '../core/canonical-event.ts';
 import { isSyncError } from '../core/errors.ts';
-import type { EmailAddress, EventContent } from '../core/event.ts';
 import { createContent } from '../core/event-input.ts';
-import { singleContent } from '../core/ics/ics-event.ts';
 import { type IcsGroup, type IcsRecord, type IcsRemark, openIcs, readGroup, remark } from '../core/ics/ics-reader.ts';
-import { assembleEvent, type DetachedDate, withExceptions } from '../core/ics/ics-series.ts';
 import type { CalendarId, EventId, UserId } from '../core/ids.ts';
 import type { Clock } from '../core/runtime.ts';
 import type { Db, Tx } from '../store/db.ts';
 import type { EventRepository, SaveEvent, StoredEvent } from '../store/event.repository.ts';
 import { listByICalUIds, lockImports } from '../store/event-uids.ts';
 import type { EventGate } from './event-gate.ts';
+import { type Candidate, candidatesOf, merged, usableUid } from './import-candidates.ts';
 
 export interface ImportResult {
   readonly created: number;
@@ -26,22 +23,8 @@ export interface ImportResult {
 
 /** UIDs looked up, and events written, in one transaction: a large file neither holds it open long nor blocks the process. */
 const STEP = 100;
-/** A longer UID does not fit the index; nobody would find the event by it. */
-const MAX_UID_CHARACTERS = 1_000;
 /** How often one and the same event may be deleted here and imported again. */
 const MAX_GENERATIONS = 1_000;
-
-/** One event to be: what the file says, and by which names it may be here already. */
-interface Candidate {
-  readonly uid: string | null;
-  /** What its id is derived from. */
-  readonly key: string;
-  /** The UID under which the same meeting is known in Outlook; absent for a date torn out of a series. */
-  readonly iCalUId: string | undefined;
-  readonly content: EventContent;
-  readonly organizer: EmailAddress | undefined;
-  readonly recurrenceId?: string;
-}
 
 type Outcome = 'created' | 'updated' | 'unchanged';
 
@@ -235,81 +218,10 @@ export class EventImport {
   }
 
   #changed(event: StoredEvent, candidate: Candidate): SaveEvent | undefined {
-    const content = event.problem ? candidate.content : merged(event.content, candidate.content);
+    const content = event.problem ? candidate.content : merged(event.content, candidate);
     if (content === event.content) return undefined;
     return { ...event, iCalUId: event.iCalUId ?? candidate.iCalUId, content, lastModifiedAt: this.#clock.now() };
   }
-}
-
-function candidatesOf(
-  { uid, key }: IcsGroup,
-  record: IcsRecord,
-  known: StoredEvent | undefined,
-): { candidates: Candidate[]; errors: readonly IcsRemark[]; notes: readonly IcsRemark[] } {
-  const { master, exceptions } = record;
-  const shared = { uid, key, iCalUId: usableUid(uid), organizer: master?.organizer };
-  const dates = (detached: readonly DetachedDate[]): Candidate[] =>
-    detached.map(({ originalDate, content }) => ({
-      ...shared,
-      key: `${key}\n${originalDate}`,
-      iCalUId: undefined,
-      content,
-    }));
-  if (master) {
-    const { content, detached, errors, notes } = assembleEvent(uid, master, record);
-    return { candidates: [{ ...shared, content }, ...dates(detached)], errors, notes };
-  }
-  if (known) {
-    const { content, detached, errors, notes } = withExceptions(uid, known.content, exceptions);
-    return { candidates: [{ ...shared, content }, ...dates(detached)], errors, notes };
-  }
-  const alone = exceptions.filter(({ event }) => !event.isCancelled);
-  const cancelled = exceptions.filter(({ event }) => event.isCancelled);
-  return {
-    candidates: alone.map(({ event, originalTime, recurrenceId }) => ({
-      ...shared,
-      key: `${key}\n${originalTime.value.dateTime.slice(0, 10)}`,
-      iCalUId: undefined,
-      organizer: event.organizer,
-      content: singleContent(event),
-      recurrenceId,
-    })),
-    errors: cancelled.map(({ recurrenceId }) =>
-      remark(uid, recurrenceId, 'it takes a date out of a series that is neither in the file nor here'),
-    ),
-    notes: alone.map(({ recurrenceId }) =>
-      remark(
-        uid,
-        recurrenceId,
-        'the series it belongs to is neither in the file nor here: it was kept as an event of its own',
-      ),
-    ),
-  };
-}
-
-/**
- * Ours with everything in which the file's differs.
- *
- * @returns ours itself when nothing does
- */
-function merged(ours: EventContent, file: EventContent): EventContent {
-  let content = ours;
-  for (const unit of unitsOf(ours, file)) {
-    if (!saysTheSame(ours, file, unit)) content = withUnit(content, unit, file);
-  }
-  return content;
-}
-
-function saysTheSame(ours: EventContent, file: EventContent, unit: Unit): boolean {
-  // No file says that an event is not online.
-  if (unit === 'isOnlineMeeting' && !file.isOnlineMeeting) return true;
-  // A file has a place's name and no more; a date of a series inherits from what stands here.
-  if (unit === 'locations' || unit.startsWith('occurrence:')) return sameUnit(ours, file, unit);
-  return unchangedUnit(ours, file, unit);
-}
-
-function usableUid(uid: string | null): string | undefined {
-  return uid !== null && uid.length <= MAX_UID_CHARACTERS && !uid.includes('\0') ? uid : undefined;
 }
 
 /** The same id for the same event of the same user, whenever it is imported. */

@@ -46,7 +46,8 @@ export async function listEvents(
     const rows = await events.listWindow(q, userId, { ...query, limit, after: after && asRowPosition(after) });
     for (const { event, startAt } of rows) {
       after = { at: startAt?.getTime() ?? null, id: event.id };
-      if (mayOverlap(event, range)) found.push({ event, position: after });
+      // What nobody can place in time is in every range, rather than in none.
+      if (event.problem || overlaps(event.content, range)) found.push({ event, position: after });
       if (found.length > query.limit) break;
     }
     if (found.length > query.limit || rows.length < limit) break;
@@ -136,18 +137,6 @@ function placedIn(event: StoredEvent, range: TimeRange): Placed[] {
 function isAfter(a: Position, b: Position): boolean {
   const [first, second] = [a.at ?? Number.NEGATIVE_INFINITY, b.at ?? Number.NEGATIVE_INFINITY];
   return first === second ? a.id > b.id : first > second;
-}
-
-/** An event nobody can place in time is in every range, rather than in none. */
-function mayOverlap(event: StoredEvent, range: TimeRange): boolean {
-  if (event.problem || overlaps(event.content, range)) return true;
-  // The first occurrence of a series may have been moved to before the series' start.
-  return Object.values(event.content.occurrences).some(
-    (override) =>
-      !override.isCancelled &&
-      override.fields.start &&
-      overlaps({ ...event.content, ...override.fields, recurrence: null }, range),
-  );
 }
 
 function asRowPosition({ at, id }: Position): { startAt: Date | null; id: string } {

@@ -31,6 +31,8 @@ import type { ZoneReader } from './ics-zones.ts';
 export interface IcsEvent {
   readonly fields: EventFields;
   readonly recurrence: PatternedRecurrence | null;
+  /** Its times are on the clock of whoever looks at them: they were read in a zone the file does not name. */
+  readonly isFloating: boolean;
   /** Dates taken out of the series. */
   readonly exdates: readonly IcsTime[];
   readonly isCancelled: boolean;
@@ -87,6 +89,7 @@ export function readVevent(component: IcsComponent, zones: ZoneReader): IcsEvent
       isOnlineMeeting: textOf(properties.first('X-GRAPH-ISONLINEMEETING'))?.toUpperCase() === 'TRUE',
     },
     recurrence,
+    isFloating: isFloating(properties),
     exdates: properties.all('EXDATE').flatMap((property) => readTimes(property, context, extent.start.timeZone)),
     isCancelled: status === 'CANCELLED',
     organizer: addressOf(properties.first('ORGANIZER')),
@@ -111,6 +114,11 @@ function readRecurrence(
   if (rules.length > 1) throw refused(`it has ${rules.length} RRULEs, and an Outlook series has one`);
   const [rule] = rules;
   return rule === undefined ? null : readRule(rule, extent, say);
+}
+
+function isFloating(properties: IcsProperties): boolean {
+  const start = properties.first('DTSTART');
+  return start !== undefined && parameterOf(start, 'tzid') === undefined && !/z\s*$/i.test(properties.raw(start));
 }
 
 /** The occurrences of a series are moved by the wall clock, the end's along with the start's. */

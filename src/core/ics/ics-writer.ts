@@ -170,7 +170,7 @@ function writePeople(
       ...(emailAddress.name ? { cn: clean(emailAddress.name) } : {}),
       ...(type === 'resource' ? { cutype: 'RESOURCE' } : {}),
       role: type === 'optional' ? 'OPT-PARTICIPANT' : 'REQ-PARTICIPANT',
-      partstat: PARTSTAT[status?.response ?? ''] ?? 'NEEDS-ACTION',
+      ...(status ? { partstat: PARTSTAT[status.response] ?? 'NEEDS-ACTION' } : {}),
     };
     vevent.addProperty(
       new ICAL.Property(['attendee', parameters, 'cal-address', `mailto:${clean(emailAddress.address)}`]),
