@@ -108,22 +108,18 @@ async function inWords(what: string, work: Promise<void>): Promise<void> {
   }
 }
 
-/** One at a time, as the embedded database takes them; a function's body stays in one piece. */
+/** A comment, a text, a quoted name, a body between dollars, the end of a statement, or one character of anything else. */
+const SQL_PART =
+  /--[^\n]*|\/\*[\s\S]*?\*\/|[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[\s\S]*?\$\1\$|;|[\s\S]/g;
+
+/** One at a time, as the embedded database takes them; what stands in texts, bodies and comments ends no statement. */
 function statementsOf(script: string): string[] {
-  const statements: string[] = [];
-  let statement = '';
-  let isInBody = false;
-  for (const line of script.split('\n')) {
-    if (!isInBody && line.trimStart().startsWith('--')) continue;
-    statement += `${line}\n`;
-    if ((line.split('$$').length - 1) % 2 === 1) isInBody = !isInBody;
-    if (!isInBody && line.trimEnd().endsWith(';')) {
-      statements.push(statement.trim());
-      statement = '';
-    }
+  const statements = [''];
+  for (const [part] of script.matchAll(SQL_PART)) {
+    if (part === ';') statements.push('');
+    else if (!part.startsWith('--') && !part.startsWith('/*')) statements[statements.length - 1] += part;
   }
-  if (statement.trim() !== '') statements.push(statement.trim());
-  return statements;
+  return statements.map((statement) => statement.trim()).filter((statement) => statement !== '');
 }
 
 /** Prisma's own table, column for column. */
