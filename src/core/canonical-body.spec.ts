@@ -1,31 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { arbitraryBody } from '../../test/support/events.ts';
+import { converted, storedBody, wrapped } from '../../test/support/graph-spelling.ts';
 import { bodyText, canonicalBody } from './canonical-body.ts';
 import type { ItemBody } from './event.ts';
 
 const html = (content: string): ItemBody => ({ contentType: 'html', content });
 const text = (content: string): ItemBody => ({ contentType: 'text', content });
 
-/** As Exchange stores a fragment it is given. */
-function wrapped(fragment: string): string {
-  const head = '<meta http-equiv="Content-Type" content="text/html; charset=utf-8">';
-  return `<html>\r\n<head>\r\n${head}\r\n</head>\r\n<body>\r\n${fragment.replaceAll('\n', '\r\n')}\r\n</body>\r\n</html>\r\n`;
-}
-
-/** As Exchange stores a text it is given. */
-function converted(given: string): string {
-  const escaped = given.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-  return wrapped(
-    '<meta name="Generator" content="Microsoft Exchange Server">\n<!-- converted from text -->\n' +
-      '<font size="2"><span style="font-size:11pt;"><div class="PlainText">' +
-      `${escaped.replaceAll('\n', '<br>\n')}</div></span></font>`,
-  );
-}
-
 function rewritten(body: ItemBody | null): ItemBody {
-  if (!body) return html('');
-  return html(body.contentType === 'html' ? wrapped(body.content) : converted(body.content));
+  return storedBody(body) ?? html('');
 }
 
 describe('within one side', () => {

@@ -108,8 +108,9 @@ function entangledUnits({ local, remote }: Sides, changes: readonly UnitChange[]
   if (!isRuleChanged || sameUnit(local, remote, 'time')) return new Set();
   const stray = changes.filter(
     ({ unit, isLocal, isRemote }) =>
-      (isLocal && time.isRemote && isStray(local, remote, unit)) ||
-      (isRemote && time.isLocal && isStray(remote, local, unit)),
+      !sameUnit(local, remote, unit) &&
+      ((isLocal && time.isRemote && isStray(local, remote, unit)) ||
+        (isRemote && time.isLocal && isStray(remote, local, unit))),
   );
   return new Set(stray.length > 0 ? ['time', ...stray.map(({ unit }) => unit)] : []);
 }

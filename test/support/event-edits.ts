@@ -1,0 +1,107 @@
+import fc from 'fast-check';
+import { type FixedUnit, unchangedUnit, withUnit } from '../../src/core/canonical-event.ts';
+import type { EventContent, OccurrenceOverride } from '../../src/core/event.ts';
+import { patchContent } from '../../src/core/event-input.ts';
+import { onLaterDay } from '../../src/core/occurrence-fields.ts';
+import { datesBetween } from '../../src/core/recurrence.ts';
+import { arbitraryEvent, arbitrarySeries } from './events.ts';
+
+/** What a person does to an event at one sitting, as data, so that it can be printed and made smaller. */
+export interface Edit {
+  readonly from: EventContent;
+  readonly units: readonly FixedUnit[];
+  readonly dates: readonly { readonly nth: number; readonly change: 'cancel' | 'rename' | 'move' | 'reset' }[];
+  /** How a series' rule changes: by so many days, or to a single event. */
+  readonly rule: number | 'single' | null;
+}
+
+const UNITS: FixedUnit[] = [
+  'subject',
+  'body',
+  'time',
+  'locations',
+  'attendees',
+  'showAs',
+  'sensitivity',
+  'importance',
+  'categories',
+  'reminder',
+  'isOnlineMeeting',
+];
+
+/** As stores hold it: nothing is said about a date that says only what the date inherits. */
+export function arbitraryContent(): fc.Arbitrary<EventContent> {
+  return fc.oneof(arbitraryEvent(), arbitrarySeries().map(withoutIdleOverrides));
+}
+
+function withoutIdleOverrides(series: EventContent): EventContent {
+  const bare = { ...series, occurrences: {} };
+  const kept = Object.entries(series.occurrences).filter(
+    ([date]) => !unchangedUnit(series, bare, `occurrence:${date}`),
+  );
+  return { ...series, occurrences: Object.fromEntries(kept) };
+}
+
+export function arbitraryEdit(): fc.Arbitrary<Edit> {
+  return fc.record({
+    from: arbitraryEvent(),
+    units: fc.subarray(UNITS, { maxLength: 4 }),
+    dates: fc.array(
+      fc.record({
+        nth: fc.nat({ max: 4 }),
+        change: fc.constantFrom('cancel' as const, 'rename' as const, 'move' as const, 'reset' as const),
+      }),
+      { maxLength: 2 },
+    ),
+    rule: fc.oneof(
+      { weight: 6, arbitrary: fc.constant(null) },
+      { weight: 2, arbitrary: fc.integer({ min: -3, max: 8 }) },
+      { weight: 1, arbitrary: fc.constant('single' as const) },
+    ),
+  });
+}
+
+/**
+ * @param how.dropsDates  as Exchange does when a series' rule or time changes; our own side keeps what the rule still gives
+ */
+export function edited(content: EventContent, edit: Edit, how: { readonly dropsDates: boolean }): EventContent {
+  let next = content;
+  for (const unit of edit.units) {
+    if (unit !== 'time' || !content.recurrence) next = withUnit(next, unit, edit.from);
+  }
+  if (content.recurrence && edit.rule !== null) next = withRule(next, edit.rule, how.dropsDates);
+  for (const { nth, change } of edit.dates) next = withDate(next, nth, change, edit.from.subject);
+  return next;
+}
+
+function withRule(series: EventContent, rule: number | 'single', dropsDates: boolean): EventContent {
+  if (rule === 'single') return patchContent(series, { recurrence: null });
+  if (rule === 0) return series;
+  const moved = patchContent(series, { start: onLaterDay(series.start, rule), end: onLaterDay(series.end, rule) });
+  return dropsDates ? { ...moved, occurrences: {} } : moved;
+}
+
+function withDate(series: EventContent, nth: number, change: Edit['dates'][number]['change'], subject: string) {
+  if (!series.recurrence) return series;
+  const { startDate } = series.recurrence.range;
+  const dates = datesBetween(series.recurrence, startDate, '9999-12-31', 5);
+  const date = dates[nth % Math.max(1, dates.length)];
+  if (date === undefined) return series;
+  const { [date]: _replaced, ...others } = series.occurrences;
+  const override = overrideFor(series, date, change, subject);
+  return { ...series, occurrences: override ? { ...others, [date]: override } : others };
+}
+
+function overrideFor(
+  series: EventContent,
+  date: string,
+  change: Edit['dates'][number]['change'],
+  subject: string,
+): OccurrenceOverride | undefined {
+  if (change === 'reset') return undefined;
+  if (change === 'cancel') return { isCancelled: true };
+  if (change === 'rename') return { isCancelled: false, fields: { subject: `${subject} on ${date}` } };
+  const on = (value: EventContent['start']) => ({ ...value, dateTime: `${date}${value.dateTime.slice(10)}` });
+  const end = onLaterDay(on(series.start), 1);
+  return { isCancelled: false, fields: { start: on(series.start), end, isAllDay: series.isAllDay } };
+}
