@@ -169,6 +169,23 @@ describe('a preview', () => {
     expect((await previewThenRun()).items).toMatchObject([{ operation: 'create', mailsGuests: true }]);
   });
 
+  it('tells that single dates of a series go out, with their series or alone', async () => {
+    const ids = await world.bookAll([
+      visit('alone', '2026-03-09', EVERY_MONDAY),
+      visit('with it', '2026-03-09', EVERY_MONDAY),
+    ]);
+    await world.sync();
+    const cancelled = { '2026-03-16': { isCancelled: true } } as const;
+    await world.editContent(ids[0]!, (content) => ({ ...content, occurrences: cancelled }));
+    await world.editContent(ids[1]!, (content) => ({ ...content, subject: 'renamed', occurrences: cancelled }));
+    const preview = await previewThenRun();
+    expect(preview.items).toMatchObject([
+      { eventId: ids[0], operation: 'update', fields: ['occurrence:2026-03-16'] },
+      { eventId: ids[1], operation: 'update', fields: ['subject', 'occurrence:2026-03-16'] },
+    ]);
+    expect(preview.remote.updated).toBe(2);
+  });
+
   it('keeps to the direction and the range that are asked for', async () => {
     await world.bookAll([visit('here'), visit('here in May', '2026-05-05')]);
     world.mailbox.createEvent(visit('there', '2026-03-11'));

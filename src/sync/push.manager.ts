@@ -119,6 +119,7 @@ export class PushManager {
     const unsettledSeries = await this.#series.pushOccurrences(
       context,
       series.map(({ event }) => event.id),
+      new Set(sent.map(({ event }) => event.id)),
     );
     if (pass === 1) {
       context.counters.found(pending.length);

@@ -62,13 +62,20 @@ export class SeriesPusher {
     this.#random = parts.random;
   }
 
-  /** @returns how many of these series are not settled and deserve another pass */
-  async pushOccurrences(context: RunContext, eventIds: readonly EventId[]): Promise<number> {
+  /**
+   * @param counted  series that count as written already, because their master was
+   * @returns how many of these series are not settled and deserve another pass
+   */
+  async pushOccurrences(
+    context: RunContext,
+    eventIds: readonly EventId[],
+    counted: ReadonlySet<EventId>,
+  ): Promise<number> {
     if (eventIds.length === 0) return 0;
     let unsettled = 0;
     for (const series of await this.#load(context, eventIds)) {
       assertNotCancelled(context);
-      const isSettled = await this.#pushOne(context, series);
+      const isSettled = await this.#pushOne(context, series, counted.has(series.event.id));
       if (!isSettled) unsettled += 1;
     }
     return unsettled;
@@ -89,7 +96,7 @@ export class SeriesPusher {
     });
   }
 
-  async #pushOne(context: RunContext, series: Series): Promise<boolean> {
+  async #pushOne(context: RunContext, series: Series, isCounted: boolean): Promise<boolean> {
     const { event, base, remote } = series;
     const { units, held } = this.#unitsToSend(context, series);
     const dates = units.map(dateOfUnit);
@@ -105,7 +112,7 @@ export class SeriesPusher {
     if (!verified || verified === 'gone') return false;
     const settled = units.filter((unit) => sameUnit(event.content, verified.content, unit));
     const refused = outcomes.find((outcome) => !outcome.ok);
-    await this.#save(context, { event, base, verified, units, settled, held, refused });
+    await this.#save(context, { event, base, verified, units, settled, held, refused, isCounted });
     return settled.length === units.length || refused !== undefined;
   }
 
@@ -135,9 +142,10 @@ export class SeriesPusher {
       settled: readonly OccurrenceUnit[];
       held: readonly Unit[];
       refused: WriteOutcome | undefined;
+      isCounted: boolean;
     },
   ): Promise<void> {
-    const { event, base, verified, units, settled, held, refused } = result;
+    const { event, base, verified, units, settled, held, refused, isCounted } = result;
     const isDone = settled.length === units.length;
     const seen = agreedRemote(base, verified, settled);
     const error = refused && !refused.ok ? refused.error : isDone ? undefined : UNSETTLED;
@@ -161,6 +169,7 @@ export class SeriesPusher {
         },
       ]);
       if (refused) context.counters.failed += 1;
+      if (settled.length > 0 && !isCounted) context.counters.remote.updated += 1;
       if (units.length > 0) {
         await this.#operations.append(tx, [
           {
