@@ -53,7 +53,7 @@ async function tryService(command: string): Promise<void> {
     const pasted = run('bash', ['-c', curl], { cwd: clone });
     assert(pasted.includes('Treatment plan review'), `the pasted command answered: ${pasted}`);
     for (const block of blocksOf('while it runs')) {
-      await check(block.replaceAll(/\\?\n\s*/g, ' ; '), () => {
+      await check(block.replaceAll(/\s*\\\n\s*/g, ' ').replaceAll('\n', '; '), () => {
         run('bash', ['-euo', 'pipefail', '-c', block], { cwd: clone });
       });
     }
