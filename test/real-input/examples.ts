@@ -33,7 +33,8 @@ function eventsIn(value: unknown): Record<string, unknown>[] {
   if (Array.isArray(value)) return value.flatMap(eventsIn);
   if (typeof value !== 'object' || value === null) return [];
   const object = value as Record<string, unknown>;
-  const isEvent = isTime(object['start']) && isTime(object['end']) && ('subject' in object || 'type' in object || 'id' in object);
+  const isEvent =
+    isTime(object['start']) && isTime(object['end']) && ('subject' in object || 'type' in object || 'id' in object);
   return [...(isEvent ? [object] : []), ...Object.values(object).flatMap(eventsIn)];
 }
 
