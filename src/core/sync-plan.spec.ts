@@ -10,7 +10,8 @@ import { CONFLICT_STRATEGIES, type ConflictStrategy } from './settings.ts';
 import { planEvent, type SideState } from './sync-plan.ts';
 
 /** Random cases each property is tried on; more of them with PLAN_RUNS=100000. Laws are in test/support/plan-laws.ts. */
-const RUNS = Number(process.env['PLAN_RUNS'] ?? 1_000);
+const RUNS = Number(process.env['PLAN_RUNS'] ?? 500);
+const TIMEOUT_MS = 120_000 + RUNS * 100;
 /** A change settles in one round; what a change of rule leaves behind at single dates, in another. */
 const ROUNDS_TO_REST = 2;
 
@@ -39,8 +40,7 @@ function expectRest(sides: TwoSides, how: ConflictStrategy, rounds: number): voi
   expect(isQuiet).toBe(true);
   const { local, remote, base } = sides;
   expect(sides.sync(how)).toBe(false);
-  expect(sides.local).toEqual(local);
-  expect(sides.remote).toEqual(remote);
+  expect(sides.local === local && sides.remote === remote).toBe(true);
   expect(sides.base?.conflictUnits).toEqual(base?.conflictUnits);
 }
 
@@ -58,58 +58,70 @@ function expectInStep({ local, remote, base }: TwoSides): void {
 }
 
 describe('whatever became of two sides that had agreed', () => {
-  it('nothing unseen is lost or overwritten, everything else flows, and one round is enough', () => {
-    const deeds = [arbitraryDeed(), arbitraryDeed(), arbitraryStrategy()] as const;
-    fc.assert(
-      fc.property(arbitraryContent(), ...deeds, (agreed, here, there, how) => {
-        const sides = TwoSides.agreedOn(agreed);
-        did(sides, 'local', here);
-        did(sides, 'remote', there);
-        sides.sync(how);
-        expectRest(sides, how, 0);
-        expectInStep(sides);
-      }),
-      { numRuns: 3 * RUNS },
-    );
-  });
-
-  it('a side alone in having changed is simply followed, whatever the strategy', () => {
-    fc.assert(
-      fc.property(
-        arbitraryContent(),
-        arbitraryDeed(),
-        fc.constantFrom(...SIDES),
-        arbitraryStrategy(),
-        (agreed, deed, side, how) => {
+  it(
+    'nothing unseen is lost or overwritten, everything else flows, and one round is enough',
+    () => {
+      const deeds = [arbitraryDeed(), arbitraryDeed(), arbitraryStrategy()] as const;
+      fc.assert(
+        fc.property(arbitraryContent(), ...deeds, (agreed, here, there, how) => {
           const sides = TwoSides.agreedOn(agreed);
-          did(sides, side, deed);
-          const changed = sides[side];
+          did(sides, 'local', here);
+          did(sides, 'remote', there);
           sides.sync(how);
-          const now = sides[side];
-          expect(sides.records).toEqual([]);
-          if (changed.state === 'present' && now.state === 'present') {
-            expect(changedUnits(changed.content, now.content)).toEqual([]);
-          }
+          expectRest(sides, how, 0);
           expectInStep(sides);
-        },
-      ),
-      { numRuns: RUNS },
-    );
-  });
+        }),
+        { numRuns: 3 * RUNS },
+      );
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'a side alone in having changed is simply followed, whatever the strategy',
+    () => {
+      fc.assert(
+        fc.property(
+          arbitraryContent(),
+          arbitraryDeed(),
+          fc.constantFrom(...SIDES),
+          arbitraryStrategy(),
+          (agreed, deed, side, how) => {
+            const sides = TwoSides.agreedOn(agreed);
+            did(sides, side, deed);
+            const changed = sides[side];
+            sides.sync(how);
+            const now = sides[side];
+            expect(sides.records).toEqual([]);
+            if (changed.state === 'present' && now.state === 'present') {
+              expect(changedUnits(changed.content, now.content)).toEqual([]);
+            }
+            expectInStep(sides);
+          },
+        ),
+        { numRuns: RUNS },
+      );
+    },
+    TIMEOUT_MS,
+  );
 });
 
 describe('the same event made on both sides', () => {
-  it('is joined: nothing is doubled or lost, and both come to hold the same', () => {
-    fc.assert(
-      fc.property(arbitraryContent(), arbitraryEdit(), arbitraryStrategy(), (made, difference, how) => {
-        const sides = TwoSides.madeTwice(made, edited(made, { ...difference, rule: null }, { dropsDates: false }));
-        expectRest(sides, how, ROUNDS_TO_REST);
-        expectInStep(sides);
-        for (const record of sides.records) expect(record).toMatchObject({ type: 'DUPLICATE_CREATE', base: null });
-      }),
-      { numRuns: RUNS },
-    );
-  });
+  it(
+    'is joined: nothing is doubled or lost, and both come to hold the same',
+    () => {
+      fc.assert(
+        fc.property(arbitraryContent(), arbitraryEdit(), arbitraryStrategy(), (made, difference, how) => {
+          const sides = TwoSides.madeTwice(made, edited(made, { ...difference, rule: null }, { dropsDates: false }));
+          expectRest(sides, how, ROUNDS_TO_REST);
+          expectInStep(sides);
+          for (const record of sides.records) expect(record).toMatchObject({ type: 'DUPLICATE_CREATE', base: null });
+        }),
+        { numRuns: RUNS },
+      );
+    },
+    TIMEOUT_MS,
+  );
 });
 
 /** One thing that happens in the life of an event on two sides. */
@@ -140,33 +152,37 @@ function decisionOf(resolution: ConflictStrategy, sides: TwoSides): PersonalDeci
 }
 
 describe('a long life on both sides', () => {
-  it('ends in step when the changes stop, but for what waits; and in step altogether once that is decided', () => {
-    const life = fc.array(arbitraryStep(), { maxLength: 10 });
-    fc.assert(
-      fc.property(
-        arbitraryContent(),
-        life,
-        arbitraryStrategy(),
-        arbitraryStrategy(),
-        (begun, steps, how, resolution) => {
-          const sides = TwoSides.agreedOn(begun);
-          for (const step of steps) {
-            if (step.kind === 'did') did(sides, step.side, step.deed);
-            else if (step.kind === 'sync') sides.sync(how);
-            else sides.decide(decisionOf(step.resolution, sides));
-          }
-          expectRest(sides, how, ROUNDS_TO_REST);
-          expectInStep(sides);
-          if (how !== 'merge' && how !== 'manual') expect(sides.base?.conflictUnits ?? []).toEqual([]);
-          sides.decide(decisionOf(resolution, sides));
-          expectRest(sides, how, ROUNDS_TO_REST);
-          expect(sides.base?.conflictUnits ?? []).toEqual([]);
-          expectInStep(sides);
-        },
-      ),
-      { numRuns: RUNS },
-    );
-  });
+  it(
+    'ends in step when the changes stop, but for what waits; and in step altogether once that is decided',
+    () => {
+      const life = fc.array(arbitraryStep(), { maxLength: 10 });
+      fc.assert(
+        fc.property(
+          arbitraryContent(),
+          life,
+          arbitraryStrategy(),
+          arbitraryStrategy(),
+          (begun, steps, how, resolution) => {
+            const sides = TwoSides.agreedOn(begun);
+            for (const step of steps) {
+              if (step.kind === 'did') did(sides, step.side, step.deed);
+              else if (step.kind === 'sync') sides.sync(how);
+              else sides.decide(decisionOf(step.resolution, sides));
+            }
+            expectRest(sides, how, ROUNDS_TO_REST);
+            expectInStep(sides);
+            if (how !== 'merge' && how !== 'manual') expect(sides.base?.conflictUnits ?? []).toEqual([]);
+            sides.decide(decisionOf(resolution, sides));
+            expectRest(sides, how, ROUNDS_TO_REST);
+            expect(sides.base?.conflictUnits ?? []).toEqual([]);
+            expectInStep(sides);
+          },
+        ),
+        { numRuns: RUNS },
+      );
+    },
+    TIMEOUT_MS,
+  );
 });
 
 describe('every state an event can be in', () => {

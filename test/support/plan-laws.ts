@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { changedUnits, sameUnit, type Unit, unchangedUnit, unitsOf } from '../../src/core/canonical-event.ts';
 import type { EventContent } from '../../src/core/event.ts';
 import { planOutgoing } from '../../src/core/outgoing-change.ts';
-import type { EventPlan, PlanInput } from '../../src/core/sync-plan.ts';
+import type { EventPlan, PlanInput, PlannedConflict } from '../../src/core/sync-plan.ts';
 import type { AgreedContent } from '../../src/core/three-way-merge.ts';
 
 /** What must hold of every plan without a person's decision, whatever the strategy: nothing anybody wrote is lost unseen. */
@@ -15,12 +15,17 @@ export function expectLawful(input: PlanInput, plan: EventPlan): void {
       isEdited: isEdited(base, 'local', local.content),
       deletes: plan.local.kind === 'delete',
     });
-    if (plan.conflict) expect(plan.conflict).toMatchObject({ local: local.content, remote: null, base: base.local });
+    expectValues(plan, { local: local.content, remote: null, base: base.local });
   } else if (base && remote.state === 'present') {
     const deletes = plan.local.kind === 'keep' && plan.isPushNeeded;
     expectDeletionLawful(plan, { isEdited: isEdited(base, 'remote', remote.content), deletes });
-    if (plan.conflict) expect(plan.conflict).toMatchObject({ local: null, remote: remote.content, base: base.local });
+    expectValues(plan, { local: null, remote: remote.content, base: base.local });
   }
+}
+
+function expectValues({ conflict }: EventPlan, values: Pick<PlannedConflict, 'base' | 'local' | 'remote'>): void {
+  const { base, local, remote } = conflict ?? values;
+  expect(base === values.base && local === values.local && remote === values.remote).toBe(true);
 }
 
 /** An edit that meets a deletion leaves a record; without one the deletion is simply done. */
@@ -45,30 +50,32 @@ function expectContentLawful(input: PlanInput, plan: EventPlan, local: EventCont
     ? [...named, ...dates.filter((date) => !agreed.conflictUnits.includes(date))]
     : named;
   const recorded = plan.conflict?.units ?? [];
-  const contents = base ? [base.local, base.remote] : [];
-  for (const unit of unitsOf(local, remote, ...contents)) {
+  const broken: string[] = [];
+  for (const unit of unitsOf(local, remote, ...(base ? [base.local, base.remote] : []))) {
     const isHere = isNew(base, unit) || !unchangedUnit(base!.local, local, unit);
     const isThere = isNew(base, unit) || !unchangedUnit(base!.remote, remote, unit);
     const isKeptHere = unchangedUnit(merged, local, unit);
-    const isWaiting = agreed.conflictUnits.includes(unit);
-    const where = `${unit} (${isHere ? 'here' : ''}${isThere ? 'there' : ''})`;
-    // Nothing is written over what was not seen, on either side.
-    if (isHere && !isKeptHere) expect(recorded, where).toContain(unit);
-    if (isThere && sent.includes(unit) && !sameUnit(merged, remote, unit)) expect(recorded, where).toContain(unit);
-    if (named.includes(unit)) expect(unchangedUnit(agreed.remote, remote, unit), where).toBe(true);
-    if (isWaiting) {
-      expect(recorded, where).toContain(unit);
-      expect(isKeptHere, where).toBe(true);
-      expect(sent, where).not.toContain(unit);
+    const isSame = sameUnit(merged, remote, unit);
+    const isRecorded = recorded.includes(unit);
+    const law = (what: string, holds: boolean) => {
+      if (!holds) broken.push(`${unit} (changed${isHere ? ' here' : ''}${isThere ? ' there' : ''}): ${what}`);
+    };
+    law('what was changed here is overwritten only with a record', !isHere || isKeptHere || isRecorded);
+    law(
+      'what was changed there is overwritten only with a record',
+      !isThere || !sent.includes(unit) || isSame || isRecorded,
+    );
+    law('only what was seen is written over', !named.includes(unit) || unchangedUnit(agreed.remote, remote, unit));
+    if (agreed.conflictUnits.includes(unit)) {
+      law('what waits has a record and stays as it is', isRecorded && isKeptHere && !sent.includes(unit));
     } else {
-      // What does not wait is the same on both sides once it is sent.
-      expect(sent.includes(unit) || sameUnit(merged, remote, unit) || (!isHere && !isThere), where).toBe(true);
+      law('what does not wait becomes the same', sent.includes(unit) || isSame || (!isHere && !isThere));
     }
-    if (recorded.includes(unit)) continue;
-    if (isHere && !isThere) expect(isKeptHere, where).toBe(true);
-    if (isThere && !isHere) expect(sameUnit(merged, remote, unit), where).toBe(true);
-    if (!isHere && !isThere) expect(isKeptHere && !named.includes(unit), where).toBe(true);
+    if (isRecorded) continue;
+    law('a change of one side is followed', !(isHere && !isThere && !isKeptHere) && !(isThere && !isHere && !isSame));
+    law('what nobody changed is left alone', isHere || isThere || (isKeptHere && !named.includes(unit)));
   }
+  expect(broken).toEqual([]);
   expectRecordLawful(input, plan, agreed);
   expect(plan.isPushNeeded).toBe(named.length > 0);
 }
@@ -78,12 +85,10 @@ function expectRecordLawful({ base, local, remote }: PlanInput, { conflict }: Ev
     expect(agreed.conflictUnits).toEqual([]);
     return;
   }
-  const contents = {
-    local: local.state === 'present' && local.content,
-    remote: remote.state === 'present' && remote.content,
-  };
-  expect(conflict).toMatchObject({ status: agreed.conflictUnits.length > 0 ? 'pending' : 'decided', ...contents });
-  if (conflict.type === 'UPDATE_UPDATE') expect(conflict.base).toBe(base?.local);
+  expect(conflict.status).toBe(agreed.conflictUnits.length > 0 ? 'pending' : 'decided');
+  expect(local.state === 'present' && conflict.local === local.content).toBe(true);
+  expect(remote.state === 'present' && conflict.remote === remote.content).toBe(true);
+  if (conflict.type === 'UPDATE_UPDATE') expect(conflict.base === base?.local).toBe(true);
   else if (!base) expect(conflict.base).toBeNull();
 }
 
