@@ -12,6 +12,8 @@ const START_PATIENCE_MS = 120_000;
 const READY = 'Ctrl+C stops it';
 /** What would make the copy's service another one than a newcomer's. */
 const CONFIGURATION = /^(GRAPH_|CALENDAR_|JWT_|DATABASE_URL$|PUBLIC_URL$|HOST$|PORT$|LOG_LEVEL$|WORKERS$|NODE_ENV$)/;
+/** What is not in a fresh clone: see .gitignore. */
+const NOT_CLONED = new Set(['node_modules', 'dist', 'data', 'coverage', '.tmp', '.git']);
 
 for (const name of Object.keys(process.env)) if (CONFIGURATION.test(name)) delete process.env[name];
 const clone = mkdtempSync(join(tmpdir(), 'gcs-readme-'));
@@ -24,9 +26,6 @@ try {
   rmSync(clone, { recursive: true, force: true });
 }
 process.exitCode = outcome();
-
-/** What is not in a fresh clone: see .gitignore. */
-const NOT_CLONED = new Set(['node_modules', 'dist', 'data', 'coverage', '.tmp', '.git']);
 
 function copyCheckout(): void {
   const names = readdirSync(ROOT).filter((name) => !NOT_CLONED.has(name));
