@@ -133,7 +133,7 @@ export class CalendarRepository {
   async listDue(q: Queryable, now: Date, limit: number): Promise<{ userId: UserId; id: CalendarId }[]> {
     const found = await sql<{ userId: string; id: string }>`
       select c."userId", c.id from "Calendar" c join "CalendarConnection" n on n."userId" = c."userId"
-      where c."removedAt" is null and n.status = 'CONNECTED'
+      where c."removedAt" is null and n.status <> 'REAUTH_REQUIRED'
         and (c."nextSyncAt" is null or c."nextSyncAt" <= ${now.toISOString()}::timestamptz)
       order by c."nextSyncAt" nulls first limit ${limit}
     `.execute(q.kysely);

@@ -299,6 +299,59 @@ describe('runs', () => {
   });
 });
 
+describe('a calendar that Graph does not find', () => {
+  async function withSideCalendar(): Promise<{ graphId: string; id: CalendarId }> {
+    const graphId = world.mailbox.addCalendar('Side jobs');
+    await world.services.calendarService.refresh(USER);
+    const id = (await world.calendars.list(world.db, USER)).find((it) => it.graphCalendarId === graphId)!.id;
+    world.mailbox.createEvent(inOutlook('there, side'), { calendarId: graphId });
+    await world.book(visit({ subject: 'here, side' }), id);
+    await world.sync({ calendarId: id });
+    return { graphId, id };
+  }
+
+  it('because somebody deleted it is marked as removed, and its events stay here', async () => {
+    const { graphId, id } = await withSideCalendar();
+    world.mailbox.removeCalendar(graphId);
+    const run = await world.sync({ calendarId: id });
+    expect(run).toMatchObject({ status: 'FAILED', errorCode: 'NOT_FOUND', localDeleted: 0 });
+    expect(run.error).toContain('not in the mailbox any more');
+    expect((await world.calendars.find(world.db, USER, id))?.removedAt).toBeDefined();
+    expect(await world.all(id)).toHaveLength(2);
+    expect(await world.sync({ calendarId: 'all' })).toMatchObject({ status: 'COMPLETED' });
+  });
+
+  it('because it has another id by now is found by its name, and nothing is doubled', async () => {
+    const { id } = await withSideCalendar();
+    await world.db.transaction((tx) =>
+      tx.kysely
+        .updateTable('Calendar' as never)
+        .set({ graphCalendarId: 'AAMkAGone=' } as never)
+        .where('id' as never, '=', id as never)
+        .execute(),
+    );
+    expect(await world.sync({ calendarId: id, forceFull: true })).toMatchObject({ status: 'COMPLETED', ...NOTHING });
+    expect(await world.all(id)).toHaveLength(2);
+  });
+});
+
+describe('wrong credentials of the application', () => {
+  it('are the operator’s trouble: the run says so, nobody is disconnected, and it heals by itself', async () => {
+    await world.book(visit());
+    const client = world.simulator.clients[0]!;
+    const { clientSecret } = client;
+    client.clientSecret = 'another one by now';
+    world.clock.advance(2 * 60 * 60_000);
+    const failed = await world.sync();
+    expect(failed).toMatchObject({ status: 'FAILED', errorCode: 'UNAUTHENTICATED' });
+    expect(failed.error).toContain('GRAPH_CLIENT_SECRET');
+    expect(await world.services.connectionService.get(USER)).toMatchObject({ status: 'ERROR' });
+    client.clientSecret = clientSecret;
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', remoteCreated: 1 });
+    expect(await world.services.connectionService.get(USER)).toMatchObject({ status: 'CONNECTED' });
+  });
+});
+
 describe('mass deletion', () => {
   const THERE = 40;
 

@@ -5,10 +5,12 @@ import type { CalendarGraph, GraphSession } from '../graph/calendar-graph.ts';
 import { newGraphStats } from '../graph/graph-stats.ts';
 import type { CalendarRepository, StoredCalendar } from '../store/calendar.repository.ts';
 import type { ConnectionRepository, StoredConnection } from '../store/connection.repository.ts';
+import type { CursorRepository } from '../store/cursor.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { Lease, LeaseRepository } from '../store/lease.repository.ts';
 import type { RunRepository, StoredRun } from '../store/run.repository.ts';
 import type { DeltaSyncManager } from './delta-sync.manager.ts';
+import { findAgain, type LostCalendarParts } from './lost-calendar.ts';
 import type { PullOutcome } from './pull-round.ts';
 import type { PushManager } from './push.manager.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
@@ -36,6 +38,7 @@ export class CalendarSyncService {
   readonly #connections: ConnectionRepository;
   readonly #leases: LeaseRepository;
   readonly #scope: ScopeParts;
+  readonly #lookup: LostCalendarParts;
   readonly #queue: RunQueue;
   readonly #delta: DeltaSyncManager;
   readonly #push: PushManager;
@@ -49,6 +52,7 @@ export class CalendarSyncService {
     graph: CalendarGraph;
     runs: RunRepository;
     calendars: CalendarRepository;
+    cursors: CursorRepository;
     connections: ConnectionRepository;
     leases: LeaseRepository;
     settings: SettingsService;
@@ -68,6 +72,7 @@ export class CalendarSyncService {
     this.#connections = parts.connections;
     this.#leases = parts.leases;
     this.#scope = parts;
+    this.#lookup = parts;
     this.#queue = parts.queue;
     this.#delta = parts.delta;
     this.#push = parts.push;
@@ -154,10 +159,9 @@ export class CalendarSyncService {
     let outcome: PullOutcome = 'complete';
     const failures: SyncError[] = [];
     for (const calendar of await calendarsOf(this.#scope, row)) {
-      const context = await this.#contextFor(row, connection, calendar, lease, { ...shared, session });
-      assertNotCancelled(context);
+      const contextFor = (it: StoredCalendar) => this.#contextFor(row, connection, it, lease, { ...shared, session });
       try {
-        const result = await this.#runCalendar(context, calendar);
+        const result = await this.#runFound(calendar, contextFor);
         if (result === 'out-of-capacity') outcome = result;
       } catch (error) {
         // One calendar that a person must look at does not keep the others waiting.
@@ -167,7 +171,25 @@ export class CalendarSyncService {
     }
     const [failure] = failures;
     if (failure) throw failure;
+    await this.#noteConnectionIsWell(connection);
     return outcome;
+  }
+
+  /** A calendar may have another id at Graph by now. It is looked for once, and then worked on under that one. */
+  async #runFound(
+    calendar: StoredCalendar,
+    contextFor: (calendar: StoredCalendar) => Promise<RunContext>,
+  ): Promise<PullOutcome> {
+    const context = await contextFor(calendar);
+    assertNotCancelled(context);
+    try {
+      return await this.#runCalendar(context, calendar);
+    } catch (error) {
+      if (!isSyncError(error, 'not-found') && !isSyncError(error, 'cursor-expired')) throw error;
+      const found = await findAgain(this.#lookup, context);
+      if (!found) throw error;
+      return this.#runCalendar(await contextFor(found), found);
+    }
   }
 
   async #runCalendar(context: RunContext, calendar: StoredCalendar): Promise<PullOutcome> {
@@ -245,11 +267,17 @@ export class CalendarSyncService {
 
   async #noteConnectionTrouble(userId: UserId, error: unknown): Promise<void> {
     if (!isSyncError(error, 'unauthenticated')) return;
+    const connection = await this.#connections.find(this.#db, userId);
     // Wrong app credentials are the operator's trouble: nobody is asked to sign in again for them.
-    const isOperators = error.details?.['operator'] === true;
+    const isOperators = error.details?.['operator'] === true || connection?.mode === 'application';
     await this.#db.transaction((tx) =>
       this.#connections.setStatus(tx, userId, isOperators ? 'ERROR' : 'REAUTH_REQUIRED', error.message),
     );
+  }
+
+  async #noteConnectionIsWell({ userId, status }: StoredConnection): Promise<void> {
+    if (status === 'CONNECTED') return;
+    await this.#db.transaction((tx) => this.#connections.setStatus(tx, userId, 'CONNECTED'));
   }
 
   /** Looks whether somebody cancelled the run while it works, also through long waits. */
