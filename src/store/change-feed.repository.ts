@@ -66,12 +66,13 @@ export class ChangeFeedRepository {
    * and those that are yet to come would hold them back. They count as old; their revisions still order them.
    */
   async adoptRestored(tx: Tx): Promise<void> {
-    for (const table of ['CalendarEvent', 'CalendarEventTombstone']) {
-      await sql`
-        update ${sql.table(table)} set "revisionXid" = 0
-        where "revisionXid" >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-      `.execute(tx.kysely);
-    }
+    const next = sql`pg_snapshot_xmax(pg_current_snapshot())::text::bigint`;
+    await sql`
+      update "CalendarEvent" set "revisionXid" = 0, "createdXid" = 0 where "revisionXid" >= ${next}
+    `.execute(tx.kysely);
+    await sql`
+      update "CalendarEventTombstone" set "revisionXid" = 0 where "revisionXid" >= ${next}
+    `.execute(tx.kysely);
   }
 
   async #positionOf(q: Queryable, cursor: string): Promise<Position> {

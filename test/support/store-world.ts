@@ -60,14 +60,22 @@ export function onEachDatabase(define: (world: StoreWorld) => void): void {
   describe('on a PostgreSQL server', () => onPostgres(define));
 }
 
-/** For what only several connections can show. */
+let server: Promise<PostgresServer> | undefined;
+let serverUsers = 0;
+let databases = 0;
+
+/** For what only several connections can show. All of a spec file's go to one server. */
 export function onPostgres(define: (world: StoreWorld) => void): void {
-  let server: PostgresServer | undefined;
+  serverUsers += 1;
   // Vitest runs the last of these hooks first: the connections are closed before the server.
-  afterAll(() => server?.stop());
+  afterAll(async () => {
+    serverUsers -= 1;
+    if (serverUsers === 0) await (await server)?.stop();
+  });
   defineOn(define, async () => {
-    server = await startPostgres();
-    return openDatabase({ url: await server.createDatabase('store'), logger: silentLogger });
+    server ??= startPostgres();
+    databases += 1;
+    return openDatabase({ url: await (await server).createDatabase(`store${databases}`), logger: silentLogger });
   });
 }
 

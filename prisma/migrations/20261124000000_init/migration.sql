@@ -364,7 +364,7 @@ BEGIN
   is_edited := is_moved OR (NEW."subject", NEW."body", NEW."location", NEW."isAllDay", NEW."details")
     IS DISTINCT FROM (OLD."subject", OLD."body", OLD."location", OLD."isAllDay", OLD."details");
   NEW."createdRevision" := OLD."createdRevision";
-  NEW."createdXid" := OLD."createdXid";
+  NEW."createdXid" := LEAST(NEW."createdXid", OLD."createdXid");
   IF is_edited OR NEW."calendarId" <> OLD."calendarId" THEN
     NEW."revision" := nextval('"calendar_event_revision"');
     NEW."revisionXid" := pg_current_xact_id()::text::bigint;
