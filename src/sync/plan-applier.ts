@@ -169,7 +169,6 @@ export class PlanApplier {
 function savedEvent(target: PlannedEvent, context: ApplyContext, now: Date): SaveEvent {
   const { plan, remote, stored, base, eventId } = target;
   if (plan.local.kind !== 'write') throw new Error('bug: only written events are saved');
-  const isGraphsOwn = remote !== undefined && plan.local.content === remote.content;
   return {
     id: eventId,
     calendarId: context.calendarId,
@@ -177,10 +176,17 @@ function savedEvent(target: PlannedEvent, context: ApplyContext, now: Date): Sav
     iCalUId: remote?.facts.iCalUId ?? stored?.iCalUId ?? base?.iCalUId,
     content: plan.local.content,
     facts: remote?.facts ?? stored?.facts,
-    lastModifiedAt: (isGraphsOwn ? remote.lastModifiedAt : undefined) ?? now,
+    lastModifiedAt: editedAt(target) ?? now,
     createdAt: stored?.createdAt ?? remote?.createdAt ?? now,
     syncedAt: now,
   };
+}
+
+/** A run edits nothing: what it writes is as old as the later of the two edits it unites. A person's decision is new. */
+function editedAt({ stored, remote }: PlannedEvent): Date | undefined {
+  if (!remote) return undefined;
+  const instants = [stored?.lastModifiedAt, remote.lastModifiedAt].filter((instant) => instant !== undefined);
+  return instants.sort((a, b) => b.getTime() - a.getTime())[0];
 }
 
 /** What is agreed on once a plan is carried out; `undefined` when that does not change, or ends. */

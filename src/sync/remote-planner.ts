@@ -112,6 +112,7 @@ export class RemotePlanner {
       base: agreedOf(base, match, event),
       local: localState(stored, tombstone, base),
       remote: remoteState(event, context.clockOffsetMs()),
+      ...(stored && base && stored.revision <= base.agreedRevision ? { heldUnits: base.heldUnits } : {}),
       // A run that only pushes leaves the local side as it is.
       strategy: mode === 'adopt' ? 'prefer_local' : context.strategy,
     });
