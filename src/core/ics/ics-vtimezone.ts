@@ -21,6 +21,10 @@ interface Transition {
 
 const RFC_WEEKDAYS = ['SU', 'MO', 'TU', 'WE', 'TH', 'FR', 'SA'];
 
+/** No zone's own changes are known for longer (Morocco's, to 2087); a rule that holds then is written as going on anyway. */
+const LAST_YEAR_OF_CHANGE = 2100;
+const YEARS_TO_SEE_A_RULE = 5;
+
 /**
  * What a reader needs who does not know the zone by its name (RFC 5545, 3.6.5): its changes of the clocks between two
  * years, as yearly rules where they are regular. A rule that still holds in the last year goes on for ever, as the zone
@@ -34,9 +38,10 @@ export function vtimezone(tzid: string, years: { from: number; to: number }): IC
   if (zone === undefined) return undefined;
   const component = new ICAL.Component('vtimezone');
   component.addPropertyWithValue('tzid', tzid);
-  const transitions = transitionsOf(zone, years);
+  const lastYear = Math.min(years.to, Math.max(LAST_YEAR_OF_CHANGE, years.from + YEARS_TO_SEE_A_RULE));
+  const transitions = transitionsOf(zone, { from: years.from, to: lastYear });
   component.addSubcomponent(initialObservance(zone, years.from, transitions[0]));
-  for (const run of runsOf(transitions)) component.addSubcomponent(observance(run, years.to));
+  for (const run of runsOf(transitions)) component.addSubcomponent(observance(run, lastYear));
   return component;
 }
 
