@@ -19,3 +19,8 @@ export type JobId = Brand<'JobId'>;
 export type ConflictId = Brand<'ConflictId'>;
 
 export const DEFAULT_CALENDAR_ID = 'default' as CalendarId;
+
+/** PostgreSQL holds no NUL in a text, so nothing is called by one; asking for it would be an error of the database. */
+export function isStorable(id: string): boolean {
+  return !id.includes('\0');
+}

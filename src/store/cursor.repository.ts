@@ -99,11 +99,6 @@ export class CursorRepository {
     await sql`delete from "DeltaCursor" where "userId" = ${userId} and "calendarId" = ${calendarId}`.execute(tx.kysely);
   }
 
-  /** The next run of each of the user's calendars reads everything again. */
-  async deleteAll(tx: Tx, userId: UserId): Promise<void> {
-    await sql`delete from "DeltaCursor" where "userId" = ${userId}`.execute(tx.kysely);
-  }
-
   /** Later signs of a series are added to earlier ones; nothing takes a suspicion back but reading the series. */
   async markSeries(
     tx: Tx,

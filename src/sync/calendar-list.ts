@@ -16,8 +16,8 @@ export interface CalendarListParts {
  * lists are compared: our ids stay with the calendars they were given to.
  *
  * A calendar is known by its id at Graph; where that is new, by name and owner (ids change after creation and after a
- * mailbox was moved: graph contract 14, trap 15). `default` goes with whatever is the mailbox's default calendar. What is not listed any more
- * is marked, never deleted: what is known of its events is kept, and it may come back.
+ * mailbox was moved: graph contract 14, trap 15). `default` goes with whatever is the mailbox's default calendar. What is
+ * not listed any more is marked, never deleted: what is known of its events is kept, and it may come back.
  */
 export async function saveCalendarList(
   tx: Tx,
@@ -92,9 +92,7 @@ function matchCalendars(
   }
   for (const remote of listed) {
     if (matches.has(remote) || remote.isDefault) continue;
-    const namesakes = [...free].filter(
-      (calendar) => calendar.id !== DEFAULT_CALENDAR_ID && isNamesake(calendar, remote),
-    );
+    const namesakes = [...free].filter((calendar) => calendar.id !== DEFAULT_CALENDAR_ID && sameName(calendar, remote));
     const present = namesakes.filter(({ removedAt }) => removedAt === undefined);
     const candidates = present.length > 0 ? present : namesakes;
     // Two of the same name, from two groups: guessing could mix their events up.
@@ -102,10 +100,6 @@ function matchCalendars(
     if (candidates.length === 1 && isUnique) take(remote, candidates[0]);
   }
   return matches;
-}
-
-function isNamesake(calendar: StoredCalendar, remote: RemoteCalendar): boolean {
-  return sameName(calendar, remote);
 }
 
 function sameName(

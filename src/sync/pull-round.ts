@@ -22,13 +22,13 @@ export interface PullRound {
  * Where a round goes on from.
  *
  * @param stored  the calendar's cursor, if it has one
- * @returns `undefined` when a full round is to be made: none is stored, it is too old to be trusted, the window's length
- *   has changed, or the run is to read everything
+ * @returns `undefined` when a full round is to be made: none is stored, it is too old to be trusted, it was read by another
+ *   window or other rules, or the run is to read everything
  */
 export function usableCursor(
   stored: DeltaCursor | undefined,
   at: {
-    readonly window: RunContext['window'];
+    readonly readingId: string;
     readonly isFullForced: boolean;
     readonly now: Date;
     readonly tokenExpiryMs: number;
@@ -41,8 +41,7 @@ export function usableCursor(
   // A continuation of the same forced round must not start it again.
   if (at.isFullForced && !at.isRestart && !(isUnfinished && stored.isFullRound)) return undefined;
   if (at.now.getTime() - stored.roundStartedAt.getTime() > at.tokenExpiryMs) return undefined;
-  if (isUnfinished) return stored;
-  return isSameWindow(stored, at.window) ? stored : undefined;
+  return stored.roundId.endsWith(readingMark(at.readingId)) ? stored : undefined;
 }
 
 /** Whether everything in Graph's view has been seen at least once, so that creating there cannot double. */
@@ -53,7 +52,7 @@ export function isRoundSeen(cursor: DeltaCursor | undefined): boolean {
 /** The round that a run makes, or goes on with. */
 export function roundFrom(
   cursor: DeltaCursor | undefined,
-  of: Pick<RunContext, 'dateRange' | 'window'> & {
+  of: Pick<RunContext, 'dateRange' | 'window' | 'readingId'> & {
     readonly roundId: string;
     readonly now: Date;
     readonly mode: PullMode;
@@ -67,7 +66,7 @@ export function roundFrom(
     return { roundId, isFullRound, window, startedAt: roundStartedAt, mode, isCursorKept };
   }
   return {
-    roundId: of.roundId,
+    roundId: `${of.roundId}${readingMark(of.readingId)}`,
     isFullRound: cursor === undefined,
     window: of.dateRange ?? (cursor ? { start: cursor.windowStart, end: cursor.windowEnd } : of.window),
     // A token's age counts from its last full round, so that its window moves on with the days.
@@ -77,9 +76,7 @@ export function roundFrom(
   };
 }
 
-function isSameWindow(cursor: DeltaCursor, window: { start: Date; end: Date }): boolean {
-  // The window moves on with each full round (at the latest when the token has aged); only a change of its length
-  // calls for a new round at once.
-  const length = (from: Date, to: Date) => to.getTime() - from.getTime();
-  return length(cursor.windowStart, cursor.windowEnd) === length(window.start, window.end);
+/** A round's id tells by which window and rules it reads, so that no change of them is missed, whenever it is made. */
+function readingMark(readingId: string): string {
+  return `.${readingId}`;
 }

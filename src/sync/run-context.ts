@@ -18,6 +18,8 @@ export interface RunContext {
   readonly notifyAttendees: NotifyAttendees;
   readonly rules: readonly SyncRule[];
   readonly window: { readonly start: Date; readonly end: Date };
+  /** Of the window's lengths and the rules: a round read by others leaves out what nobody has looked at since. */
+  readonly readingId: string;
   /** Limits this run to events that overlap it; the stored cursor is then left alone. */
   readonly dateRange: { readonly start: Date; readonly end: Date } | undefined;
   readonly isFullForced: boolean;

@@ -1,5 +1,5 @@
 import { type InputProblem, SyncError } from '../core/errors.ts';
-import { type CalendarId, DEFAULT_CALENDAR_ID, type JobId, type UserId } from '../core/ids.ts';
+import { type CalendarId, DEFAULT_CALENDAR_ID, isStorable, type JobId, type UserId } from '../core/ids.ts';
 import { type ConflictStrategy, MAX_WINDOW_DAYS, type SyncDirection } from '../core/settings.ts';
 import type { CalendarRepository } from '../store/calendar.repository.ts';
 import type { ConnectionRepository } from '../store/connection.repository.ts';
@@ -74,11 +74,6 @@ async function confirmedCalendar(
       },
     ],
   });
-}
-
-/** PostgreSQL holds no NUL in a text, so nothing is called by one. */
-export function isStorable(id: string): boolean {
-  return !id.includes('\0');
 }
 
 function assertRange({ start, end }: { readonly start: string; readonly end: string }): void {

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { SyncError } from '../core/errors.ts';
 import type { CalendarId, JobId, UserId } from '../core/ids.ts';
 import type { Clock } from '../core/runtime.ts';
+import type { SyncSettings } from '../core/settings.ts';
 import type { CalendarRepository, StoredCalendar } from '../store/calendar.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { RunRepository, StoredRunRequest } from '../store/run.repository.ts';
@@ -18,6 +20,7 @@ export type RunScope = Pick<
   | 'notifyAttendees'
   | 'rules'
   | 'window'
+  | 'readingId'
   | 'dateRange'
   | 'isFullForced'
   | 'confirmedDeletions'
@@ -68,6 +71,7 @@ export async function scopeOf(
     notifyAttendees: settings.notifyAttendees,
     rules: settings.rules,
     window: windowAround(parts.clock.now(), settings.window),
+    readingId: readingOf(settings),
     dateRange: request.dateRange
       ? { start: new Date(request.dateRange.start), end: new Date(request.dateRange.end) }
       : undefined,
@@ -85,4 +89,10 @@ async function confirmedDeletions(
   if (!token) return new Set();
   const refused = await runs.find(db, userId, token.split('.')[0] as JobId);
   return new Set(refused?.confirmationToken === token ? (refused.confirmationIds ?? []) : []);
+}
+
+/** @returns the same for settings by which the same is read, and another for any other */
+function readingOf({ window, rules }: SyncSettings): string {
+  const text = JSON.stringify([window.pastDays, window.futureDays, rules]);
+  return createHash('sha256').update(text).digest('base64url').slice(0, 12);
 }

@@ -1,5 +1,5 @@
 import { SyncError } from '../core/errors.ts';
-import type { JobId, UserId } from '../core/ids.ts';
+import { isStorable, type JobId, type UserId } from '../core/ids.ts';
 import type { Clock } from '../core/runtime.ts';
 import type { CalendarRepository } from '../store/calendar.repository.ts';
 import type { ConnectionRepository } from '../store/connection.repository.ts';
@@ -8,7 +8,7 @@ import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { OperationRepository } from '../store/operation.repository.ts';
 import type { RunRepository, RunStatus, StoredRun } from '../store/run.repository.ts';
 import type { QueuedRun, RunQueue } from './run-queue.ts';
-import { checkRequest, isStorable, type SyncRequest } from './run-request.ts';
+import { checkRequest, type SyncRequest } from './run-request.ts';
 import {
   type HistoryView,
   historyView,

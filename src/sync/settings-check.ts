@@ -44,7 +44,7 @@ const RULE_CHECKS: Readonly<Record<string, Check>> = {
  */
 export function assertSettings(changes: Readonly<Record<string, unknown>>): void {
   const problems = Object.entries(changes).flatMap(([name, value]) => {
-    const check = CHECKS[name as keyof SyncSettings] as Check | undefined;
+    const check = Object.hasOwn(CHECKS, name) ? CHECKS[name as keyof SyncSettings] : undefined;
     return check ? check(value, name) : [unknown(name, Object.keys(CHECKS))];
   });
   if (problems.length > 0) throw new SyncError('invalid-input', 'the settings cannot be read', { problems });
@@ -80,7 +80,7 @@ function checkRule(rule: unknown, path: string): InputProblem[] {
   const missing =
     rule['action'] === undefined ? [{ path: `${path}.action`, message: 'must be include or exclude' }] : [];
   const wrong = Object.entries(rule).flatMap(([name, value]) => {
-    const check = RULE_CHECKS[name];
+    const check = Object.hasOwn(RULE_CHECKS, name) ? RULE_CHECKS[name] : undefined;
     if (!check) return [unknown(`${path}.${name}`, Object.keys(RULE_CHECKS))];
     return value === undefined ? [] : check(value, `${path}.${name}`);
   });

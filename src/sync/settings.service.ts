@@ -1,9 +1,8 @@
 import { SyncError } from '../core/errors.ts';
-import type { CalendarId, UserId } from '../core/ids.ts';
+import { type CalendarId, isStorable, type UserId } from '../core/ids.ts';
 import { DEFAULT_SETTINGS, type SyncSettings } from '../core/settings.ts';
 import type { BaseRepository } from '../store/base.repository.ts';
 import type { CalendarRepository } from '../store/calendar.repository.ts';
-import type { CursorRepository } from '../store/cursor.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
 import type { SettingsRepository } from '../store/settings.repository.ts';
 import { assertSettings } from './settings-check.ts';
@@ -17,7 +16,6 @@ export class SettingsService {
   readonly #settings: SettingsRepository;
   readonly #calendars: CalendarRepository;
   readonly #bases: BaseRepository;
-  readonly #cursors: CursorRepository;
   readonly #defaults: SyncSettings;
 
   constructor(parts: {
@@ -25,7 +23,6 @@ export class SettingsService {
     settings: SettingsRepository;
     calendars: CalendarRepository;
     bases: BaseRepository;
-    cursors: CursorRepository;
     /** `CALENDAR_SYNC_INTERVAL` */
     syncIntervalMinutes?: number;
   }) {
@@ -33,7 +30,6 @@ export class SettingsService {
     this.#settings = parts.settings;
     this.#calendars = parts.calendars;
     this.#bases = parts.bases;
-    this.#cursors = parts.cursors;
     this.#defaults = {
       ...DEFAULT_SETTINGS,
       syncIntervalMinutes: parts.syncIntervalMinutes ?? DEFAULT_SETTINGS.syncIntervalMinutes,
@@ -58,7 +54,7 @@ export class SettingsService {
       const before = { ...this.#defaults, ...own };
       await this.#settings.save(tx, userId, { ...own, ...changes });
       const after = { ...before, ...changes };
-      await this.#reopen(tx, userId, before, after, () => this.#cursors.deleteAll(tx, userId));
+      await this.#reopen(tx, userId, before, after);
       await this.#calendars.bringForward(tx, userId);
       return after;
     });
@@ -74,7 +70,7 @@ export class SettingsService {
     assertSettings(Object.fromEntries(given.filter(([, value]) => value !== null)));
     await this.#db.transaction(async (tx) => {
       await this.#calendars.lockList(tx, userId);
-      const calendar = await this.#calendars.find(tx, userId, calendarId);
+      const calendar = isStorable(calendarId) ? await this.#calendars.find(tx, userId, calendarId) : undefined;
       if (!calendar)
         throw new SyncError('not-found', `there is no calendar ${calendarId}; see GET /calendar/calendars`);
       const inherited = { ...this.#defaults, ...(await this.#settings.find(tx, userId)) };
@@ -85,7 +81,7 @@ export class SettingsService {
       await this.#calendars.saveSettings(tx, userId, calendarId, kept);
       const before = { ...inherited, ...calendar.settings };
       const after = { ...inherited, ...kept };
-      await this.#reopen(tx, userId, before, after, () => this.#cursors.delete(tx, userId, calendarId));
+      await this.#reopen(tx, userId, before, after);
     });
   }
 
@@ -96,29 +92,14 @@ export class SettingsService {
   }
 
   /**
-   * Other rules or another window: the next run reads everything again, because what the old ones left out was never
-   * looked at. Another policy or other rules: what the old ones held back is looked at again.
+   * What the old policy or the old rules held back is looked at again. What they left out in Outlook is as well, by the
+   * next run: it sees that the last round was read by others.
    */
-  async #reopen(
-    tx: Tx,
-    userId: UserId,
-    before: SyncSettings,
-    after: SyncSettings,
-    forgetCursors: () => Promise<void>,
-  ): Promise<void> {
-    if (!isSame(before.window, after.window) || !isSame(before.rules, after.rules)) await forgetCursors();
+  async #reopen(tx: Tx, userId: UserId, before: SyncSettings, after: SyncSettings): Promise<void> {
     if (before.notifyAttendees !== after.notifyAttendees || !isSame(before.rules, after.rules)) {
       await this.#bases.reopenHeld(tx, userId);
     }
   }
-}
-
-/** Whether two runs with these settings read and leave out the same. */
-export function readsTheSame(
-  a: Pick<SyncSettings, 'window' | 'rules'>,
-  b: Pick<SyncSettings, 'window' | 'rules'>,
-): boolean {
-  return isSame(a.window, b.window) && isSame(a.rules, b.rules);
 }
 
 function isSame(a: unknown, b: unknown): boolean {
