@@ -60,4 +60,16 @@ describe('what counts as an edit made here', () => {
     expect((await world.get(id)).content).toMatchObject({ subject: 'there', locations: [{ displayName: 'Yard' }] });
     await expectQuiet(world);
   });
+
+  it('a guest’s answer arrives and is nobody’s edit', async () => {
+    await world.close();
+    world = await SyncWorld.open({ settings: { notifyAttendees: 'all' } });
+    const guest = world.simulator.addMailbox({ address: 'guest@example.com', name: 'Guest' });
+    const id = await world.book({ ...visit, attendees: [{ emailAddress: { address: 'guest@example.com' } }] });
+    await world.sync();
+    guest.respond(guest.listEvents()[0]!.id, 'accept');
+    await world.sync();
+    expect((await world.get(id)).content.attendees).toMatchObject([{ status: { response: 'accepted' } }]);
+    await expectQuiet(world);
+  });
 });
