@@ -218,7 +218,8 @@ function dayOfMonth(parts: Parts, startDate: string): number {
   const [only] = days;
   if (days.length === 1 && only !== undefined && !parts.has('BYSETPOS')) {
     if (only > 0) return only;
-    if (only === -1) return 31;
+    // The last day of February is the 29th, as far as Exchange is concerned; of any other month, the 31st.
+    if (only === -1) return parts.get('BYMONTH') === '2' ? 29 : 31;
     throw refused('BYMONTHDAY counts from the end of the month: Outlook knows its last day only');
   }
   // The last day there is, up to a day that short months do not have: what Graph means by that day.

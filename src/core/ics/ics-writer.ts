@@ -93,7 +93,7 @@ export class IcsWriter {
   }
 
   #writeRule(vevent: ICAL.Component, content: EventContent, recurrence: PatternedRecurrence): void {
-    const rule = ICAL.Recur.fromString(toRRule(recurrence, content)).toJSON();
+    const rule = ICAL.Recur.fromString(plainRule(recurrence, content)).toJSON();
     vevent.addProperty(new ICAL.Property(['rrule', {}, 'recur', rule]));
     for (const [date, override] of Object.entries(content.occurrences).sort(([a], [b]) => (a < b ? -1 : 1))) {
       if (!override.isCancelled) continue;
@@ -111,6 +111,22 @@ export class IcsWriter {
     return new ICAL.Property([name, { tzid: value.timeZone }, 'date-time', wallClock]);
   }
 }
+
+/**
+ * The rule without the detour through BYSETPOS that few programs follow, wherever the day needs none: every January has a
+ * 31st, and the 31st of every month, as Exchange means it, is the month's last day.
+ */
+function plainRule(recurrence: PatternedRecurrence, content: EventContent): string {
+  const { type, dayOfMonth = 1, month = 1 } = recurrence.pattern;
+  const isYearly = type === 'absoluteYearly';
+  const isAlwaysThere = isYearly && dayOfMonth <= (DAYS_IN_MONTH[month - 1] ?? 28);
+  const plainDay = isAlwaysThere ? dayOfMonth : isYearly || dayOfMonth === 31 ? -1 : undefined;
+  const rule = toRRule(recurrence, content);
+  return plainDay === undefined ? rule : rule.replace(/BYMONTHDAY=[\d,]+;BYSETPOS=-1/, `BYMONTHDAY=${plainDay}`);
+}
+
+/** In every year. */
+const DAYS_IN_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /** A rule whose start does not fit it: RFC 5545 wants the first date there is, where Graph keeps what was written. */
 function onPattern(content: EventContent): EventContent {
