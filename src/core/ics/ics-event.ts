@@ -42,7 +42,7 @@ export interface IcsEvent {
 }
 
 /** What an event's time hangs on: read wrongly, it would be another event. */
-const VITAL = ['DTSTART', 'DTEND', 'DURATION', 'RRULE', 'RDATE', 'EXDATE', 'EXRULE', 'RECURRENCE-ID', 'UID'];
+const VITAL = ['DTSTART', 'DTEND', 'DURATION', 'RDATE', 'EXDATE', 'EXRULE', 'RECURRENCE-ID', 'UID'];
 
 /** Said by the file, and without a place in an Outlook event. */
 const HOMELESS = [
@@ -64,11 +64,12 @@ export function readVevent(component: IcsComponent, zones: ZoneReader): IcsEvent
   const say = (note: string): void => void notes.add(note);
   const broken = VITAL.find((name) => properties.unreadable.includes(name));
   if (broken) throw refused(`${broken} is not written as RFC 5545 has it`);
-  if (properties.unreadable.length > 0)
-    say(`lines that cannot be read were left out: ${properties.unreadable.join(', ')}`);
+  // The rule is read from its text.
+  const lost = properties.unreadable.filter((name) => name !== 'RRULE');
+  if (lost.length > 0) say(`lines that cannot be read were left out: ${lost.join(', ')}`);
   const homeless = HOMELESS.filter((name) => properties.all(name).some((property) => textOf(property)));
   if (homeless.length > 0) say(`these have no place in an Outlook event and were left out: ${homeless.join(', ')}`);
-  const context = { properties, zones, say, isSeries: properties.has('RRULE') };
+  const context = { properties, zones, say, isSeries: rawValues(component, 'RRULE').length > 0 };
   const extent = readExtent(context);
   const recurrence = readRecurrence(component, properties, extent, say);
   const times = recurrence ? inOneZone(extent) : extent;
