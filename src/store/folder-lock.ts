@@ -7,6 +7,8 @@ const LOCK_FILE = 'graph-calendar-sync.lock';
 /** Tells people who holds the lock; it is not the lock. */
 const HOLDER_FILE = 'graph-calendar-sync.pid';
 const SQLITE_BUSY = 5;
+/** Keeps a lock from the garbage collector, which would let go of it, where nobody kept what releases it. */
+const held = new Set<DatabaseSync>();
 
 /**
  * Keeps a second process out of an embedded database's folder, where two would destroy each other's writes.
@@ -30,11 +32,12 @@ export function lockFolder(folder: string): () => void {
     const { errcode } = cause as { errcode?: unknown };
     throw errcode === SQLITE_BUSY ? inUse(folder, cause) : cannotUse(folder, cause);
   }
-  const held = lock;
+  const own = lock;
+  held.add(own);
   return () => {
-    if (!held.isOpen) return;
+    if (!held.delete(own)) return;
     rmSync(join(folder, HOLDER_FILE), { force: true });
-    held.close();
+    own.close();
   };
 }
 

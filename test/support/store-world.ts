@@ -146,7 +146,7 @@ export async function openEmbedded(): Promise<Db> {
   return openPglite(':memory:', await emptyDatabase());
 }
 
-async function emptyDatabase(): Promise<Blob> {
+export async function emptyDatabase(): Promise<Blob> {
   const entry = createRequire(import.meta.url).resolve('@electric-sql/pglite');
   const { version } = JSON.parse(readFileSync(join(dirname(entry), '..', 'package.json'), 'utf8')) as {
     version: string;
