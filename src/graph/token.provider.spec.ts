@@ -1,7 +1,6 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { SleepwalkingClock } from '../../test/support/graph-world.ts';
-import { isSyncError, type SyncError } from '../core/errors.ts';
+import { errorOf, SleepwalkingClock } from '../../test/support/graph-world.ts';
 import type { Fetch } from '../core/runtime.ts';
 import { GraphSimulator } from '../simulator/index.ts';
 import { type ApplicationCredentials, ApplicationTokenProvider } from './token.provider.ts';
@@ -37,14 +36,6 @@ function openIdentity(
 }
 
 const answering = (answer: () => Response | Promise<Response>) => () => async () => answer();
-const errorOf = async (work: Promise<unknown>): Promise<SyncError> => {
-  const error = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isSyncError(error)) throw new Error(`a SyncError was expected, not ${String(error)}`);
-  return error;
-};
 
 describe('an access token', () => {
   it('is fetched once, from the tenant, for Graph', async () => {

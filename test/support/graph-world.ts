@@ -1,3 +1,4 @@
+import { isSyncError, type SyncError } from '../../src/core/errors.ts';
 import type { GraphCalendarId } from '../../src/core/ids.ts';
 import { type Clock, type Fetch, type Random, silentLogger } from '../../src/core/runtime.ts';
 import type { GraphSession, RemoteEvent, WriteOutcome } from '../../src/graph/calendar-graph.ts';
@@ -98,4 +99,14 @@ export function answered(outcomes: readonly WriteOutcome[]): Record<string, Remo
       return [outcome.key, outcome.event];
     }),
   );
+}
+
+/** @returns what the work failed with, and fails when it did not, or with anything but a `SyncError` */
+export async function errorOf(work: Promise<unknown>): Promise<SyncError> {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!isSyncError(error)) throw new Error(`a SyncError was expected, not ${String(error)}`);
+  return error;
 }
