@@ -70,6 +70,14 @@ describe('across sides', () => {
     expect(bodyText(one)).toBe(bodyText(other));
   });
 
+  it('leaves out the join block that Teams adds to an online meeting', () => {
+    const block =
+      '<div class="me-email-text" lang="en-US"><hr><div><a href="https://teams.example.com/x">Join</a></div></div>';
+    const stored = `<html><head></head><body><div>Agenda</div>\r\n${block}\r\n</body></html>`;
+    expect(bodyText({ contentType: 'html', content: stored })).toBe('Agenda');
+    expect(bodyText({ contentType: 'html', content: block })).toBe('');
+  });
+
   it('keeps the cells of a row apart', () => {
     expect(bodyText(html('<table><tr><td>ab</td><td>c</td></tr></table>'))).not.toBe(
       bodyText(html('<table><tr><td>a</td><td>bc</td></tr></table>')),

@@ -36,6 +36,8 @@ const render = compile({
   selectors: [
     { selector: 'a', options: { hideLinkHrefIfSameAsText: true } },
     { selector: 'img', format: 'skip' },
+    // Teams adds its join block to what a person wrote, and keeps adding it.
+    { selector: '.me-email-text', format: 'skip' },
     // Otherwise headings would be in capitals, and the cells of a row one word.
     ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].map((selector) => ({ selector, options: { uppercase: false } })),
     ...['td', 'th'].map((selector) => ({ selector, format: 'block' })),
