@@ -1,5 +1,7 @@
 import { changedUnits, type Unit, unitsOf } from './canonical-event.ts';
 import type { EventContent, GraphFacts } from './event.ts';
+import { occursOn } from './rule-dates.ts';
+import { occurrenceContent } from './series.ts';
 import type { NotifyAttendees } from './settings.ts';
 import type { AgreedContent } from './three-way-merge.ts';
 
@@ -14,7 +16,7 @@ export interface OutgoingChange {
   readonly units: readonly Unit[];
   /** `occurrence:yyyy-MM-dd` units, sent after the master. */
   readonly occurrences: readonly Unit[];
-  /** Kept here and shown as held: the policy or the event's organiser forbids sending them. */
+  /** Kept here and shown as held: the policy, the event's organiser or its own rule has no place for them at Graph. */
   readonly held: readonly Unit[];
   readonly sendAttendees: boolean;
 }
@@ -38,14 +40,22 @@ export function planOutgoing(input: OutgoingInput): OutgoingChange {
   const changed = agreed
     ? changedUnits(agreed.local, content).filter((unit) => !agreed.conflictUnits.includes(unit))
     : unitsOf(content).filter((unit) => unit !== 'attendees' || content.attendees.length > 0);
-  const held = changed.filter((unit) => !mayLeave(unit, input));
-  const sent = changed.filter((unit) => !held.includes(unit));
+  const homeless = unitsOf(content).filter((unit) => isOffRule(content, unit));
+  const sent = changed.filter((unit) => !homeless.includes(unit) && mayLeave(unit, input));
   return {
     units: sent.filter((unit) => !isOccurrenceUnit(unit)),
     occurrences: sent.filter(isOccurrenceUnit),
-    held,
+    held: unitsOf(content, ...(agreed ? [agreed.local] : [])).filter(
+      (unit) => homeless.includes(unit) || (changed.includes(unit) && !sent.includes(unit)),
+    ),
     sendAttendees: input.policy === 'all',
   };
+}
+
+/** Something said, by a row written by hand, about a date its series does not have: there is nowhere to send it. */
+function isOffRule({ recurrence, occurrences }: EventContent, unit: Unit): boolean {
+  if (!recurrence || !isOccurrenceUnit(unit) || !occurrences[dateOfUnit(unit)]) return false;
+  return !occursOn(recurrence, dateOfUnit(unit));
 }
 
 /** Whether deleting the event at Graph would send cancellations the policy does not allow. */
@@ -68,10 +78,20 @@ export function dateOfUnit(unit: `occurrence:${string}`): string {
 }
 
 function mayLeave(unit: Unit, input: OutgoingInput): boolean {
+  if (isOccurrenceUnit(unit)) return mayDateLeave(dateOfUnit(unit), input);
   if (!isOwn(input)) return PERSONAL_UNITS.has(unit);
   if (unit === 'attendees') return input.policy === 'all';
-  if (!hasGuests(input) || SILENT_UNITS.has(unit)) return true;
-  return input.policy !== 'never';
+  return input.policy !== 'never' || !hasGuests(input) || SILENT_UNITS.has(unit);
+}
+
+/** One date of a series may go when everything that was changed about it may. */
+function mayDateLeave(date: string, input: OutgoingInput): boolean {
+  const { content, agreed } = input;
+  const before = agreed?.local.occurrences ?? {};
+  if (content.occurrences[date]?.isCancelled) return mayDelete(input);
+  if (before[date]?.isCancelled) return mayLeave('time', input);
+  const was = occurrenceContent({ ...content, occurrences: before }, date);
+  return changedUnits(was, occurrenceContent(content, date)).every((unit) => mayLeave(unit, input));
 }
 
 function isOwn({ facts }: Pick<OutgoingInput, 'facts'>): boolean {

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { changedUnits, sameUnit, type Unit, unchangedUnit, unitsOf } from '../../src/core/canonical-event.ts';
+import { changedUnits, sameUnit, type Unit, unchangedUnit, unitsOf, withUnit } from '../../src/core/canonical-event.ts';
 import type { EventContent } from '../../src/core/event.ts';
 import { planOutgoing } from '../../src/core/outgoing-change.ts';
 import type { EventPlan, PlanInput, PlannedConflict } from '../../src/core/sync-plan.ts';
@@ -50,6 +50,8 @@ function expectContentLawful(input: PlanInput, plan: EventPlan, local: EventCont
     ? [...named, ...dates.filter((date) => !agreed.conflictUnits.includes(date))]
     : named;
   const recorded = plan.conflict?.units ?? [];
+  // What is said about a date means what it means beside the rest of the event, as it will be.
+  const after = [...sent, ...agreed.conflictUnits].reduce((all, unit) => withUnit(all, unit, merged), remote);
   const broken: string[] = [];
   for (const unit of unitsOf(local, remote, ...(base ? [base.local, base.remote] : []))) {
     const isHere = isNew(base, unit) || !unchangedUnit(base!.local, local, unit);
@@ -69,10 +71,11 @@ function expectContentLawful(input: PlanInput, plan: EventPlan, local: EventCont
     if (agreed.conflictUnits.includes(unit)) {
       law('what waits has a record and stays as it is', isRecorded && isKeptHere && !sent.includes(unit));
     } else {
-      law('what does not wait becomes the same', sent.includes(unit) || isSame || (!isHere && !isThere));
+      law('what does not wait becomes the same', sameUnit(merged, after, unit) || (!isHere && !isThere));
     }
     if (isRecorded) continue;
-    law('a change of one side is followed', !(isHere && !isThere && !isKeptHere) && !(isThere && !isHere && !isSame));
+    law('a change here is followed', !isHere || isThere || isKeptHere);
+    law('a change there is followed', !isThere || isHere || sameUnit(merged, after, unit));
     law('what nobody changed is left alone', isHere || isThere || (isKeptHere && !named.includes(unit)));
   }
   expect(broken).toEqual([]);
