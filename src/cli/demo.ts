@@ -24,7 +24,7 @@ interface Marker {
  */
 export async function showDemo(parts: {
   client: ServiceClient;
-  simulator: RunningSimulator;
+  simulator: Pick<RunningSimulator, 'editEvent'>;
   /** Where it is remembered that the demonstration has been set up; nowhere, it is set up by every start. */
   folder: string | undefined;
   database: string;
@@ -95,7 +95,11 @@ async function bookAll(client: ServiceClient, events: ReturnType<typeof demoEven
   return ids;
 }
 
-async function contest(client: ServiceClient, simulator: RunningSimulator, id: string | undefined): Promise<void> {
+async function contest(
+  client: ServiceClient,
+  simulator: Pick<RunningSimulator, 'editEvent'>,
+  id: string | undefined,
+): Promise<void> {
   const event = await client.json<{ graphEventId: string | null }>('GET', `/calendar/events/${id}`);
   if (!event.graphEventId)
     throw new CommandError(`the appointment ${id} did not reach Outlook; see GET /calendar/events/${id}`);
