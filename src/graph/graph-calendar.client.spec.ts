@@ -57,6 +57,13 @@ describe('a mailbox', () => {
     expect(await byAddress(world)).toEqual({ id: world.mailbox.id, address: MAILBOX, displayName: 'Ada Lemke' });
   });
 
+  it('is asked for its zone anew, because settings and permissions change', async () => {
+    const world = openGraphWorld();
+    world.sim.failNext({ path: /mailboxSettings/, status: 403 });
+    expect((await byAddress(world)).timeZone).toBeUndefined();
+    expect((await byAddress(world)).timeZone).toBe(BERLIN);
+  });
+
   it('that nobody has is not found', async () => {
     expect((await errorOf(byAddress(openGraphWorld(), 'nobody@example.com'))).code).toBe('not-found');
   });

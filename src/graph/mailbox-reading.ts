@@ -16,7 +16,7 @@ export async function readMailbox(access: GraphAccess, session: GraphSession): P
   const { id, displayName, mail, userPrincipalName } = (body ?? {}) as Record<string, unknown>;
   if (typeof id !== 'string') throw new SyncError('unavailable', "Graph answered without the mailbox's id");
   const address = [mail, userPrincipalName].find((value): value is string => typeof value === 'string' && value !== '');
-  const timeZone = await access.zones.get(access.client, { ...session, mailbox: id });
+  const timeZone = await access.zones.refresh(access.client, { ...session, mailbox: id });
   return {
     id,
     address: address ?? session.mailbox,

@@ -16,7 +16,12 @@ export class MailboxZones {
   /** @returns `undefined` when the setting may not be read or is empty */
   async get(client: GraphClient, session: GraphSession): Promise<string | undefined> {
     const { mailbox } = session;
-    if (this.#known.has(mailbox)) return this.#known.get(mailbox);
+    return this.#known.has(mailbox) ? this.#known.get(mailbox) : this.refresh(client, session);
+  }
+
+  /** Asks again: people move, and permissions are granted later. */
+  async refresh(client: GraphClient, session: GraphSession): Promise<string | undefined> {
+    const { mailbox } = session;
     const zone = await fetchZone(client, session);
     if (this.#known.size >= MAX_MAILBOXES) this.#known.clear();
     this.#known.set(mailbox, zone);
