@@ -98,12 +98,14 @@ export class SeriesPusher {
 
   async #pushOne(context: RunContext, series: Series, isCounted: boolean): Promise<boolean> {
     const { event, base, remote } = series;
-    const { units, held } = this.#unitsToSend(context, series);
+    const { units, held, sendAttendees } = this.#unitsToSend(context, series);
     const dates = units.map(dateOfUnit);
     const zone = event.content.start.timeZone;
     const ids =
       dates.length > 0 ? await this.#graph.findOccurrences(context.session, remote.id, dates, zone) : new Map();
-    const operations = units.flatMap((unit) => occurrenceOperation(series, unit, ids.get(dateOfUnit(unit))));
+    const operations = units.flatMap((unit) =>
+      occurrenceOperation(series, unit, ids.get(dateOfUnit(unit)), sendAttendees),
+    );
     const outcomes = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
     const fatal = outcomes.find((outcome) => !outcome.ok && isFatal(outcome.error));
     if (fatal && !fatal.ok) throw fatal.error;
@@ -117,7 +119,10 @@ export class SeriesPusher {
   }
 
   /** What differs from Graph's present state because of what was changed here. */
-  #unitsToSend(context: RunContext, { event, base, remote }: Series): { units: OccurrenceUnit[]; held: Unit[] } {
+  #unitsToSend(
+    context: RunContext,
+    { event, base, remote }: Series,
+  ): { units: OccurrenceUnit[]; held: readonly Unit[]; sendAttendees: boolean } {
     const agreed = agreedContent(base);
     const input = { content: event.content, agreed, facts: event.facts, policy: context.notifyAttendees };
     const change = planOutgoing(input);
@@ -129,7 +134,7 @@ export class SeriesPusher {
       .filter((unit) => remote.content.occurrences[dateOfUnit(unit)] === undefined);
     const wanted = new Set([...change.occurrences.filter(isOccurrenceUnit), ...dropped]);
     const units = [...wanted].filter((unit) => !sameUnit(event.content, remote.content, unit));
-    return { units, held: change.held.filter(isOccurrenceUnit) };
+    return { units, held: change.held, sendAttendees: change.sendAttendees };
   }
 
   async #save(
@@ -223,6 +228,7 @@ function occurrenceOperation(
   { event, remote }: Series,
   unit: OccurrenceUnit,
   target: { id: RemoteSeries['id']; etag: string } | undefined,
+  sendAttendees: boolean,
 ): WriteOperation[] {
   if (!target) return [];
   const date = dateOfUnit(unit);
@@ -231,8 +237,9 @@ function occurrenceOperation(
   if (wanted?.isCancelled) return [{ kind: 'delete', ...shared }];
   const there = remote.content.occurrences[date];
   const fields = { ...(there && !there.isCancelled ? there.fields : {}), ...(wanted ? wanted.fields : {}) };
-  const units = unitsOfFields(fields);
-  if (units.length === 0) return [];
   const content = occurrenceContent(event.content, date);
-  return [{ kind: 'update', ...shared, content, units, sendAttendees: false }];
+  const standing = occurrenceContent(remote.content, date);
+  const units = unitsOfFields(fields).filter((unit) => !sameUnit(content, standing, unit));
+  if (units.length === 0) return [];
+  return [{ kind: 'update', ...shared, content, units, sendAttendees }];
 }
