@@ -103,6 +103,8 @@ export interface RemoteEvent {
 export interface RemoteSeries extends RemoteEvent {
   /** Exceptions by original date. */
   readonly occurrenceIds: Readonly<Record<string, { readonly id: GraphEventId; readonly etag: string }>>;
+  /** Exceptions and cancelled dates outside of this could not be seen; absent when all of them were. */
+  readonly seenWithin?: { readonly start: Date; readonly end: Date } | undefined;
 }
 
 export type WriteOperation =

@@ -133,7 +133,8 @@ async function fromInstances(
   if (failed && !failed.ok) throw failed.error;
   const exceptions = outcomes.flatMap((outcome) => (outcome.ok ? [outcome.body as WireEvent] : []));
   const cancelled = expected.filter((date) => !present.has(date));
-  return seriesFromWire(event, await toExceptions(access, session, event, exceptions), cancelled);
+  const series = seriesFromWire(event, await toExceptions(access, session, event, exceptions), cancelled);
+  return { ...series, seenWithin: window };
 }
 
 /** Instances of one series with their original dates selected, in windows Graph accepts. */

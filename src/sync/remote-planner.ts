@@ -11,6 +11,7 @@ import { type AdoptionIndex, agreedAfterLostAnswer, type Match } from './adoptio
 import type { PlannedEvent } from './plan-applier.ts';
 import type { PullMode } from './pull-round.ts';
 import type { RunContext } from './run-context.ts';
+import { withUnseenDates } from './unseen-dates.ts';
 
 /** What Graph says of one event now. */
 export type RemoteState = { readonly id: GraphEventId; readonly event: RemoteEvent | RemoteSeries | 'gone' };
@@ -79,7 +80,7 @@ export class RemotePlanner {
 
   #planOne(
     context: RunContext,
-    { id, event }: RemoteState,
+    { id, event: read }: RemoteState,
     known: {
       base: EventBase | undefined;
       match: Match | undefined;
@@ -90,6 +91,7 @@ export class RemotePlanner {
   ): PlannedEvent | undefined {
     const { base, match, stored, tombstone, mode } = known;
     if (mode === 'adopt' && !match) return undefined;
+    const event = read === 'gone' ? read : withUnseenDates(read, base?.remote);
     // What a row means that nobody can read is unknown: it is neither overwritten nor compared until it is written again.
     if (stored?.problem !== undefined) return undefined;
     if (!base && !match && (event === 'gone' || !ruleAllows(context.rules, event.content))) return undefined;
@@ -136,9 +138,9 @@ function isExcluded(
   event: RemoteState['event'],
   { base, stored }: { base: EventBase | undefined; stored: StoredEvent | undefined },
 ): boolean {
-  const local = stored?.content ?? base?.local;
-  const remote = event === 'gone' ? base?.remote : event.content;
-  return local && remote ? isLeftAlone(rules, { local, remote }) : false;
+  const copies = [stored?.content, event === 'gone' ? undefined : event.content, base?.local, base?.remote];
+  const known = copies.filter((content) => content !== undefined && content !== null);
+  return known.length > 1 && isLeftAlone(rules, known);
 }
 
 function matchUnknown(
