@@ -13,8 +13,8 @@ describe('the key ring', () => {
   it('takes the first key as the current one, and knows the others', () => {
     const ring = KeyRing.parse(`new:${keyOf(1)}, old:${keyOf(2)}`);
     expect(ring.currentId).toBe('new');
-    expect(ring.key('new')).toEqual(Buffer.alloc(32, 1));
-    expect(ring.key('old')).toEqual(Buffer.alloc(32, 2));
+    expect(ring.key('new')?.export()).toEqual(Buffer.alloc(32, 1));
+    expect(ring.key('old')?.export()).toEqual(Buffer.alloc(32, 2));
     expect(ring.key('older')).toBeUndefined();
   });
 
@@ -70,9 +70,9 @@ describe('a user’s cipher', () => {
   });
 
   it('never writes the same twice: equal contents do not show', () => {
-    const sealed = Array.from({ length: 20 }, () => cipher.encryptText('subject', 'Same'));
-    expect(new Set(sealed).size).toBe(20);
-    expect(new Set(sealed.map((text) => text.slice(0, 'enc:v1:'.length + 16))).size).toBe(20);
+    const sealed = Array.from({ length: 300 }, () => cipher.encryptText('subject', 'Same'));
+    expect(new Set(sealed).size).toBe(300);
+    expect(new Set(sealed.map((text) => text.slice(0, 'enc:v1:'.length + 16))).size).toBe(300);
   });
 
   it('does not open a value that was moved to another column', () => {
