@@ -51,6 +51,13 @@ describe('an event on both sides is left alone', () => {
     ['not when only theirs is', rules, open, content, false],
     ['not without rules', [], content, content, false],
   ])('%s', (_what, given, local, remote, expected) => {
-    expect(isLeftAlone(given, [local, remote])).toBe(expected);
+    expect(isLeftAlone(given, { local, remote })).toBe(expected);
+  });
+
+  it('not while it was agreed on as one that is synced: the other side has to hear of it', () => {
+    const copies = { local: content, remote: content };
+    expect(isLeftAlone(rules, { ...copies, agreed: { local: open, remote: open } })).toBe(false);
+    expect(isLeftAlone(rules, { ...copies, agreed: copies })).toBe(true);
+    expect(isLeftAlone(rules, { local: content, agreed: null })).toBe(true);
   });
 });
