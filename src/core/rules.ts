@@ -11,14 +11,22 @@ export function ruleAllows(rules: readonly SyncRule[], content: EventContent): b
  * Whether an event that is on both sides is left alone on both: its two copies stay, linked, and nothing goes between them
  * until the rules or a change let it in again.
  *
- * Only when the rules exclude both copies. So the change that makes an event private still reaches the other side, after
- * which both are; and the change that makes it public again does too.
+ * Only when the rules exclude everything known of it. So the change that makes an event private still reaches the other
+ * side, after which all of it is; and the change that makes it public again does too.
+ *
+ * @param event  its copies as far as they are known, and what was last agreed on of each
  */
 export function isLeftAlone(
   rules: readonly SyncRule[],
-  { local, remote }: { readonly local: EventContent; readonly remote: EventContent },
+  event: {
+    readonly local?: EventContent | undefined;
+    readonly remote?: EventContent | undefined;
+    readonly agreed?: { readonly local: EventContent; readonly remote: EventContent } | null;
+  },
 ): boolean {
-  return rules.length > 0 && !ruleAllows(rules, local) && !ruleAllows(rules, remote);
+  const { local, remote, agreed } = event;
+  const known = [local, remote, agreed?.local, agreed?.remote].filter((content) => content !== undefined);
+  return rules.length > 0 && known.every((content) => !ruleAllows(rules, content));
 }
 
 /** Every condition a rule names must hold; within one condition any of its values will do. */

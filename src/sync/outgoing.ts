@@ -24,7 +24,7 @@ export function prepare(context: OutgoingContext, event: StoredEvent, base: Even
   const input = { agreed, facts: event.facts, policy: context.notifyAttendees };
   const change = planOutgoing({ ...input, content: event.content });
   const shared = { event, base, sent: event.content, isResent: false };
-  if (isLeftAlone(context.rules, { local: event.content, remote: agreed.remote })) {
+  if (isLeftAlone(context.rules, { local: event.content, agreed })) {
     return { ...shared, change: heldBack(change), operation: undefined };
   }
   const operation: WriteOperation | undefined =
@@ -85,7 +85,7 @@ export function sortDeletions<Deletion extends OutgoingDeletion>(
   const waiting = pending.filter(({ base }) => base.conflictUnits.length === 0 && isInRange(context, base));
   const left = waiting.filter(({ base }) => {
     const agreed = agreedContent(base);
-    return agreed !== null && isLeftAlone(context.rules, agreed);
+    return agreed !== null && isLeftAlone(context.rules, { agreed });
   });
   const held = waiting.filter((deletion) => !left.includes(deletion) && !isDeletable(context, deletion));
   return { due: waiting.filter((deletion) => !left.includes(deletion) && !held.includes(deletion)), held, left };

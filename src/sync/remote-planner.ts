@@ -138,9 +138,9 @@ function isExcluded(
   event: RemoteState['event'],
   { base, stored }: { base: EventBase | undefined; stored: StoredEvent | undefined },
 ): boolean {
-  const copies = [stored?.content, event === 'gone' ? undefined : event.content, base?.local, base?.remote];
-  const known = copies.filter((content) => content !== undefined && content !== null);
-  return known.length > 1 && isLeftAlone(rules, known);
+  if (!base && !stored) return false;
+  const remote = event === 'gone' ? undefined : event.content;
+  return isLeftAlone(rules, { local: stored?.content, remote, agreed: agreedContent(base) });
 }
 
 function matchUnknown(

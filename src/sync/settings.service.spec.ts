@@ -153,6 +153,23 @@ describe('rules', () => {
     await expectQuiet(world);
   });
 
+  it('are content when both sides made an event private at once', async () => {
+    await put({ rules: NO_PRIVATE });
+    const [id] = await world.bookAll([visit('appointment')]);
+    await world.sync();
+    world.clock.advance(60_000);
+    const { graphEventId } = await world.get(id!);
+    world.mailbox.updateEvent(graphEventId!, { ...PRIVATE, importance: 'high' });
+    await world.edit(id!, PRIVATE);
+    expect(await world.sync()).toMatchObject({ localUpdated: 1, remoteUpdated: 0, conflictsDetected: 0 });
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+    await world.edit(id!, { subject: 'stays here' });
+    await world.sync();
+    expect(subjectsThere()).toEqual(['appointment']);
+    await expectQuiet(world);
+  });
+
   it('keep deletions of what they exclude on their side', async () => {
     const [here, there] = await world.bookAll([
       visit('removed here', '2026-03-10', PRIVATE),
