@@ -47,9 +47,9 @@ function withFillers({ pattern, range }: PatternedRecurrence, zone: string): Pat
   };
 }
 
-/** As Exchange stores a body it is given, as text or as a fragment. */
+/** As Exchange stores a body it is given, as text or as a fragment; a whole document stays one. */
 export function storedBody(body: ItemBody | null): ItemBody | null {
-  if (!body) return null;
+  if (!body || body.content.includes('<body>')) return body;
   return {
     contentType: 'html',
     content: body.contentType === 'html' ? wrapped(body.content) : converted(body.content),
