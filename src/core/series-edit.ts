@@ -117,7 +117,7 @@ export function crossedNeighbour(
 }
 
 /** How far to look for a neighbour, in days: most rules have one within the first, every rule within the last. */
-const REACHES_IN_DAYS = [40, 400, 4_000, 40_000];
+const REACHES_IN_DAYS = [8, 40, 400, 4_000, 40_000];
 
 function neighbourOf(series: EventContent, date: string, direction: -1 | 1): Neighbour | undefined {
   const { recurrence } = series;

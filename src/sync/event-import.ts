@@ -22,7 +22,7 @@ export interface ImportResult {
 }
 
 /** UIDs looked up, and events written, in one transaction: a large file neither holds it open long nor blocks the process. */
-const STEP = 100;
+const STEP = 50;
 /** How often one and the same event may be deleted here and imported again. */
 const MAX_GENERATIONS = 1_000;
 

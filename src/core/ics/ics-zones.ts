@@ -1,8 +1,8 @@
-import ICAL from 'ical.js';
 import { WINDOWS_TO_IANA_MAP } from 'windows-iana';
 import type { DateTimeTimeZone } from '../event.ts';
 import { atInstant, ianaZone, isKnownZone, toInstant } from '../time-zones.ts';
-import { type IcsComponent, rawValues, readProperties, refused, textOf } from './ics-text.ts';
+import { type IcsComponent, readProperties, refused, textOf } from './ics-text.ts';
+import { readDefinition, type ZoneDefinition } from './ics-vtimezone-reader.ts';
 
 /**
  * The time zones of one file. A TZID is a name its author made up; most are IANA or Windows names, some hide one, and the
@@ -17,17 +17,21 @@ export interface ZoneReader {
   read(wallClock: string, tzid: string, how: { say: (note: string) => void; isSeries: boolean }): DateTimeTimeZone;
 }
 
-/** One definition of the file. */
+/** One definition of the file, read once somebody asks for it. */
 interface Definition {
-  readonly timezone: ICAL.Timezone;
   readonly location: string | undefined;
-  /** `yyyy-MM-dd`: it says nothing of the time before. */
-  readonly since: string;
+  readonly offsets: () => ZoneDefinition | undefined;
 }
 
 type Resolved =
   | { readonly kind: 'zone'; readonly zone: string; readonly isGuess: boolean }
-  | { readonly kind: 'offsets'; readonly timezone: ICAL.Timezone };
+  | { readonly kind: 'offsets'; readonly offsets: ZoneDefinition };
+
+/** Zones are compared where the offsets of all of them are known, and rules of today hold. */
+const FIRST_COMPARED_YEAR = 1970;
+const LAST_COMPARED_YEAR = 2035;
+/** A definition may mean one zone in one year and another in the next; a file that plays on that is taken by its instants. */
+const MAX_SEARCHES = 12;
 
 /** @param homeZone  the user's own zone, for times that name none when the file names none either */
 export function zonesOf(calendar: IcsComponent, homeZone: string | undefined): ZoneReader {
@@ -40,15 +44,21 @@ export function zonesOf(calendar: IcsComponent, homeZone: string | undefined): Z
   const named = textOf(readProperties({ ...calendar, components: [] }).first('X-WR-TIMEZONE'))?.trim();
   const floating = named && isKnownZone(named) ? named : (homeZone ?? 'UTC');
   const known = new Map<string, Resolved | undefined>();
-  const resolve = (tzid: string, year: number): Resolved | undefined => {
+  const searches = new Map<string, number>();
+  const resolve = (tzid: string, wallClock: string): Resolved | undefined => {
+    const year = Math.min(Math.max(Number(wallClock.slice(0, 4)), FIRST_COMPARED_YEAR), LAST_COMPARED_YEAR);
     const key = `${year} ${tzid}`;
-    if (!known.has(key)) known.set(key, resolveZone(tzid, definitions.get(tzid), year));
+    if (!known.has(key)) {
+      const count = searches.get(tzid) ?? 0;
+      searches.set(tzid, count + 1);
+      known.set(key, resolveZone(tzid, definitions.get(tzid), count < MAX_SEARCHES ? year : undefined));
+    }
     return known.get(key);
   };
   return {
     floating,
     read: (wallClock, tzid, { say, isSeries }) => {
-      const resolved = resolve(tzid, Number(wallClock.slice(0, 4)));
+      const resolved = resolve(tzid, wallClock);
       const shown = tzid.slice(0, 60);
       if (!resolved)
         throw refused(`its time zone "${shown}" is no name anybody knows, and the file does not define it`);
@@ -58,7 +68,7 @@ export function zonesOf(calendar: IcsComponent, homeZone: string | undefined): Z
       }
       if (isSeries) throw refused(`its time zone "${shown}" is like no real one, and a series needs one to follow`);
       say(`its time zone "${shown}" is like no real one: its times were kept as the instants they are, in UTC`);
-      return inUtc(wallClock, resolved.timezone);
+      return inUtc(wallClock, resolved.offsets);
     },
   };
 }
@@ -66,51 +76,27 @@ export function zonesOf(calendar: IcsComponent, homeZone: string | undefined): Z
 function definitionOf(component: IcsComponent): (Definition & { tzid: string }) | undefined {
   const properties = readProperties(component);
   const tzid = textOf(properties.first('TZID'));
-  const observances = component.components;
-  if (!tzid || observances.length === 0 || observances.length > MAX_OBSERVANCES) return undefined;
-  // A zone that changes every second would be computed for hours.
-  if (!observances.flatMap((one) => rawValues(one, 'RRULE')).every((rule) => /(^|;)FREQ=YEARLY(;|$)/i.test(rule)))
-    return undefined;
-  const starts = observances.flatMap((one) => rawValues(one, 'DTSTART')).sort();
-  const since = /^(\d{4})(\d\d)(\d\d)/
-    .exec(starts[0] ?? '')
-    ?.slice(1)
-    .join('-');
-  if (!since) return undefined;
-  try {
-    const timezone = new ICAL.Timezone({ component: new ICAL.Component(asJCal(component)), tzid });
-    // A definition that cannot be computed with is none.
-    timezone.utcOffset(ICAL.Time.fromDateTimeString(`${since}T12:00:00`));
-    return { tzid, timezone, since, location: textOf(properties.first('X-LIC-LOCATION')) };
-  } catch {
-    return undefined;
-  }
+  if (!tzid) return undefined;
+  let read: { readonly offsets: ZoneDefinition | undefined } | undefined;
+  const offsets = () => {
+    read ??= { offsets: readDefinition(component) };
+    return read.offsets;
+  };
+  return { tzid, location: textOf(properties.first('X-LIC-LOCATION')), offsets };
 }
 
-/** Generous for a zone that lists its changes one by one since there are zones. */
-const MAX_OBSERVANCES = 1_000;
-
-function asJCal(component: IcsComponent): unknown[] {
-  const lines = component.lines.flatMap((line) => {
-    try {
-      return [ICAL.parse.property(line)];
-    } catch {
-      return [];
-    }
-  });
-  return [component.name.toLowerCase(), lines, component.components.map(asJCal)];
-}
-
-function resolveZone(tzid: string, definition: Definition | undefined, year: number): Resolved | undefined {
+/** @param year  in which to compare a definition with real zones; without it, it is like none */
+function resolveZone(tzid: string, definition: Definition | undefined, year: number | undefined): Resolved | undefined {
   const name = tzid.trim();
   const zone = (found: string, isGuess = false): Resolved => ({ kind: 'zone', zone: found, isGuess });
   if (isKnownZone(name)) return zone(name);
   const hidden = [definition?.location, ...hiddenNames(name)].find((one) => one !== undefined && isKnownZone(one));
   // A full name says more than a definition, which is often of the year the file's program was built.
   if (hidden) return zone(hidden);
-  if (definition) {
-    const alike = CANDIDATES.find((candidate) => isDefinedLike(candidate, definition, year));
-    return alike ? zone(alike, true) : { kind: 'offsets', timezone: definition.timezone };
+  const offsets = definition?.offsets();
+  if (offsets) {
+    const alike = year === undefined ? undefined : zoneDefinedLike(offsets, year);
+    return alike ? zone(alike, true) : { kind: 'offsets', offsets };
   }
   const displayed = displayedZone(name);
   return displayed === undefined ? undefined : zone(displayed, true);
@@ -150,11 +136,7 @@ function zonesByCity(): ReadonlyMap<string, string> {
 
 /** The smaller of winter's and summer's offset from UTC. */
 function standardMinutes(zone: string): number {
-  const offsets = ['2026-01-15T12:00:00', '2026-07-15T12:00:00'].map((wallClock) => {
-    const instant = toInstant({ dateTime: wallClock, timeZone: zone });
-    return instant ? (Date.parse(`${wallClock}Z`) - instant.getTime()) / 60_000 : Number.NaN;
-  });
-  return Math.min(...offsets);
+  return Math.min(...['2026-01-15T12:00:00', '2026-07-15T12:00:00'].map((wallClock) => offsetIn(zone, wallClock) / 60));
 }
 
 /** POSIX counts the hours to Greenwich, everybody else those from it. */
@@ -168,32 +150,40 @@ const CANDIDATES: readonly string[] = [
   ...new Set(WINDOWS_TO_IANA_MAP.flatMap(({ windowsName }) => ianaZone(windowsName) ?? [])),
 ];
 
-/** Whether a definition gives the offsets of a zone, fortnight by fortnight, for three years from the start of one. */
-function isDefinedLike(zone: string, { timezone, since }: Definition, year: number): boolean {
-  for (let month = 0; month < 36; month += 1) {
-    for (const day of [1, 15]) {
-      const wallClock = wallClockOf(year, month, day);
-      if (wallClock <= since) continue;
-      const instant = toInstant({ dateTime: wallClock, timeZone: zone });
-      if (!instant) return false;
-      const offsetMs = Date.parse(`${wallClock}Z`) - instant.getTime();
-      if (offsetMs !== offsetSecondsAt(timezone, wallClock) * 1000) return false;
-    }
-  }
-  return true;
+/**
+ * The zone whose offsets a definition gives, fortnight by fortnight, for three years from the start of one; midsummer and
+ * midwinter are compared first, because most zones differ from most others there.
+ */
+function zoneDefinedLike({ since, offsetSecondsAt }: ZoneDefinition, year: number): string | undefined {
+  const wallClocks = Array.from({ length: 72 }, (_none, index) => wallClockOf(year, index))
+    .filter((wallClock) => wallClock > since)
+    .sort((a, b) => Number(isMidSeason(b)) - Number(isMidSeason(a)));
+  const wanted = new Map<string, number>();
+  const wantedAt = (wallClock: string): number => {
+    const known = wanted.get(wallClock) ?? offsetSecondsAt(wallClock);
+    wanted.set(wallClock, known);
+    return known;
+  };
+  return CANDIDATES.find((zone) => wallClocks.every((wallClock) => offsetIn(zone, wallClock) === wantedAt(wallClock)));
 }
 
-function wallClockOf(year: number, month: number, day: number): string {
-  const wanted = year + Math.floor(month / 12);
-  const two = (value: number) => String(value).padStart(2, '0');
-  return `${String(wanted).padStart(4, '0')}-${two((((month % 12) + 12) % 12) + 1)}-${two(day)}T12:00:00`;
+function wallClockOf(year: number, fortnight: number): string {
+  const month = String((Math.floor(fortnight / 2) % 12) + 1).padStart(2, '0');
+  const shown = String(year + Math.floor(fortnight / 24)).padStart(4, '0');
+  return `${shown}-${month}-${fortnight % 2 === 0 ? '01' : '15'}T12:00:00`;
 }
 
-function offsetSecondsAt(timezone: ICAL.Timezone, wallClock: string): number {
-  return timezone.utcOffset(ICAL.Time.fromDateTimeString(wallClock));
+function isMidSeason(wallClock: string): boolean {
+  return /-(01|07)-15T/.test(wallClock);
 }
 
-function inUtc(wallClock: string, timezone: ICAL.Timezone): DateTimeTimeZone {
-  const instant = new Date(Date.parse(`${wallClock}Z`) - offsetSecondsAt(timezone, wallClock) * 1000);
+/** Seconds from UTC, in a zone that is one. */
+function offsetIn(zone: string, wallClock: string): number {
+  const instant = toInstant({ dateTime: wallClock, timeZone: zone });
+  return instant ? (Date.parse(`${wallClock}Z`) - instant.getTime()) / 1000 : Number.NaN;
+}
+
+function inUtc(wallClock: string, { offsetSecondsAt }: ZoneDefinition): DateTimeTimeZone {
+  const instant = new Date(Date.parse(`${wallClock}Z`) - offsetSecondsAt(wallClock) * 1000);
   return atInstant(instant, 'UTC') ?? { dateTime: wallClock, timeZone: 'UTC' };
 }
