@@ -12,7 +12,7 @@ import { ChangeFeedRepository } from '../../src/store/change-feed.repository.ts'
 import { ConflictRepository } from '../../src/store/conflict.repository.ts';
 import { ConnectionRepository } from '../../src/store/connection.repository.ts';
 import { CursorRepository } from '../../src/store/cursor.repository.ts';
-import { type Db, openDatabase } from '../../src/store/db.ts';
+import { type Db, openDatabase, type Tx } from '../../src/store/db.ts';
 import { ContentCipher, KeyRing } from '../../src/store/encryption.ts';
 import { EventRepository } from '../../src/store/event.repository.ts';
 import { IdempotencyRepository } from '../../src/store/idempotency.repository.ts';
@@ -163,4 +163,17 @@ export async function emptyDatabase(): Promise<Blob> {
     renameSync(half, path);
     return dump;
   }
+}
+
+/** The same transaction, with its statements counted. */
+export function counting(tx: Tx): { tx: Tx; count: () => number } {
+  let statements = 0;
+  const kysely = tx.kysely.withPlugin({
+    transformQuery: ({ node }) => {
+      statements += 1;
+      return node;
+    },
+    transformResult: async ({ result }) => result,
+  });
+  return { tx: { kysely, inTransaction: true } as unknown as Tx, count: () => statements };
 }
