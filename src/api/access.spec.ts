@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ADMIN, ApiWorld, type Claims, OPERATOR, OWNER, STRANGER, sign } from '../../test/support/api-world.ts';
+import {
+  ADMIN,
+  ApiWorld,
+  type Claims,
+  OPEN_PATIENCE_MS,
+  OPERATOR,
+  OWNER,
+  STRANGER,
+  sign,
+} from '../../test/support/api-world.ts';
 import { MAILBOX, USER } from '../../test/support/sync-world.ts';
 
 /** What a caller is told: served, may not, there is no such thing (for them), or that they have no mailbox themselves. */
@@ -131,7 +140,7 @@ beforeAll(async () => {
   await sync.edit(contested.id, { subject: `${SECRET_WORDS}, here` });
   await api.runNow();
   ids['conflict'] = String((await sync.pendingConflicts())[0]?.id);
-});
+}, OPEN_PATIENCE_MS);
 afterAll(async () => {
   await api?.close();
 });

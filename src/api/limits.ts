@@ -6,9 +6,16 @@ export interface Limits {
   readonly addressRequests: number;
   /** Open event streams of one user; each asks the database a few times a second. */
   readonly userStreams: number;
+  /** How long an answer may take, milliseconds, where a route does not say otherwise. */
+  readonly handlerTimeoutMs: number;
 }
 
-export const DEFAULT_LIMITS: Limits = { userRequests: 3_000, addressRequests: 600, userStreams: 20 };
+export const DEFAULT_LIMITS: Limits = {
+  userRequests: 3_000,
+  addressRequests: 600,
+  userStreams: 20,
+  handlerTimeoutMs: 60_000,
+};
 
 export const RATE_WINDOW_MS = 60_000;
 /** Users and addresses whose counts are kept; the longest unseen go first. */
@@ -21,8 +28,7 @@ export const JSON_BODY_BYTES = 4 * MB;
 export const ICS_BODY_BYTES = 16 * MB;
 
 /** A request that has not arrived whole by then is given up. */
-export const REQUEST_TIMEOUT_MS = 60_000;
-export const HANDLER_TIMEOUT_MS = 60_000;
+export const REQUEST_TIMEOUT_MS = 120_000;
 /** For what reads a whole calendar while the caller waits. */
 export const SLOW_HANDLER_TIMEOUT_MS = 5 * 60_000;
 /** Streams end with their run; the largest timer there is stands for "no limit". */

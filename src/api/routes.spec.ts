@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ADMIN, ApiWorld, bearer, OPERATOR, OWNER, STRANGER } from '../../test/support/api-world.ts';
+import { ADMIN, ApiWorld, bearer, OPEN_PATIENCE_MS, OPERATOR, OWNER, STRANGER } from '../../test/support/api-world.ts';
 import { MAILBOX, USER } from '../../test/support/sync-world.ts';
 
 let api: ApiWorld;
 
 beforeAll(async () => {
   api = await ApiWorld.open();
-});
+}, OPEN_PATIENCE_MS);
 afterAll(async () => {
   await api?.close();
 });
@@ -23,112 +23,69 @@ interface EventBody extends Record<string, unknown> {
   readonly syncState: string;
 }
 
-describe('events over HTTP', () => {
-  it('creates, reads, changes and deletes an event', async () => {
-    const created = await api.call<EventBody>('POST', '/calendar/events', { body: EVENT });
-    expect(created.status).toBe(201);
-    expect(created.headers['location']).toBe(`/calendar/events/${created.body.id}`);
-    expect(created.headers['etag']).toBe(created.body.etag);
-    expect(created.body).toMatchObject({ ...EVENT, calendarId: 'default', syncState: 'pending' });
-    const url = `/calendar/events/${created.body.id}`;
-
-    const read = await api.call<EventBody>('GET', url);
-    expect(read).toMatchObject({ status: 200, body: created.body });
-    expect(read.headers['etag']).toBe(created.body.etag);
-
-    const changed = await api.call<EventBody>('PATCH', url, {
-      body: { subject: 'Check-up and cleaning' },
-      headers: { 'if-match': created.body.etag },
+describe('conflicts over HTTP', () => {
+  it('shows the three values, and carries a person’s own choice to Outlook', async () => {
+    await api.call('PUT', '/calendar/sync/settings', { body: { conflictResolution: 'manual' } });
+    const { body: event } = await api.call<EventBody>('POST', '/calendar/events', {
+      body: { ...EVENT, subject: 'Fitting' },
     });
-    expect(changed).toMatchObject({ status: 200, body: { subject: 'Check-up and cleaning', start: EVENT.start } });
-    expect(changed.headers['etag']).not.toBe(created.body.etag);
+    await api.runNow();
+    const { graphEventId } = (await api.call<EventBody>('GET', `/calendar/events/${event.id}`)).body;
+    api.sync.mailbox.updateEvent(String(graphEventId), { subject: 'Fitting there' });
+    await api.call('PATCH', `/calendar/events/${event.id}`, { body: { subject: 'Fitting here' } });
+    await api.runNow();
 
-    const late = await api.call('DELETE', url, { headers: { 'if-match': created.body.etag } });
-    expect(late).toMatchObject({ status: 412, body: { code: 'VERSION_MISMATCH' } });
-
-    const deleted = await api.call('DELETE', url, { headers: { 'if-match': '*' } });
-    expect(deleted).toMatchObject({ status: 204, body: '' });
-    expect(await api.call('GET', url)).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
-  });
-
-  it('makes one event of a request that is repeated under its key', async () => {
-    const headers = { 'idempotency-key': 'booking 4711' };
-    const first = await api.call<EventBody>('POST', '/calendar/events', { body: EVENT, headers });
-    const second = await api.call<EventBody>('POST', '/calendar/events', { body: EVENT, headers });
-    expect(second).toMatchObject({ status: 201, body: { id: first.body.id } });
-    expect(first.headers['idempotent-replayed']).toBeUndefined();
-    expect(second.headers['idempotent-replayed']).toBe('true');
-    const other = await api.call('POST', '/calendar/events', { body: { ...EVENT, subject: 'Other' }, headers });
-    expect(other.status).toBe(409);
-  });
-
-  it('says what is impossible place by place', async () => {
-    const body = { ...EVENT, end: { dateTime: '2026-03-08T09:00:00', timeZone: 'Europe/Berlin' } };
-    expect(await api.call('POST', '/calendar/events', { body })).toMatchObject({
-      status: 422,
-      body: { code: 'IMPOSSIBLE_INPUT', errors: [{ path: 'end' }] },
+    const listed = await api.call<{ items: { id: string }[]; total: number }>('GET', '/calendar/sync/conflicts');
+    expect(listed.body).toMatchObject({ total: 1, items: [{ eventId: event.id, conflictType: 'UPDATE_UPDATE' }] });
+    const url = `/calendar/sync/conflicts/${listed.body.items[0]?.id}`;
+    expect((await api.call('GET', url)).body).toMatchObject({
+      resolution: null,
+      fields: [{ field: 'subject', base: 'Fitting', local: 'Fitting here', remote: 'Fitting there' }],
     });
-  });
 
-  it('serves a series as its occurrences, one of which can be changed and removed', async () => {
-    const recurrence = {
-      pattern: { type: 'weekly', interval: 1, daysOfWeek: ['tuesday'] },
-      range: { type: 'numbered', numberOfOccurrences: 4 },
-    };
-    const at = (time: string) => ({ dateTime: `2026-04-07T${time}`, timeZone: 'Europe/Berlin' });
-    const master = await api.call<EventBody>('POST', '/calendar/events', {
-      body: { subject: 'Team', start: at('10:00:00'), end: at('11:00:00'), recurrence },
+    const decide = (body: unknown) => api.call<{ jobId: string }>('PUT', `${url}/resolve`, { body });
+    const resolvedData = { event: { subject: 7, colour: 'red' }, reason: 'agreed' };
+    expect(await decide({ resolution: 'MANUAL', resolvedData })).toMatchObject({
+      status: 400,
+      body: { errors: [{ path: 'resolvedData.event.colour' }, { path: 'resolvedData.event.subject' }] },
     });
-    expect(master).toMatchObject({ status: 201, body: { type: 'seriesMaster' } });
-    const { id } = master.body;
-    const changed = await api.call('PATCH', `/calendar/events/${id}_2026-04-14`, { body: { subject: 'Retro' } });
-    expect(changed).toMatchObject({ status: 200, body: { type: 'exception', subject: 'Retro' } });
-    expect((await api.call('DELETE', `/calendar/events/${id}_2026-04-21`)).status).toBe(204);
-
-    const range = 'start=2026-04-01T00:00:00Z&end=2026-05-31T00:00:00Z';
-    const listed = await api.call<{ items: EventBody[] }>('GET', `/calendar/events?${range}&expand=occurrences`);
-    const dates = listed.body.items.map((item) => [item['id'], item['subject']]);
-    expect(dates).toEqual([
-      [`${id}_2026-04-07`, 'Team'],
-      [`${id}_2026-04-14`, 'Retro'],
-      [`${id}_2026-04-28`, 'Team'],
-    ]);
-    const instances = await api.call<{ items: EventBody[] }>('GET', `/calendar/events/${id}/instances?${range}`);
-    expect(instances.body.items.map((item) => item.id)).toEqual(listed.body.items.map((item) => item.id));
-    const again = await api.call<EventBody>('GET', `/calendar/events/${id}`);
-    expect(again.body).toMatchObject({
-      exceptionOccurrences: [{ id: `${id}_2026-04-14` }],
-      cancelledOccurrences: [`${id}_2026-04-21`],
+    expect((await decide({ resolution: 'MANUAL' })).status).toBe(400);
+    const decided = await decide({
+      resolution: 'manual',
+      resolvedData: { event: { subject: 'Fitting, second' }, reason: 'agreed' },
+    });
+    expect(decided).toMatchObject({
+      status: 200,
+      body: { resolution: 'MANUAL', resolutionData: { reason: 'agreed' }, jobId: expect.any(String) },
+    });
+    await api.sync.carryOut(decided.body.jobId as never);
+    expect(api.sync.mailbox.getEvent(String(graphEventId))).toMatchObject({ subject: 'Fitting, second' });
+    expect(await decide({ resolution: 'PREFER_LOCAL' })).toMatchObject({
+      status: 409,
+      body: { code: 'CONFLICT_STATE' },
+    });
+    expect((await api.call('GET', '/calendar/sync/conflicts/stats?days=1')).body).toMatchObject({
+      total: 1,
+      resolved: 1,
+      byResolution: { MANUAL: 1 },
     });
   });
 
-  it('pages through events and through changes', async () => {
-    const first = await api.call<{ items: EventBody[]; nextCursor: string }>('GET', '/calendar/events?limit=1');
-    expect(first.body.items).toHaveLength(1);
-    const next = await api.call<{ items: EventBody[] }>(
-      'GET',
-      `/calendar/events?limit=1&cursor=${encodeURIComponent(first.body.nextCursor)}`,
-    );
-    expect(next.body.items[0]?.id).not.toBe(first.body.items[0]?.id);
-
-    interface Changes {
-      readonly items: { change: string; id: string }[];
-      readonly cursor: string;
-      readonly hasMore: boolean;
-    }
-    const all = await api.call<Changes>('GET', '/calendar/events/changes?limit=1000');
-    expect(all.body.hasMore).toBe(false);
-    const { body } = await api.call<EventBody>('POST', '/calendar/events', { body: EVENT });
-    const news = await api.call<Changes>(
-      'GET',
-      `/calendar/events/changes?cursor=${encodeURIComponent(all.body.cursor)}`,
-    );
-    expect(news.body.items).toMatchObject([{ change: 'created', id: body.id }]);
+  it('says beforehand what a run would do', async () => {
+    const before = await api.call<{ total: number }>('GET', '/calendar/sync/history');
+    await api.call('POST', '/calendar/events', { body: { ...EVENT, subject: 'To be sent' } });
+    const { status, body } = await api.call('POST', '/calendar/sync/preview', { body: {} });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ remote: { created: expect.any(Number) }, wouldRefuse: null, truncated: false });
+    expect((body['remote'] as { created: number }).created).toBeGreaterThan(0);
+    const after = await api.call<{ total: number }>('GET', '/calendar/sync/history');
+    expect(after.body.total).toBe(before.body.total + 1);
   });
 });
 
 describe('runs over HTTP', () => {
   it('starts, joins, shows and lists a run', async () => {
+    api.sync.clock.advance(1_000);
     const started = await api.call<{ jobId: string }>('POST', '/calendar/sync/start', { body: { forceFull: true } });
     expect(started).toMatchObject({ status: 202, body: { status: 'started' } });
     expect(started.headers['location']).toBe(`/calendar/sync/status/${started.body.jobId}`);

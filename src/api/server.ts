@@ -7,7 +7,7 @@ import { correlationIdOf } from './correlation.ts';
 import { createErrorHandler } from './error-handler.ts';
 import { EventStreams } from './event-stream.ts';
 import { answerUnreadable, registerGate } from './gate.ts';
-import { DEFAULT_LIMITS, HANDLER_TIMEOUT_MS, JSON_BODY_BYTES, REQUEST_TIMEOUT_MS } from './limits.ts';
+import { DEFAULT_LIMITS, JSON_BODY_BYTES, REQUEST_TIMEOUT_MS } from './limits.ts';
 import { describeRoutes, serveDocuments } from './openapi.ts';
 import { PrometheusMetrics } from './prometheus.ts';
 import { createGuards } from './rate-limits.ts';
@@ -49,7 +49,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     genReqId: (request) => correlationIdOf(request, random),
     bodyLimit: JSON_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    handlerTimeout: HANDLER_TIMEOUT_MS,
+    handlerTimeout: limits.handlerTimeoutMs,
     exposeHeadRoutes: false,
     // The gate says it, as a problem like any other.
     return503OnClosing: false,

@@ -11,6 +11,9 @@ import { MAILBOX, SyncWorld, type SyncWorldOptions, USER } from './sync-world.ts
 
 export const SECRET = 'a secret for the specs of the API, long enough for HS256';
 
+/** For opening a world while everything else runs too. */
+export const OPEN_PATIENCE_MS = 180_000;
+
 export interface Claims {
   readonly sub?: string;
   readonly roles?: readonly string[] | string;

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { CONFLICT_STRATEGIES } from '../../core/settings.ts';
 import { Count, Instant, Nullable, OneOf, pageOf, Strict } from './common.ts';
+import { EventPatch } from './event.ts';
 
 const RESOLUTIONS = [...CONFLICT_STRATEGIES.map((name) => name.toUpperCase()), ...CONFLICT_STRATEGIES];
 
@@ -39,10 +40,14 @@ export const Decision = Strict(
   {
     resolution: OneOf(RESOLUTIONS),
     resolvedData: Type.Optional(
-      Type.Record(Type.String(), Type.Unknown(), {
-        description: 'for MANUAL, event holds the fields to keep; all other keys are kept for the record',
-        maxProperties: 50,
-      }),
+      Type.Object(
+        { event: Type.Optional(EventPatch) },
+        {
+          description: 'for MANUAL, event holds the fields to keep; all other keys are kept for the record',
+          maxProperties: 50,
+          additionalProperties: true,
+        },
+      ),
     ),
   },
   { title: 'Decision' },

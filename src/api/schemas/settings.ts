@@ -34,15 +34,7 @@ const SETTINGS = {
   }),
 };
 
-const OPTIONAL = {
-  enabled: Type.Optional(SETTINGS.enabled),
-  direction: Type.Optional(SETTINGS.direction),
-  conflictResolution: Type.Optional(SETTINGS.conflictResolution),
-  syncIntervalMinutes: Type.Optional(SETTINGS.syncIntervalMinutes),
-  window: Type.Optional(SETTINGS.window),
-  rules: Type.Optional(SETTINGS.rules),
-  notifyAttendees: Type.Optional(SETTINGS.notifyAttendees),
-};
+const OPTIONAL = Type.Partial(Type.Object(SETTINGS)).properties;
 
 export const Settings = Type.Object(SETTINGS, { title: 'Settings' });
 export const SettingsChange = Strict(OPTIONAL, {
