@@ -33,5 +33,7 @@ export const REQUEST_TIMEOUT_MS = 120_000;
 export const SLOW_HANDLER_TIMEOUT_MS = 5 * 60_000;
 /** Streams end with their run; the largest timer there is stands for "no limit". */
 export const STREAM_TIMEOUT_MS = 2 ** 31 - 1;
+/** How long requests that are being answered may hold up a server that is to close. */
+export const CLOSE_PATIENCE_MS = 5_000;
 /** Proxies cut connections that are silent for half a minute or more. */
 export const HEARTBEAT_MS = 15_000;

@@ -205,6 +205,25 @@ describe('over sockets', () => {
     expect(await answers).toMatch(/"code":"STOPPING"/);
   });
 
+  it('does not wait for the slowest answer of all', async () => {
+    const clock = new ManualClock('2026-03-02T08:00:00Z');
+    const arrived = Promise.withResolvers<void>();
+    const get = () => {
+      arrived.resolve();
+      return new Promise<never>(() => {});
+    };
+    server = await serverWith({ settings: { get } }, { clock });
+    const url = await server.listen({ host: '127.0.0.1', port: 0 });
+    const headers = await bearer(OWNER, clock.now());
+    const answer = fetch(`${url}/calendar/sync/settings`, { headers }).catch(() => 'cut off');
+    await arrived.promise;
+    const closed = server.close();
+    await expect.poll(() => server.server.listening).toBe(false);
+    clock.advance(5_000);
+    await closed;
+    expect(await answer).toBe('cut off');
+  });
+
   it('closes at once, also with an idle connection and an open stream', async () => {
     const clock = new ManualClock('2026-03-02T08:00:00Z');
     const run = { jobId: 'r1' as never, status: 'IN_PROGRESS' as const };

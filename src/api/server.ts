@@ -1,13 +1,14 @@
 import helmet from '@fastify/helmet';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyInstance, fastify } from 'fastify';
+import type { Clock } from '../core/runtime.ts';
 import { TokenVerifier } from './authentication.ts';
 import { acceptJson } from './body-parsers.ts';
 import { correlationIdOf } from './correlation.ts';
 import { createErrorHandler } from './error-handler.ts';
 import { EventStreams } from './event-stream.ts';
 import { answerUnreadable, registerGate } from './gate.ts';
-import { DEFAULT_LIMITS, JSON_BODY_BYTES, REQUEST_TIMEOUT_MS } from './limits.ts';
+import { CLOSE_PATIENCE_MS, DEFAULT_LIMITS, JSON_BODY_BYTES, REQUEST_TIMEOUT_MS } from './limits.ts';
 import { describeRoutes, serveDocuments } from './openapi.ts';
 import { PrometheusMetrics } from './prometheus.ts';
 import { createGuards } from './rate-limits.ts';
@@ -69,7 +70,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
 
   const metrics = new PrometheusMetrics(parts.statisticsService);
   const streams = new EventStreams({ clock, perUser: limits.userStreams });
-  app.addHook('preClose', async () => streams.close());
+  closeInTime(app, clock, () => streams.close());
   metrics.observe(app);
   const verifier = new TokenVerifier({ rules: config.jwt, clock, fetch: parts.fetch ?? globalThis.fetch });
   registerGate(app, { verifier, guards: await createGuards(app, limits), logger });
@@ -90,4 +91,17 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   connectionRoutes(app, parts);
   await serveDocuments(app);
   return app as unknown as FastifyInstance;
+}
+
+/** Closing waits for answers that are on their way, but not for the slowest of them: their callers are cut off. */
+function closeInTime(app: FastifyInstance, clock: Clock, endStreams: () => void): void {
+  const closed = new AbortController();
+  app.addHook('preClose', async () => {
+    endStreams();
+    clock.sleep(CLOSE_PATIENCE_MS, closed.signal).then(
+      () => app.server.closeAllConnections(),
+      () => {},
+    );
+  });
+  app.addHook('onClose', async () => closed.abort());
 }
