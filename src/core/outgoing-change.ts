@@ -1,4 +1,4 @@
-import { changedUnits, type Unit, unitsOf } from './canonical-event.ts';
+import { changedUnits, type Unit, unchangedUnit, unitsOf } from './canonical-event.ts';
 import type { EventContent, GraphFacts } from './event.ts';
 import { occursOn } from './rule-dates.ts';
 import { occurrenceContent } from './series.ts';
@@ -53,9 +53,10 @@ export function planOutgoing(input: OutgoingInput): OutgoingChange {
 }
 
 /** Something said, by a row written by hand, about a date its series does not have: there is nowhere to send it. */
-function isOffRule({ recurrence, occurrences }: EventContent, unit: Unit): boolean {
-  if (!recurrence || !isOccurrenceUnit(unit) || !occurrences[dateOfUnit(unit)]) return false;
-  return !occursOn(recurrence, dateOfUnit(unit));
+function isOffRule(content: EventContent, unit: Unit): boolean {
+  const { recurrence } = content;
+  if (!recurrence || !isOccurrenceUnit(unit) || occursOn(recurrence, dateOfUnit(unit))) return false;
+  return !unchangedUnit(content, { ...content, occurrences: {} }, unit);
 }
 
 /** Whether deleting the event at Graph would send cancellations the policy does not allow. */

@@ -128,6 +128,11 @@ describe('a rule, and a date it does not have', () => {
     expect(entangled(local, remote)).toEqual(both);
   });
 
+  it('take along what else is said about dates only one of the rules has', () => {
+    const moved = { ...tuesdays, occurrences: { '2026-03-17': { isCancelled: true as const } } };
+    expect(entangled(moved, aSeries({ occurrences: date }))).toEqual([...both, ['occurrence:2026-03-17', true]]);
+  });
+
   it.each<[string, EventContent, EventContent, EventContent?]>([
     ['the new rule has the date', aSeries({ occurrences: date }), aSeries({ end: at('2026-03-09T12:00:00') })],
     ['the date only lost what was said about it', aSeries(), tuesdays, aSeries({ occurrences: date })],

@@ -100,19 +100,20 @@ function changesOf(sides: Sides): UnitChange[] {
 
 /**
  * What is said about a date lives on the rule that gives it. Where one side changed the rule and the other side changed a
- * date the new rule does not have, one cannot be had without losing the other: rule and date are then decided together.
+ * date the new rule does not have, one cannot be had without losing the other: rule and date are then decided together, and
+ * so is whatever else either side says about dates that only its own rule has.
  */
 function entangledUnits({ local, remote }: Sides, changes: readonly UnitChange[]): ReadonlySet<Unit> {
   const time = changes.find(({ unit }) => unit === 'time');
-  const isRuleChanged = time?.isLocal || time?.isRemote;
-  if (!isRuleChanged || sameUnit(local, remote, 'time')) return new Set();
-  const stray = changes.filter(
-    ({ unit, isLocal, isRemote }) =>
-      !sameUnit(local, remote, unit) &&
-      ((isLocal && time.isRemote && isStray(local, remote, unit)) ||
-        (isRemote && time.isLocal && isStray(remote, local, unit))),
+  if (!(time?.isLocal || time?.isRemote) || sameUnit(local, remote, 'time')) return new Set();
+  const isStrayHere = ({ unit, isLocal }: UnitChange) => isLocal && isStray(local, remote, unit);
+  const isStrayThere = ({ unit, isRemote }: UnitChange) => isRemote && isStray(remote, local, unit);
+  const stray = changes.filter((change) => isStrayHere(change) || isStrayThere(change));
+  const differing = stray.filter(({ unit }) => !sameUnit(local, remote, unit));
+  const isContested = differing.some(
+    (change) => (time.isRemote && isStrayHere(change)) || (time.isLocal && isStrayThere(change)),
   );
-  return new Set(stray.length > 0 ? ['time', ...stray.map(({ unit }) => unit)] : []);
+  return new Set(isContested ? ['time', ...differing.map(({ unit }) => unit)] : []);
 }
 
 /** Whether one side says something about a date that the other side's rule does not have. */
