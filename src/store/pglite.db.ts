@@ -4,6 +4,13 @@ import { SyncError } from '../core/errors.ts';
 import { parseTimestamp } from './columns.ts';
 import type { Database, Db, Tx } from './db.ts';
 import { lockFolder } from './folder-lock.ts';
+import { TextSafeCompiler } from './query-compiler.ts';
+
+class EmbeddedDialect extends PGliteDialect {
+  override createQueryCompiler(): TextSafeCompiler {
+    return new TextSafeCompiler();
+  }
+}
 
 /** Opens PostgreSQL inside this process: in a folder, or (`:memory:`) nowhere. One process per folder. */
 export async function openPglite(folder: string, template?: Blob): Promise<Db> {
@@ -27,7 +34,7 @@ export async function openPglite(folder: string, template?: Blob): Promise<Db> {
 }
 
 function pgliteDb(pglite: PGlite, description: string, release: () => void): Db {
-  const kysely = new Kysely<Database>({ dialect: new PGliteDialect({ pglite }) });
+  const kysely = new Kysely<Database>({ dialect: new EmbeddedDialect({ pglite }) });
   return {
     kysely,
     inTransaction: false,

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { SyncError } from '../core/errors.ts';
 import type { Logger } from '../core/runtime.ts';
 import type { Database, Db, Tx } from './db.ts';
+import { TextSafeCompiler } from './query-compiler.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Enough for the API and a few workers of one process; PostgreSQL's own default allows a hundred. */
@@ -10,6 +11,12 @@ const MAX_CONNECTIONS = 20;
 /** Two transactions that met are tried again this often; more often means they always meet. */
 const MAX_SERIALIZATION_RETRIES = 5;
 const RETRYABLE = new Set(['40001', '40P01']);
+
+class ServerDialect extends PostgresDialect {
+  override createQueryCompiler(): TextSafeCompiler {
+    return new TextSafeCompiler();
+  }
+}
 
 /** Opens a PostgreSQL server and proves that it answers. */
 export async function openPostgres(url: string, logger: Logger): Promise<Db> {
@@ -22,7 +29,7 @@ export async function openPostgres(url: string, logger: Logger): Promise<Db> {
   // Its error carries the whole connection with it, which no log needs.
   pool.on('error', (error) => logger.warn({ reason: reasonOf(error) }, 'a database connection broke'));
   const description = `PostgreSQL at ${addressOf(url)}`;
-  const kysely = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+  const kysely = new Kysely<Database>({ dialect: new ServerDialect({ pool }) });
   const ping = async (): Promise<void> => {
     await sql`select 1`.execute(kysely);
   };

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { CalendarId, JobId, UserId } from '../core/ids.ts';
 import type { ConflictStrategy, SyncDirection } from '../core/settings.ts';
 import { json, jsonRows, optional, toBigInt, toDate, toOptionalDate } from './columns.ts';
@@ -190,8 +190,7 @@ export class RunRepository {
         status = case when ${isEnded} then 'CANCELLED'::"CalendarSyncStatus" else status end,
         "startedAt" = case when status = 'PENDING' then ${at} else "startedAt" end,
         "completedAt" = case when ${isEnded} then ${at} else "completedAt" end,
-        "durationMs" = case when status = 'PENDING' then 0 when ${isEnded}
-          then (extract(epoch from ${at} - "startedAt") * 1000)::integer else "durationMs" end
+        "durationMs" = case when status = 'PENDING' then 0 when ${isEnded} then ${durationTo(at)} else "durationMs" end
       where id = ${id} ${userId ? sql`and "userId" = ${userId}` : sql``} and status in ('PENDING', 'IN_PROGRESS')
       returning *
     `.execute(tx.kysely);
@@ -204,8 +203,7 @@ export class RunRepository {
     await sql`
       update "CalendarSyncState" set status = 'CANCELLED', "cancelRequestedAt" = coalesce("cancelRequestedAt", ${now}),
         "completedAt" = ${now}, "startedAt" = case when status = 'PENDING' then ${now} else "startedAt" end,
-        "durationMs" = case when status = 'PENDING' then 0
-          else (extract(epoch from ${now} - "startedAt") * 1000)::integer end
+        "durationMs" = case when status = 'PENDING' then 0 else ${durationTo(now)} end
       where "userId" = ${userId} and status in ('PENDING', 'IN_PROGRESS')
     `.execute(tx.kysely);
   }
@@ -247,18 +245,11 @@ export class RunRepository {
     `.execute(q.kysely);
     return { items: found.rows.map(fromRow), total: Number(toBigInt(counted.rows[0]?.count)) };
   }
+}
 
-  /** Runs left behind by a process that died: in progress or waiting, of users whose mailbox nobody works on. */
-  async listInterrupted(q: Queryable, now: Date): Promise<StoredRun[]> {
-    const found = await sql<RunRow>`
-      select s.* from "CalendarSyncState" s
-      where s.status = 'IN_PROGRESS' and not exists (
-        select 1 from "MailboxLease" l
-        where l."userId" = s."userId" and l.holder is not null and l."expiresAt" > ${now.toISOString()}::timestamptz)
-      order by s."queuedAt"
-    `.execute(q.kysely);
-    return found.rows.map(fromRow);
-  }
+/** Milliseconds from the run's start, as many as the column holds: a run may have been forgotten for months. */
+function durationTo(at: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`least(extract(epoch from ${at} - "startedAt") * 1000, 2147483647)::integer`;
 }
 
 /** A run that has not ended is never through: more may still arrive. */
