@@ -23,10 +23,11 @@ export async function saveCalendarList(
   tx: Tx,
   parts: CalendarListParts,
   userId: UserId,
-  listed: readonly RemoteCalendar[],
+  found: readonly RemoteCalendar[],
   now: Date,
 ): Promise<void> {
   await parts.calendars.lockList(tx, userId);
+  const listed = withOneDefault(found, await parts.calendars.find(tx, userId, DEFAULT_CALENDAR_ID));
   await followDefault(tx, parts, userId, listed);
   const stored = await parts.calendars.list(tx, userId);
   const known = matchCalendars(stored, listed);
@@ -50,6 +51,16 @@ export async function saveCalendarList(
   for (const calendar of stored) {
     if (!kept.has(calendar.id) && !calendar.removedAt) await parts.calendars.markRemoved(tx, userId, calendar.id, now);
   }
+}
+
+/** A mailbox has exactly one default calendar. Should Graph say otherwise, the one we know for it stays the one. */
+function withOneDefault(found: readonly RemoteCalendar[], known: StoredCalendar | undefined): RemoteCalendar[] {
+  const candidates = found.filter(({ isDefault }) => isDefault);
+  const chosen =
+    candidates.length === 1
+      ? candidates[0]
+      : ((candidates.length > 0 ? candidates : found).find(({ id }) => id === known?.graphCalendarId) ?? candidates[0]);
+  return found.map((calendar) => ({ ...calendar, isDefault: calendar === chosen }));
 }
 
 /** When another calendar has become the mailbox's default one, ours change their names, with everything in them. */

@@ -166,6 +166,18 @@ describe('calendars that change their ids or names', () => {
   });
 });
 
+describe('the default calendar', () => {
+  const ids = (items: readonly CalendarView[]) => items.map(({ id, name }) => [id, name]);
+
+  it('stays the one we know when Graph marks none, or several', async () => {
+    const main = listed('main', { isDefault: true });
+    const before = ids(await save(main, listed('second')));
+    expect(before[0]).toEqual(['default', 'main']);
+    expect(ids(await save(listed('main'), listed('second')))).toEqual(before);
+    expect(ids(await save(listed('second', { isDefault: true }), main))).toEqual(before);
+  });
+});
+
 describe('a calendar of its own', () => {
   it('is synced apart from the default one, both ways', async () => {
     const id = world.mailbox.addCalendar('Team');
