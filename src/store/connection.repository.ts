@@ -88,6 +88,23 @@ export class ConnectionRepository {
     `.execute(tx.kysely);
   }
 
+  /** Graph asked for silence at a mailbox; a shorter wish never cuts a longer one. */
+  async savePause(tx: Tx, mailboxId: string, until: Date): Promise<void> {
+    await sql`
+      update "CalendarConnection" set "pausedUntil" = greatest("pausedUntil", ${until.toISOString()}::timestamptz)
+      where "mailboxId" = ${mailboxId}
+    `.execute(tx.kysely);
+  }
+
+  /** Mailboxes, whoever they are bound to, at which silence is still to be kept. */
+  async listPauses(q: Queryable, now: Date): Promise<{ mailboxId: string; until: Date }[]> {
+    const found = await sql<{ mailboxId: string; until: unknown }>`
+      select "mailboxId", max("pausedUntil") as until from "CalendarConnection"
+      where "pausedUntil" > ${now.toISOString()}::timestamptz group by "mailboxId"
+    `.execute(q.kysely);
+    return found.rows.map((row) => ({ mailboxId: row.mailboxId, until: toDate(row.until) }));
+  }
+
   async delete(tx: Tx, userId: UserId): Promise<void> {
     await sql`delete from "CalendarConnection" where "userId" = ${userId}`.execute(tx.kysely);
   }
