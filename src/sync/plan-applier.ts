@@ -24,7 +24,8 @@ export interface PlannedEvent {
 }
 
 /** What `apply` needs of a run; a resolution by a person has no run context but the same needs. */
-export type ApplyContext = Pick<RunContext, 'jobId' | 'userId' | 'calendarId' | 'strategy' | 'counters'>;
+export type ApplyContext = Pick<RunContext, 'jobId' | 'userId' | 'calendarId' | 'strategy' | 'counters'> &
+  Partial<Pick<RunContext, 'clockOffsetMs'>>;
 
 /**
  * Carries plans out inside the caller's transaction: events, bases, conflict records and the audit trail commit together
@@ -176,17 +177,24 @@ function savedEvent(target: PlannedEvent, context: ApplyContext, now: Date): Sav
     iCalUId: remote?.facts.iCalUId ?? stored?.iCalUId ?? base?.iCalUId,
     content: plan.local.content,
     facts: remote?.facts ?? stored?.facts,
-    lastModifiedAt: editedAt(target) ?? now,
+    lastModifiedAt: editedAt(target, context.clockOffsetMs?.() ?? 0) ?? now,
     createdAt: stored?.createdAt ?? remote?.createdAt ?? now,
     syncedAt: now,
   };
 }
 
-/** A run edits nothing: what it writes is as old as the later of the two edits it unites. A person's decision is new. */
-function editedAt({ stored, remote }: PlannedEvent): Date | undefined {
+/**
+ * A run edits nothing: what it writes is as old as the later of the two edits it unites, by our clock. A person's decision
+ * is new.
+ */
+function editedAt({ stored, remote }: PlannedEvent, clockOffsetMs: number): Date | undefined {
   if (!remote) return undefined;
-  const instants = [stored?.lastModifiedAt, remote.lastModifiedAt].filter((instant) => instant !== undefined);
-  return instants.sort((a, b) => b.getTime() - a.getTime())[0];
+  const instants = [
+    stored?.lastModifiedAt.getTime(),
+    remote.lastModifiedAt && remote.lastModifiedAt.getTime() - clockOffsetMs,
+  ];
+  const known = instants.filter((instant) => instant !== undefined);
+  return known.length > 0 ? new Date(Math.max(...known)) : undefined;
 }
 
 /** What is agreed on once a plan is carried out; `undefined` when that does not change, or ends. */
