@@ -2,6 +2,7 @@ import { changedUnits, sameUnit, type Unit, unitsOf, withUnit } from '../core/ca
 import { SyncError } from '../core/errors.ts';
 import type { EventContent } from '../core/event.ts';
 import type { EventId } from '../core/ids.ts';
+import { inWritableOrder } from '../core/occurrence-order.ts';
 import { dateOfUnit, isOccurrenceUnit, planOutgoing } from '../core/outgoing-change.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import { occurrenceContent, unitsOfFields } from '../core/series.ts';
@@ -99,13 +100,11 @@ export class SeriesPusher {
   async #pushOne(context: RunContext, series: Series, isCounted: boolean): Promise<boolean> {
     const { event, base, remote } = series;
     const { units, held, sendAttendees } = this.#unitsToSend(context, series);
-    const dates = units.map(dateOfUnit);
+    const dates = inWritableOrder(units.map(dateOfUnit), event.content, remote.content);
     const zone = event.content.start.timeZone;
     const ids =
       dates.length > 0 ? await this.#graph.findOccurrences(context.session, remote.id, dates, zone) : new Map();
-    const operations = units.flatMap((unit) =>
-      occurrenceOperation(series, unit, ids.get(dateOfUnit(unit)), sendAttendees),
-    );
+    const operations = dates.flatMap((date) => occurrenceOperation(series, date, ids.get(date), sendAttendees));
     const outcomes = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
     const fatal = outcomes.find((outcome) => !outcome.ok && isFatal(outcome.error));
     if (fatal && !fatal.ok) throw fatal.error;
@@ -226,12 +225,11 @@ function agreedRemote(base: EventBase, verified: RemoteSeries, settled: readonly
 
 function occurrenceOperation(
   { event, remote }: Series,
-  unit: OccurrenceUnit,
+  date: string,
   target: { id: RemoteSeries['id']; etag: string } | undefined,
   sendAttendees: boolean,
 ): WriteOperation[] {
   if (!target) return [];
-  const date = dateOfUnit(unit);
   const wanted = event.content.occurrences[date];
   const shared = { key: `${event.id}/${date}`, id: target.id, etag: target.etag, seriesMasterId: remote.id };
   if (wanted?.isCancelled) return [{ kind: 'delete', ...shared }];
