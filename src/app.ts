@@ -111,7 +111,16 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
   const db = plugs.db ?? (await openDatabase({ url: config.databaseUrl, logger }));
   const cipher = new ContentCipher(KeyRing.parse(config.encryptionKeys), random);
   const store = createStore(cipher);
-  const { client, graph } = createGraph(config, { clock, random, logger, fetch });
+  const limiter = new MailboxLimiter({
+    clock,
+    concurrency: config.graphLimits.mailboxConcurrency,
+    onPause: (mailboxId, until) => {
+      db.transaction((tx) => store.connections.savePause(tx, mailboxId, until)).catch((err) =>
+        logger.warn({ err, mailboxId }, 'a pause Graph asked for was not written down; it ends with this process'),
+      );
+    },
+  });
+  const { client, graph } = createGraph(config, { clock, random, logger, fetch, limiter });
   const boss = createBoss(db, logger);
   const services = createServices({ config, db, cipher, store, client, graph, boss, clock, random, logger });
   const { queue, sync, settings } = services;
@@ -151,6 +160,9 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
     start: async (roles = { isApi: true, isWorker: config.workers === 'inline' }) => {
       await migrate(db, { logger, clock, random });
       await cipher.verify(db);
+      for (const { mailboxId, until } of await store.connections.listPauses(db, clock.now())) {
+        limiter.pause(mailboxId, until.getTime() - clock.now().getTime());
+      }
       await startBoss(boss);
       isStarted = true;
       if (roles.isWorker) {
@@ -237,13 +249,12 @@ function createTokens(graph: AppConfig['graph'], fetch: Fetch, clock: Clock): Ap
 
 function createGraph(
   config: AppConfig,
-  plugs: { clock: Clock; random: Random; logger: Logger; fetch: Fetch },
+  plugs: { clock: Clock; random: Random; logger: Logger; fetch: Fetch; limiter: MailboxLimiter },
 ): { client: GraphClient; graph: CalendarGraph } {
-  const { batchSize, pageSize, mailboxConcurrency } = config.graphLimits;
+  const { batchSize, pageSize } = config.graphLimits;
   const client = new GraphClient({
     ...plugs,
     tokens: createTokens(config.graph, plugs.fetch, plugs.clock),
-    limiter: new MailboxLimiter({ clock: plugs.clock, concurrency: mailboxConcurrency }),
     baseUrl: config.graph.baseUrl,
   });
   return { client, graph: new GraphCalendarClient({ client, batchSize, pageSize }) };

@@ -72,9 +72,11 @@ export class CalendarService {
   async refresh(userId: UserId, how: { correlationId?: string } = {}): Promise<{ items: CalendarView[] }> {
     const connection = await this.#connections.find(this.#db, userId);
     if (!connection) throw new SyncError('not-connected', 'no mailbox is connected: PUT /calendar/connection first');
-    const { mailboxId: mailbox } = connection;
+    const { mailboxId: mailbox, pausedUntil } = connection;
     const parts = { clock: this.#clock, random: this.#random };
-    const listed = await askMailbox(parts, { mailbox, ...how }, (session) => this.#graph.listCalendars(session));
+    const listed = await askMailbox(parts, { mailbox, pausedUntil, ...how }, (session) =>
+      this.#graph.listCalendars(session),
+    );
     await this.#db.transaction(async (tx) => {
       const current = await this.#connections.find(tx, userId);
       if (current?.mailboxId !== mailbox) {

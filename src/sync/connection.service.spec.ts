@@ -1,9 +1,11 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { expectQuiet } from '../../test/support/quiet.ts';
-import { MAILBOX, SyncWorld, USER } from '../../test/support/sync-world.ts';
+import { configFor, MAILBOX, SyncWorld, USER } from '../../test/support/sync-world.ts';
+import { type App, createApp } from '../app.ts';
 import type { EventInput } from '../core/event-input.ts';
 import { DEFAULT_CALENDAR_ID, type UserId } from '../core/ids.ts';
+import { silentLogger } from '../core/runtime.ts';
 import type { Caller } from './connection.service.ts';
 
 const ADA: Caller = { userId: USER, roles: ['user'], mailboxes: [MAILBOX] };
@@ -108,6 +110,45 @@ describe('connecting a mailbox', () => {
       code: 'conflict-state',
     });
     await expect(world.services.connectionService.get(USER)).resolves.toMatchObject({ mailbox: MAILBOX });
+  });
+});
+
+/** Through another process; time passes while it waits. */
+function connectElsewhere(process: App, mailbox: string): Promise<unknown> {
+  const { connectionService } = process.services;
+  return world.whileTimePasses(() => connectionService.connectApplication(ADMIN, { mailbox, userId: 'bob' }));
+}
+
+describe('a pause Graph asked for', () => {
+  it('shows, and is kept by the next process too', async () => {
+    world.simulator.failNext({ path: /delta/, status: 429, retryAfter: 90 });
+    const jobId = await world.enqueue();
+    const working = world.carryOut(jobId).catch(() => {});
+    const until = new Date(world.clock.now().getTime() + 90_000).toISOString();
+    await expect.poll(async () => (await world.services.connectionService.get(USER)).pausedUntil).toBe(until);
+    await world.services.runService.cancel(USER, jobId);
+    world.clock.advance(2_000);
+    await working;
+
+    const next = await createApp(configFor(world.simulator), {
+      db: world.db,
+      clock: world.clock,
+      logger: silentLogger,
+      fetch: (url, init) => world.simulator.fetch(url, init),
+    });
+    await next.start({ isApi: false, isWorker: false });
+    world.simulator.clearLog();
+    const refused = { code: 'throttled', retryAfterMs: 88_000 };
+    await expect(next.services.calendarService.refresh(USER)).rejects.toMatchObject(refused);
+    await expect(next.services.previewService.preview(USER, {})).rejects.toMatchObject(refused);
+    // Also what does not look at the connection first is kept back.
+    const mailbox = world.mailbox.id;
+    await expect(connectElsewhere(next, mailbox)).rejects.toMatchObject({ code: 'unavailable' });
+    expect(world.simulator.requests.filter(({ mailbox }) => mailbox !== undefined)).toEqual([]);
+    world.clock.advance(90_000);
+    await expect(next.services.calendarService.refresh(USER)).resolves.toMatchObject({ items: [{ id: 'default' }] });
+    await expect(world.services.connectionService.get(USER)).resolves.toMatchObject({ pausedUntil: null });
+    await next.stop();
   });
 });
 

@@ -14,9 +14,14 @@ const PATIENCE_MS = 25_000;
  */
 export async function askMailbox<T>(
   parts: { readonly clock: Clock; readonly random: Random },
-  whom: { readonly mailbox: string; readonly correlationId?: string | undefined },
+  whom: {
+    readonly mailbox: string;
+    readonly pausedUntil?: Date | undefined;
+    readonly correlationId?: string | undefined;
+  },
   question: (session: GraphSession) => Promise<T>,
 ): Promise<T> {
+  assertNotPaused(whom.pausedUntil, parts.clock.now(), PATIENCE_MS);
   const late = new AbortController();
   const answered = new AbortController();
   const deadline = parts.clock.sleep(PATIENCE_MS, answered.signal).then((): never => {
@@ -44,6 +49,15 @@ export async function askMailbox<T>(
   } finally {
     answered.abort();
   }
+}
+
+/** @throws {SyncError} `throttled`, with the time left, when Graph asked for more silence than anybody waits for */
+export function assertNotPaused(pausedUntil: Date | undefined, now: Date, patienceMs: number): void {
+  const retryAfterMs = pausedUntil ? pausedUntil.getTime() - now.getTime() : 0;
+  if (retryAfterMs <= patienceMs) return;
+  throw new SyncError('throttled', 'Microsoft Graph asked this service to leave the mailbox alone for a while', {
+    retryAfterMs,
+  });
 }
 
 function inCallersWords(error: unknown): unknown {

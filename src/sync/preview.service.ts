@@ -9,6 +9,7 @@ import type { ConnectionRepository, StoredConnection } from '../store/connection
 import type { EventRepository, PendingEvent } from '../store/event.repository.ts';
 import type { RunRepository, StoredRunRequest } from '../store/run.repository.ts';
 import { AdoptionIndex } from './adoption.ts';
+import { assertNotPaused } from './mailbox-question.ts';
 import { isUndecided, prepare, sortDeletions } from './outgoing.ts';
 import { nextBase } from './plan-applier.ts';
 import { PreviewPull, type PreviewPullParts } from './preview-pull.ts';
@@ -34,6 +35,8 @@ export interface PreviewView {
   readonly wouldRefuse: Refusal | null;
 }
 
+/** A caller waits; a longer silence at the mailbox is not sat out. */
+const PATIENCE_MS = 30_000;
 const PENDING_PER_STEP = 200;
 const MAX_RESTARTS = 2;
 
@@ -80,6 +83,7 @@ export class PreviewService {
     );
     const connection = await this.#connections.find(this.#parts.db, userId);
     if (!connection) throw new SyncError('not-connected', 'no mailbox is connected: PUT /calendar/connection first');
+    assertNotPaused(connection.pausedUntil, this.#parts.clock.now(), PATIENCE_MS);
     const session: GraphSession = {
       mailbox: connection.mailboxId,
       correlationId: how.correlationId ?? this.#parts.random.id(),
