@@ -220,19 +220,23 @@ describe('at the edges', () => {
     expect(occursOn(daily({ type: 'noEnd', startDate: '2026-01-01' }), date)).toBe(false);
   });
 
-  it('reaches a window centuries away as fast as the next one', () => {
+  it('reaches a window centuries away about as fast as the next one', () => {
     const patterns: RecurrencePattern[] = [
       { type: 'daily', interval: 1 },
       { type: 'weekly', interval: 1, daysOfWeek: ['monday', 'friday'] },
       { type: 'relativeMonthly', interval: 1, daysOfWeek: ['sunday'], index: 'last' },
     ];
-    const started = performance.now();
-    for (let round = 0; round < 1_000; round += 1) {
-      for (const pattern of patterns) {
-        expect(datesBetween(endless(pattern, '1601-01-01'), '9000-01-01', '9000-02-01').length).toBeGreaterThan(0);
+    const timeFor = (first: string, last: string): number => {
+      const started = performance.now();
+      let found = 0;
+      for (let round = 0; round < 300; round += 1) {
+        for (const pattern of patterns) found += datesBetween(endless(pattern, '1601-01-01'), first, last).length;
       }
-    }
-    // Walking there takes a second each time.
-    expect(performance.now() - started).toBeLessThan(3_000);
+      expect(found).toBeGreaterThan(0);
+      return performance.now() - started;
+    };
+    const near = timeFor('1601-01-01', '1601-02-01');
+    // Walking there takes thousands of times as long, a busy machine a few.
+    expect(timeFor('9000-01-01', '9000-02-01')).toBeLessThan(20 * near + 1_000);
   });
 });
