@@ -1,8 +1,32 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 const COMMAND_TIMEOUT_MS = 120_000;
 
 let failures = 0;
+
+const cleanups: (() => void)[] = [];
+/** Processes that were started have groups of their own, so whoever ends this program in a hurry does not reach them. */
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    for (const cleanUp of cleanups.reverse()) cleanUp();
+    process.exit(1);
+  });
+}
+
+/** Done at the end, also when the program is told to end before. */
+export async function withTemporaryFolder(prefix: string, work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), prefix));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  cleanups.push(remove);
+  try {
+    await work(folder);
+  } finally {
+    remove();
+  }
+}
 
 /** Runs one check, prints how it went, and goes on. */
 export async function check(name: string, run: () => void | Promise<void>): Promise<void> {
@@ -68,6 +92,7 @@ export async function start(
       // It ended in this very moment.
     }
   };
+  cleanups.push(() => end('SIGKILL'));
   const ended = new Promise<void>((resolve) => {
     child.once('error', () => resolve());
     child.once('close', () => {

@@ -2,10 +2,9 @@
  * The built package as an application gets it: packed, unpacked into a folder of its own where only its declared
  * dependencies can be found, imported, compiled against and started. Needs `npm run build` before; no network.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { assert, check, outcome, run, start } from './checks.ts';
+import { assert, check, outcome, run, start, withTemporaryFolder } from './checks.ts';
 import { blocksOf, ROOT } from './readme.ts';
 
 const MANIFEST = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
@@ -23,10 +22,14 @@ const NEEDED = [
   'dist/index.d.ts',
 ];
 
-const application = mkdtempSync(join(tmpdir(), 'gcs-package-'));
-const installed = join(application, 'node_modules', 'graph-calendar-sync');
-const launcher = join(installed, 'bin', 'graph-calendar-sync.js');
-try {
+let application: string;
+let installed: string;
+let launcher: string;
+
+await withTemporaryFolder('gcs-package-', async (folder) => {
+  application = folder;
+  installed = join(application, 'node_modules', 'graph-calendar-sync');
+  launcher = join(installed, 'bin', 'graph-calendar-sync.js');
   await check('holds what it needs, and nothing of the tests', unpack);
   link([...Object.keys(MANIFEST.dependencies), ...APPLICATIONS_OWN]);
   await check('says its version', () => {
@@ -46,9 +49,7 @@ try {
     const simulator = await start(process.execPath, args, { cwd: application, isReady });
     await simulator.stop();
   });
-} finally {
-  rmSync(application, { recursive: true, force: true });
-}
+});
 process.exitCode = outcome();
 
 function unpack(): void {

@@ -2,10 +2,9 @@
  * The README's commands, word for word, as somebody who has just cloned the repository would type them. Only `npm ci` is left
  * out: whoever runs this has installed already, and the packages are lent to the copy.
  */
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { assert, check, outcome, run, start } from './checks.ts';
+import { assert, check, outcome, run, start, withTemporaryFolder } from './checks.ts';
 import { blocksOf, ROOT } from './readme.ts';
 
 const START_PATIENCE_MS = 120_000;
@@ -17,15 +16,18 @@ const CONFIGURATION = /^(GRAPH_|CALENDAR_|JWT_|DATABASE_URL$|PUBLIC_URL$|HOST$|P
 const NOT_CLONED = new Set(['node_modules', 'dist', 'data', 'coverage', '.tmp', '.git']);
 
 for (const name of Object.keys(process.env)) if (CONFIGURATION.test(name)) delete process.env[name];
-const clone = mkdtempSync(join(tmpdir(), 'gcs-readme-'));
-try {
+
+/** They take long, so that who has run them already only asks which files the command would run. */
+const isEndToEndDone = process.argv.includes('--end-to-end-done');
+let clone: string;
+
+await withTemporaryFolder('gcs-readme-', async (folder) => {
+  clone = folder;
   copyCheckout();
   const [command = ''] = blocksOf('service');
   await check(`${command}: syncs both ways and finds the conflict`, () => tryService(command));
   for (const line of blocksOf('tests').flatMap((block) => block.split('\n'))) await check(line, () => tryTests(line));
-} finally {
-  rmSync(clone, { recursive: true, force: true });
-}
+});
 process.exitCode = outcome();
 
 function copyCheckout(): void {
@@ -72,6 +74,15 @@ interface Report {
 /** @throws unless the command runs exactly the file it names, and all of it passes */
 function tryTests(line: string): void {
   const wanted = line.split(' -- ')[1] ?? '';
+  if (isEndToEndDone && line.startsWith('npm run test:e2e')) {
+    const list = ['vitest', 'list', '--config', 'vitest.e2e.config.ts', '--filesOnly', wanted];
+    const listed = run('npx', list, { cwd: clone }).trim().split('\n');
+    assert(
+      listed.length > 0 && listed.every((name) => basename(name).includes(wanted)),
+      `it names ${listed.join(', ')}`,
+    );
+    return;
+  }
   const report = join(clone, 'report.json');
   rmSync(report, { force: true });
   const command = `${line} --reporter=json --outputFile=${report}`;
