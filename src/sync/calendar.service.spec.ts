@@ -195,6 +195,31 @@ describe('a calendar of its own', () => {
     expect(await world.all(DEFAULT_CALENDAR_ID)).toEqual([]);
   });
 
+  it.each(['single', 'series'])('receives what is moved to it in Outlook, as the same event: %s', async (kind) => {
+    const id = world.mailbox.addCalendar('Team');
+    const team = named(await refresh(), 'Team')!;
+    const recurrence = {
+      pattern: { type: 'weekly', interval: 1, daysOfWeek: ['tuesday'], firstDayOfWeek: 'monday' },
+      range: { type: 'endDate', startDate: '2026-03-10', endDate: '2026-05-05' },
+    };
+    const there = world.mailbox.createEvent({ ...visit('moved'), ...(kind === 'series' ? { recurrence } : {}) });
+    await world.sync({ calendarId: 'all' });
+    const before = await world.bySubject('moved');
+    world.mailbox.moveEvent(there.id, id);
+    await world.sync({ calendarId: 'all' });
+    expect(await world.all()).toMatchObject([{ id: before.id, calendarId: team.id }]);
+    const base = (await world.bases.findByEventIds(world.db, USER, [before.id])).get(before.id);
+    expect(base?.calendarId).toBe(team.id);
+    expect(await world.sync({ calendarId: 'all' })).toMatchObject({
+      localUpdated: 0,
+      remoteUpdated: 0,
+      graphRequests: 2,
+    });
+    await world.edit(before.id, { subject: 'edited here' });
+    expect(await world.sync({ calendarId: team.id })).toMatchObject({ remoteUpdated: 1 });
+    expect(world.mailbox.listEvents({ calendarId: id })).toMatchObject([{ subject: 'edited here' }]);
+  });
+
   it('is left out of a run over all while it is switched off', async () => {
     const id = world.mailbox.addCalendar('Team');
     world.mailbox.createEvent(visit('there'), { calendarId: id });

@@ -1,5 +1,5 @@
 import { SyncError } from '../core/errors.ts';
-import type { GraphEventId } from '../core/ids.ts';
+import type { CalendarId, GraphEventId } from '../core/ids.ts';
 import type { DeltaItem, DeltaPage, RemoteEvent } from '../graph/calendar-graph.ts';
 import type { EventBase } from '../store/base.repository.ts';
 
@@ -30,8 +30,10 @@ export function idsIn(items: readonly DeltaItem[]): GraphEventId[] {
   return [...new Set(ids)];
 }
 
-export function isEcho(event: RemoteEvent, base: EventBase | undefined): boolean {
-  return base !== undefined && base.etag === event.etag && base.remoteGoneAt === undefined;
+/** What we know already; an event that turns up in another calendar of the mailbox was moved, which is news. */
+export function isEcho(event: RemoteEvent, base: EventBase | undefined, calendarId: CalendarId): boolean {
+  if (base === undefined || base.calendarId !== calendarId) return false;
+  return base.etag === event.etag && base.remoteGoneAt === undefined;
 }
 
 export function handledBy(page: DeltaPage): number {

@@ -204,7 +204,7 @@ export class DeltaSyncManager {
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
       const known = await this.#basesOf(tx, context, latest);
-      const changed = singles.filter((event) => !isEcho(event, known.get(event.id)));
+      const changed = singles.filter((event) => !isEcho(event, known.get(event.id), context.calendarId));
       const states: RemoteState[] = [...changed.map((event) => ({ id: event.id, event })), ...proofs.singles];
       await this.#applier.apply(tx, context, await this.#planner.plan(tx, context, states, adoption, round.mode));
       await this.#absences.markGone(tx, context, proofs.gone);

@@ -104,7 +104,9 @@ export class PreviewPull {
         await this.#plan(this.#noteProofs(await absences.prove(this.#context, removed)), round.mode);
       const known = await bases.findByGraphIds(db, userId, ids);
       const changed = latest.flatMap((item): RemoteState[] =>
-        item.kind === 'event' && item.event.type === 'singleInstance' && !isEcho(item.event, known.get(item.event.id))
+        item.kind === 'event' &&
+        item.event.type === 'singleInstance' &&
+        !isEcho(item.event, known.get(item.event.id), this.#context.calendarId)
           ? [{ id: item.event.id, event: item.event }]
           : [],
       );
@@ -161,7 +163,7 @@ export class PreviewPull {
         userId,
         step.map((mark) => mark.graphEventId),
       );
-      const dirty = step.filter((mark) => !isSeriesEcho(mark, known.get(mark.graphEventId)));
+      const dirty = step.filter((mark) => !isSeriesEcho(mark, known.get(mark.graphEventId), this.#context.calendarId));
       if (dirty.length === 0) continue;
       const read = await graph.readSeries(
         session,

@@ -1,7 +1,7 @@
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import { isLeftAlone, ruleAllows } from '../core/rules.ts';
 import type { Random } from '../core/runtime.ts';
-import { type EventPlan, planEvent, type SideState } from '../core/sync-plan.ts';
+import { type EventPlan, type LocalStep, planEvent, type SideState } from '../core/sync-plan.ts';
 import type { AgreedContent } from '../core/three-way-merge.ts';
 import type { RemoteEvent, RemoteSeries } from '../graph/calendar-graph.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
@@ -118,16 +118,22 @@ export class RemotePlanner {
       // A run that only pushes leaves the local side as it is.
       strategy: mode === 'adopt' ? 'prefer_local' : context.strategy,
     });
+    const isMoved = mode === 'apply' && event !== 'gone' && stored && stored.calendarId !== context.calendarId;
     return {
       eventId: base?.eventId ?? match?.eventId ?? (this.#random.id() as EventId),
       graphEventId: id,
-      plan,
+      plan: isMoved && plan.local.kind === 'keep' ? { ...plan, local: writtenAsItIs(stored) } : plan,
       stored,
       base,
       remote: event === 'gone' ? undefined : event,
-      reason: reasonFor(event, base, match),
+      reason: isMoved ? 'moved to another calendar in Outlook' : reasonFor(event, base, match),
     };
   }
+}
+
+/** Into the calendar of the run: an event follows where it is moved to in Outlook, which changes nothing else of it. */
+function writtenAsItIs({ content }: StoredEvent): LocalStep {
+  return { kind: 'write', content, units: [] };
 }
 
 const UNLINK: EventPlan = { action: 'none', local: { kind: 'keep' }, base: { kind: 'drop' }, isPushNeeded: false };

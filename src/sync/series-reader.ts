@@ -1,4 +1,4 @@
-import type { GraphEventId } from '../core/ids.ts';
+import type { CalendarId, GraphEventId } from '../core/ids.ts';
 import type { DeltaItem } from '../graph/calendar-graph.ts';
 import type { EventBase } from '../store/base.repository.ts';
 import type { SeriesMark } from '../store/cursor.repository.ts';
@@ -38,7 +38,8 @@ export function seriesMarksIn(
   }));
 }
 
-/** Whether a marked series is only the echo of what we wrote or read last, and need not be read again. */
-export function isSeriesEcho(mark: SeriesMark, base: EventBase | undefined): boolean {
-  return !mark.suspicious && mark.masterEtag !== undefined && base?.etag === mark.masterEtag;
+/** Whether a marked series is only the echo of what we wrote or read last, in this calendar, and need not be read again. */
+export function isSeriesEcho(mark: SeriesMark, base: EventBase | undefined, calendarId: CalendarId): boolean {
+  if (base?.calendarId !== calendarId) return false;
+  return !mark.suspicious && mark.masterEtag !== undefined && base.etag === mark.masterEtag;
 }

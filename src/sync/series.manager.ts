@@ -61,7 +61,7 @@ export class SeriesManager {
       if (context.counters.isExhausted && round.isCursorKept) return 'out-of-capacity';
       const ids = marks.map((mark) => mark.graphEventId);
       const bases = await this.#bases.findByGraphIds(this.#db, context.userId, ids);
-      const dirty = marks.filter((mark) => !isSeriesEcho(mark, bases.get(mark.graphEventId)));
+      const dirty = marks.filter((mark) => !isSeriesEcho(mark, bases.get(mark.graphEventId), context.calendarId));
       const states = await this.#read(
         context,
         dirty.map((mark) => mark.graphEventId),
