@@ -101,6 +101,12 @@ describe('without a conflict', () => {
       ).toBeDefined();
     }
   });
+
+  it('but asks about what was kept and also waits for a decision', () => {
+    const withGuests = anEvent({ ...visit, attendees: [aGuest('ada@example.com')] });
+    const undecided = { base: agreedOn(visit, 'attendees'), local: present(withGuests), remote: deleted() };
+    expect(plan({ ...undecided, heldUnits: ['attendees'] }).conflict).toMatchObject({ units: ['attendees'] });
+  });
 });
 
 describe("guests' answers", () => {
@@ -227,8 +233,11 @@ describe('a person decides', () => {
     expect(decided.isPushNeeded).toBe(true);
   });
 
-  it('also when the sides have come to agree in the meantime', () => {
-    const decided = decide(own, { local: present(there), remote: present(there) });
+  it.each([
+    ['agree', there],
+    ['take both changes back', visit],
+  ])('also when the sides have come to %s in the meantime', (_what, content) => {
+    const decided = decide(own, { local: present(content), remote: present(content) });
     expect(decided.local).toMatchObject({ content: { subject: 'both', locations: [{ displayName: 'Yard' }] } });
     expect(decided.isPushNeeded).toBe(true);
   });
@@ -261,7 +270,7 @@ describe('a person decides', () => {
 
   it('about what they were shown, also when the edit has been taken back since', () => {
     const kept = decide({ resolution: 'prefer_local' }, { local: present(visit), remote: deleted() });
-    expect(kept).toMatchObject({ base: { kind: 'recreate' }, isPushNeeded: true });
+    expect(kept).toMatchObject({ base: { kind: 'recreate' }, isPushNeeded: true, conflict: { units: ['subject'] } });
     const restored = decide({ resolution: 'prefer_remote' }, { local: deleted(), remote: present(visit) });
     expect(restored.local).toMatchObject({ kind: 'write', content: visit });
   });

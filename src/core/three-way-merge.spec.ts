@@ -135,6 +135,12 @@ describe('a rule, and a date it does not have', () => {
 
   it.each<[string, EventContent, EventContent, EventContent?]>([
     ['the new rule has the date', aSeries({ occurrences: date }), aSeries({ end: at('2026-03-09T12:00:00') })],
+    [
+      'what is said about the date is only what it inherits',
+      single,
+      aSeries({ occurrences: { '2026-03-16': { isCancelled: false, fields: { subject: 'Weekly' } } } }),
+      aSeries({ occurrences: { '2026-03-16': { isCancelled: false, fields: { subject: 'Special' } } } }),
+    ],
     ['the date only lost what was said about it', aSeries(), tuesdays, aSeries({ occurrences: date })],
     [
       'Exchange dropped the date with the old rule',
