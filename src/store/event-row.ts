@@ -197,16 +197,6 @@ export function fromRow(row: EventRow, cipher: UserCipher): StoredEvent {
   };
 }
 
-/**
- * An event's content for comparing with the other side: what could not be read counts as not changed, because nobody can
- * say what it was meant to be.
- */
-export function readableContent(event: StoredEvent, agreed: EventContent | null | undefined): EventContent {
-  if (!agreed || !event.unreadable) return event.content;
-  const kept = Object.fromEntries(event.unreadable.map((field) => [field, agreed[field]]));
-  return { ...event.content, ...kept };
-}
-
 const NO_TIME: DateTimeTimeZone = { dateTime: '1970-01-01T00:00:00', timeZone: 'UTC' };
 
 function readSubject(row: EventRow, cipher: UserCipher, onUnreadable: () => void): string {

@@ -9,7 +9,7 @@ import type { ContentCipher } from './encryption.ts';
 import { type EventRow, fromRow, type SaveEvent, type StoredEvent, toRow } from './event-row.ts';
 import { overlaps } from './time-range.ts';
 
-export { readableContent, type SaveEvent, type StoredEvent } from './event-row.ts';
+export type { SaveEvent, StoredEvent } from './event-row.ts';
 
 /** A deleted event, until its deletion is agreed on and for the change feed. */
 export interface Tombstone {
@@ -142,12 +142,16 @@ export class EventRepository {
     return found.rows.map((row) => ({ tombstone: fromTombstone(row), base: fromBaseRow(row.base, cipher) }));
   }
 
-  /** Events that are not at Graph as far as we know: what an event found there may be the same as. */
+  /**
+   * Events that are not at Graph as far as we know: what an event found there may be the same as. Of other calendars those
+   * that were at Graph once, because they may have been moved.
+   */
   async listUnlinked(q: Queryable, userId: UserId, calendarId: CalendarId): Promise<PendingEvent[]> {
     const found = await sql<EventRow & { base: BaseRow | null }>`
       select ${eventColumns}, case when b."eventId" is null then null else to_jsonb(b) end as base
       from "CalendarEvent" e left join "EventBase" b on b."eventId" = e.id and b."userId" = e."userId"
-      where e."userId" = ${userId} and e."calendarId" = ${calendarId} and (b."eventId" is null or b."graphEventId" is null)
+      where e."userId" = ${userId} and (e."calendarId" = ${calendarId} or e."graphEventId" is not null)
+        and (b."eventId" is null or b."graphEventId" is null)
     `.execute(q.kysely);
     if (found.rows.length === 0) return [];
     const cipher = await this.#cipher.forUser(q, userId);

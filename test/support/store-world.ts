@@ -25,7 +25,7 @@ import { SettingsRepository } from '../../src/store/settings.repository.ts';
 import { StatisticsRepository } from '../../src/store/statistics.repository.ts';
 import { systemRandom } from '../../src/system-runtime.ts';
 import { ManualClock } from './jobs-world.ts';
-import { type PostgresServer, startPostgres } from './postgres-server.ts';
+import { startPostgres } from './postgres-server.ts';
 
 export const TEST_RING = KeyRing.parse(`test:${Buffer.alloc(32, 1).toString('base64')}`);
 
@@ -52,48 +52,80 @@ export interface StoreWorld {
 }
 
 /**
- * Runs the same tests on the embedded database and on a PostgreSQL server of the spec file's own. The databases are opened
- * once, and emptied between tests; `world` is complete when the first test begins.
+ * Runs the same tests on the embedded database and on a PostgreSQL server. Each spec file has one of both, opened once and
+ * emptied between tests; `world` is complete when the first test begins.
  */
 export function onEachDatabase(define: (world: StoreWorld) => void): void {
-  describe('on the embedded database', () => defineOn(define, openEmbedded));
+  describe('on the embedded database', () => defineOn(define, embedded));
   describe('on a PostgreSQL server', () => onPostgres(define));
 }
 
-let server: Promise<PostgresServer> | undefined;
-let serverUsers = 0;
-let databases = 0;
-
-/** For what only several connections can show. All of a spec file's go to one server. */
+/** For what only several connections can show. */
 export function onPostgres(define: (world: StoreWorld) => void): void {
-  serverUsers += 1;
-  // Vitest runs the last of these hooks first: the connections are closed before the server.
-  afterAll(async () => {
-    serverUsers -= 1;
-    if (serverUsers === 0) await (await server)?.stop();
-  });
-  defineOn(define, async () => {
-    server ??= startPostgres();
-    databases += 1;
-    return openDatabase({ url: await (await server).createDatabase(`store${databases}`), logger: silentLogger });
-  });
+  defineOn(define, onServer);
 }
 
-function defineOn(define: (world: StoreWorld) => void, open: () => Promise<Db>): void {
-  const world = {} as { -readonly [Part in keyof StoreWorld]: StoreWorld[Part] };
-  let tables: readonly string[] = [];
-  beforeAll(async () => {
-    const db = await open();
+/** What the describes of a spec file share, opened by the first and closed by the last of them. */
+class Shared {
+  readonly #open: () => Promise<{ db: Db; close: () => Promise<void> }>;
+  #opened: ReturnType<Shared['openOnce']> | undefined;
+  #users = 0;
+
+  constructor(open: () => Promise<{ db: Db; close: () => Promise<void> }>) {
+    this.#open = open;
+  }
+
+  use(): void {
+    this.#users += 1;
+  }
+
+  async db(): Promise<{ db: Db; tables: readonly string[] }> {
+    this.#opened ??= this.openOnce();
+    return this.#opened;
+  }
+
+  async release(): Promise<void> {
+    this.#users -= 1;
+    if (this.#users === 0) await (await this.#opened)?.close();
+  }
+
+  private async openOnce() {
+    const { db, close } = await this.#open();
     const clock = new ManualClock('2026-03-02T08:00:00Z');
     await migrate(db, { logger: silentLogger, clock, random: systemRandom });
-    Object.assign(world, storeOver(db, clock));
-    tables = await tablesOf(db);
+    return { db, tables: await tablesOf(db), close };
+  }
+}
+
+const embedded = new Shared(async () => {
+  const db = await openEmbedded();
+  return { db, close: () => db.close() };
+});
+
+const onServer = new Shared(async () => {
+  const server = await startPostgres();
+  const db = await openDatabase({ url: await server.createDatabase('store'), logger: silentLogger });
+  return {
+    db,
+    close: async () => {
+      await db.close();
+      await server.stop();
+    },
+  };
+});
+
+function defineOn(define: (world: StoreWorld) => void, shared: Shared): void {
+  const world = {} as { -readonly [Part in keyof StoreWorld]: StoreWorld[Part] };
+  shared.use();
+  beforeAll(async () => {
+    await shared.db();
   });
   beforeEach(async () => {
-    await empty(world.db, tables);
-    Object.assign(world, storeOver(world.db, new ManualClock('2026-03-02T08:00:00Z')));
+    const { db, tables } = await shared.db();
+    await empty(db, tables);
+    Object.assign(world, storeOver(db, new ManualClock('2026-03-02T08:00:00Z')));
   });
-  afterAll(() => world.db?.close());
+  afterAll(() => shared.release());
   define(world);
 }
 
