@@ -1,11 +1,12 @@
 import { adoptionKey, sameUnit, unitsOf, withUnit } from '../core/canonical-event.ts';
 import type { EventContent } from '../core/event.ts';
-import type { EventId, GraphEventId } from '../core/ids.ts';
+import type { CalendarId, EventId, GraphEventId, UserId } from '../core/ids.ts';
 import type { AgreedContent } from '../core/three-way-merge.ts';
 import { transactionIdFor } from '../core/transaction-id.ts';
 import type { RemoteEvent } from '../graph/calendar-graph.ts';
 import type { EventBase } from '../store/base.repository.ts';
-import type { StoredEvent } from '../store/event.repository.ts';
+import type { Queryable } from '../store/db.ts';
+import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 
 /** A local event that is the same as one found at Graph. */
 export interface Match {
@@ -22,6 +23,7 @@ export interface Match {
 export class AdoptionIndex {
   readonly #byTransactionId = new Map<string, EventId>();
   readonly #byGraphId = new Map<GraphEventId, EventId>();
+  readonly #elsewhere = new Map<GraphEventId, EventId>();
   readonly #byICalUId = new Map<string, EventId[]>();
   readonly #byKey = new Map<string, EventId[]>();
   readonly #taken = new Set<EventId>();
@@ -34,10 +36,15 @@ export class AdoptionIndex {
     append(this.#byKey, adoptionKey(event.content, event.facts), event.id);
   }
 
+  /** An event of another calendar: it is the same one only if it was moved here, under the id it had. */
+  addElsewhere(event: { readonly eventId: EventId; readonly graphEventId: GraphEventId }): void {
+    this.#elsewhere.set(event.graphEventId, event.eventId);
+  }
+
   find(remote: RemoteEvent): Match | undefined {
     const own = remote.transactionId ? this.#byTransactionId.get(remote.transactionId) : undefined;
     if (own && !this.#taken.has(own)) return { eventId: own, kind: 'own' };
-    const before = this.#byGraphId.get(remote.id);
+    const before = this.#byGraphId.get(remote.id) ?? this.#elsewhere.get(remote.id);
     if (before && !this.#taken.has(before)) return { eventId: before, kind: 'same' };
     const byICalUId = remote.facts.iCalUId ? this.#byICalUId.get(remote.facts.iCalUId) : undefined;
     const candidates = [...(byICalUId ?? []), ...(this.#byKey.get(adoptionKey(remote.content, remote.facts)) ?? [])];
@@ -55,6 +62,20 @@ export class AdoptionIndex {
   take(eventId: EventId): void {
     this.#taken.add(eventId);
   }
+}
+
+/** The index of one calendar, from everything that is here and not linked. */
+export async function adoptionIndexOf(
+  q: Queryable,
+  events: EventRepository,
+  of: { readonly userId: UserId; readonly calendarId: CalendarId },
+): Promise<AdoptionIndex> {
+  const index = new AdoptionIndex();
+  for (const { event, base } of await events.listUnlinked(q, of.userId, of.calendarId)) {
+    if (event.calendarId === of.calendarId) index.add(event, base);
+    else if (event.graphEventId) index.addElsewhere({ eventId: event.id, graphEventId: event.graphEventId });
+  }
+  return index;
 }
 
 /**

@@ -238,6 +238,24 @@ describe('disconnecting', () => {
     await expectQuiet(world);
   });
 
+  it.each([true, false])(
+    'knows an event again that was moved to another calendar meanwhile (that one first: %s)',
+    async (isTeamFirst) => {
+      const teamId = world.mailbox.addCalendar('Team');
+      const [, team] = (await world.services.calendarService.refresh(USER)).items;
+      const [id] = await world.bookAll([visit('moved')]);
+      await world.sync({ calendarId: 'all' });
+      const { graphEventId } = await world.get(id!);
+      await disconnect();
+      world.mailbox.moveEvent(graphEventId!, teamId);
+      await world.connect();
+      const order = [DEFAULT_CALENDAR_ID, team!.id];
+      for (const calendarId of isTeamFirst ? order.reverse() : order) await world.sync({ calendarId });
+      expect(await world.all()).toMatchObject([{ id, calendarId: team!.id }]);
+      expect(world.mailbox.listEvents()).toHaveLength(1);
+    },
+  );
+
   it('takes the mailbox away from a run at work, which then changes nothing more', async () => {
     await world.bookAll([visit('one'), visit('two', '2026-03-11')]);
     const jobId = await world.enqueue();

@@ -8,7 +8,7 @@ import type { Db, Tx } from '../store/db.ts';
 import type { EventRepository } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import { type AbsenceManager, NO_PROOFS } from './absence.manager.ts';
-import { AdoptionIndex } from './adoption.ts';
+import { type AdoptionIndex, adoptionIndexOf } from './adoption.ts';
 import { handledBy, idsIn, isEcho, lastOfEach, RoundLinks } from './delta-page.ts';
 import type { PlanApplier } from './plan-applier.ts';
 import { isRoundSeen, type PullMode, type PullOutcome, type PullRound, roundFrom, usableCursor } from './pull-round.ts';
@@ -88,7 +88,7 @@ export class DeltaSyncManager {
    *   confirm; `cancelled`; and whatever Graph answers for good
    */
   async pull(context: RunContext, mode: PullMode = 'apply'): Promise<PullOutcome> {
-    const adoption = await this.#adoptionIndex(context);
+    const adoption = await adoptionIndexOf(this.#db, this.#events, context);
     for (let restarts = 0; ; restarts += 1) {
       try {
         return await this.#pullRound(context, mode, adoption, restarts > 0);
@@ -231,13 +231,5 @@ export class DeltaSyncManager {
       await this.#leases.assert(tx, context.lease);
       await this.#cursors.save(tx, { ...cursor, completedAt: this.#clock.now() });
     });
-  }
-
-  async #adoptionIndex(context: RunContext): Promise<AdoptionIndex> {
-    const index = new AdoptionIndex();
-    for (const { event, base } of await this.#events.listUnlinked(this.#db, context.userId, context.calendarId)) {
-      index.add(event, base);
-    }
-    return index;
   }
 }

@@ -8,7 +8,7 @@ import type { ConflictRepository } from '../store/conflict.repository.ts';
 import type { ConnectionRepository, StoredConnection } from '../store/connection.repository.ts';
 import type { EventRepository, PendingEvent } from '../store/event.repository.ts';
 import type { RunRepository, StoredRunRequest } from '../store/run.repository.ts';
-import { AdoptionIndex } from './adoption.ts';
+import { adoptionIndexOf } from './adoption.ts';
 import { assertNotPaused } from './mailbox-question.ts';
 import { isUndecided, prepare, sortDeletions } from './outgoing.ts';
 import { nextBase } from './plan-applier.ts';
@@ -116,7 +116,7 @@ export class PreviewService {
 
   async #walk(context: RunContext, calendar: StoredCalendar, tally: PreviewTally, isRestart: boolean): Promise<void> {
     const isPushing = context.direction !== 'pull' && calendar.canEdit;
-    const adoption = await this.#adoptionIndex(context);
+    const adoption = await adoptionIndexOf(this.#parts.db, this.#events, context);
     const pull = new PreviewPull(this.#parts, { context, adoption, tally, isPushing });
     if (context.direction !== 'push') await pull.walk('apply', { isRestart });
     else if (!(await this.#isLinked(context, calendar))) await pull.walk('adopt', { isRestart });
@@ -195,14 +195,6 @@ export class PreviewService {
       counters: new RunCounters(Number.POSITIVE_INFINITY),
       signal: where.session.signal ?? new AbortController().signal,
     };
-  }
-
-  async #adoptionIndex({ userId, calendarId }: RunContext): Promise<AdoptionIndex> {
-    const index = new AdoptionIndex();
-    for (const { event, base } of await this.#events.listUnlinked(this.#parts.db, userId, calendarId)) {
-      index.add(event, base);
-    }
-    return index;
   }
 
   /** As the run asks before it only pushes. */
