@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { arbitraryContent, arbitraryEdit, type Edit, edited } from '../../test/support/event-edits.ts';
+import { anEvent } from '../../test/support/events.ts';
 import { TwoSides } from '../../test/support/two-sides.ts';
 import { changedUnits, sameUnit, unitsOf, withUnit } from './canonical-event.ts';
 import type { PersonalDecision } from './conflict-resolver.service.ts';
@@ -186,7 +187,7 @@ describe('a long life on both sides', () => {
 });
 
 describe('every state an event can be in', () => {
-  const content = (subject: string): EventContent => ({ ...TwoSidesContent, subject });
+  const content = (subject: string): EventContent => anEvent({ subject });
   const states = (subject: string): SideState[] => [
     { state: 'absent' },
     { state: 'deleted' },
@@ -211,5 +212,3 @@ describe('every state an event can be in', () => {
     }
   });
 });
-
-const TwoSidesContent = fc.sample(arbitraryContent(), { numRuns: 1, seed: 1 })[0]!;
