@@ -61,6 +61,25 @@ export function cancelOccurrence(series: EventContent, date: string): EventConte
 }
 
 /**
+ * A date that is deleted in Outlook stays deleted as long as the rule has it: Exchange knows no way to restore one (graph
+ * contract 3.2), so a series in which it lives again could never be brought into step.
+ *
+ * @param there  the series as Outlook has it, as far as we know
+ * @returns the series itself when it revives nothing
+ */
+export function withoutRevived(series: EventContent, there: EventContent | null | undefined): EventContent {
+  const { recurrence } = series;
+  if (!recurrence || !there?.recurrence) return series;
+  const revived = Object.entries(there.occurrences)
+    .filter(([date, override]) => override.isCancelled && series.occurrences[date]?.isCancelled !== true)
+    .map(([date]) => date)
+    .filter((date) => isCalendarDate(date) && occursOn(recurrence, date));
+  if (revived.length === 0) return series;
+  const gone = Object.fromEntries(revived.map((date) => [date, { isCancelled: true as const }]));
+  return { ...series, occurrences: { ...series.occurrences, ...gone } };
+}
+
+/**
  * What an occurrence's content says that its series does not, unit by unit: a start is kept with its end, so that a later
  * move of the series cannot tear the two apart.
  *

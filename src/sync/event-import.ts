@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { isSyncError } from '../core/errors.ts';
+import type { EventContent } from '../core/event.ts';
 import { createContent } from '../core/event-input.ts';
 import { type IcsGroup, type IcsRecord, type IcsRemark, openIcs, readGroup, remark } from '../core/ics/ics-reader.ts';
 import type { CalendarId, EventId, UserId } from '../core/ids.ts';
 import type { Clock } from '../core/runtime.ts';
+import { withoutRevived } from '../core/series-edit.ts';
+import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
 import type { EventRepository, SaveEvent, StoredEvent } from '../store/event.repository.ts';
 import { listByICalUIds, lockImports } from '../store/event-uids.ts';
@@ -36,6 +40,7 @@ type Outcome = 'created' | 'updated' | 'unchanged';
 export class EventImport {
   readonly #db: Db;
   readonly #events: EventRepository;
+  readonly #bases: BaseRepository;
   readonly #gate: EventGate;
   readonly #clock: Clock;
   readonly #userId: UserId;
@@ -48,6 +53,7 @@ export class EventImport {
   constructor(parts: {
     db: Db;
     events: EventRepository;
+    bases: BaseRepository;
     gate: EventGate;
     clock: Clock;
     userId: UserId;
@@ -56,6 +62,7 @@ export class EventImport {
   }) {
     this.#db = parts.db;
     this.#events = parts.events;
+    this.#bases = parts.bases;
     this.#gate = parts.gate;
     this.#clock = parts.clock;
     this.#userId = parts.userId;
@@ -97,6 +104,7 @@ export class EventImport {
     }
     const ids = await this.#place(tx, candidates);
     const stored = await this.#events.lockMany(tx, this.#userId, [...ids.values()]);
+    const bases = await this.#bases.findByEventIds(tx, this.#userId, [...stored.keys()]);
     const saves: SaveEvent[] = [];
     const outcomes: Outcome[] = [];
     const readOnly = new Set<CalendarId>();
@@ -123,7 +131,9 @@ export class EventImport {
           ),
         );
       }
-      const save = event ? this.#changed(event, candidate) : this.#added(id, candidate);
+      const revival = event && revivalOf(event, candidate, bases.get(id));
+      if (revival) notes.push(remark(candidate.uid, candidate.recurrenceId, revival));
+      const save = event ? this.#changed(event, candidate, bases.get(id)) : this.#added(id, candidate);
       outcomes.push(save ? (event ? 'updated' : 'created') : 'unchanged');
       if (save) saves.push(save);
     }
@@ -217,11 +227,24 @@ export class EventImport {
     };
   }
 
-  #changed(event: StoredEvent, candidate: Candidate): SaveEvent | undefined {
-    const content = event.problem ? candidate.content : merged(event.content, candidate);
-    if (content === event.content) return undefined;
+  #changed(event: StoredEvent, candidate: Candidate, base: EventBase | undefined): SaveEvent | undefined {
+    const content = withoutRevived(wantedContent(event, candidate), base?.remote);
+    if (isDeepStrictEqual(content, event.content) && !event.problem) return undefined;
     return { ...event, iCalUId: event.iCalUId ?? candidate.iCalUId, content, lastModifiedAt: this.#clock.now() };
   }
+}
+
+function wantedContent(event: StoredEvent, candidate: Candidate): EventContent {
+  return event.problem ? candidate.content : merged(event.content, candidate);
+}
+
+/** What to say of dates that the file has and Outlook has not any more. */
+function revivalOf(event: StoredEvent, candidate: Candidate, base: EventBase | undefined): string | undefined {
+  const wanted = wantedContent(event, candidate);
+  const kept = withoutRevived(wanted, base?.remote);
+  if (kept === wanted) return undefined;
+  const dates = Object.keys(kept.occurrences).filter((date) => kept.occurrences[date] !== wanted.occurrences[date]);
+  return `these dates were deleted from the series and Outlook cannot restore them: ${dates.sort().join(', ')}`;
 }
 
 /** The same id for the same event of the same user, whenever it is imported. */

@@ -4,6 +4,7 @@ import { expectQuiet } from '../../test/support/quiet.ts';
 import { SyncWorld, USER } from '../../test/support/sync-world.ts';
 import { isSyncError } from '../core/errors.ts';
 import type { EventInput } from '../core/event-input.ts';
+import type { EventId } from '../core/ids.ts';
 import type { EventService } from './event.service.ts';
 
 let world: SyncWorld;
@@ -128,6 +129,83 @@ describe('a date of a series', () => {
     await carryOutQueued();
     expect(await world.differences()).toEqual([]);
     expect(await service.get(USER, event.id)).toMatchObject({ syncState: 'synced', syncError: null });
+    await expectQuiet(world);
+  });
+
+  it('stays deleted when the rule loses it and has it again, because Outlook cannot restore it', async () => {
+    const { event } = await service.create(USER, DAILY);
+    await service.delete(USER, `${event.id}_2026-03-15`);
+    await carryOutQueued();
+    const weekly = {
+      type: 'weekly',
+      interval: 1,
+      daysOfWeek: ['monday', 'thursday'],
+      firstDayOfWeek: 'monday',
+    } as const;
+    const range = { type: 'noEnd', startDate: '2026-03-09' } as const;
+    await service.update(USER, event.id, { recurrence: { pattern: weekly, range } });
+    expect((await service.get(USER, event.id)).cancelledOccurrences).toEqual([]);
+    const back = await service.update(USER, event.id, { recurrence: event.recurrence });
+    expect(back.cancelledOccurrences).toEqual([`${event.id}_2026-03-15`]);
+    await carryOutQueued();
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('lives again once Outlook was given the rule without it', async () => {
+    const { event } = await service.create(USER, DAILY);
+    await service.delete(USER, `${event.id}_2026-03-15`);
+    await carryOutQueued();
+    const weekly = {
+      type: 'weekly',
+      interval: 1,
+      daysOfWeek: ['monday', 'thursday'],
+      firstDayOfWeek: 'monday',
+    } as const;
+    const range = { type: 'noEnd', startDate: '2026-03-09' } as const;
+    await service.update(USER, event.id, { recurrence: { pattern: weekly, range } });
+    await carryOutQueued();
+    // A run reads back what the new rule made of the series there.
+    await world.sync();
+    await service.update(USER, event.id, { recurrence: event.recurrence });
+    await carryOutQueued();
+    expect((await service.get(USER, event.id)).cancelledOccurrences).toEqual([]);
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('that plain SQL or anybody else revives is refused by name, and keeps no run busy', async () => {
+    const { event } = await service.create(USER, DAILY);
+    await service.delete(USER, `${event.id}_2026-03-15`);
+    await carryOutQueued();
+    await world.editContent(event.id as EventId, (content) => ({ ...content, occurrences: {}, subject: 'Renamed' }));
+    await world.sync();
+    const view = await service.get(USER, event.id);
+    expect(view).toMatchObject({ syncState: 'error', syncError: { message: expect.stringContaining('2026-03-15') } });
+    expect([...world.remoteContents().values()].map(({ subject }) => subject)).toEqual(['Renamed']);
+    await expectQuiet(world);
+    // Deleting it here as well is what mends it.
+    await service.delete(USER, `${event.id}_2026-03-15`);
+    await carryOutQueued();
+    expect(await service.get(USER, event.id)).toMatchObject({ syncState: 'synced', syncError: null });
+    await expectQuiet(world);
+  });
+
+  it('stays deleted, also when a file still has it', async () => {
+    const ics =
+      'BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:s@example.com\r\nDTSTART;TZID=Europe/Berlin:20260309T090000\r\nDURATION:PT1H\r\nRRULE:FREQ=DAILY\r\nEND:VEVENT\r\nEND:VCALENDAR';
+    await service.importIcs(USER, ics);
+    const [event] = (await service.list(USER, { limit: 1 })).items;
+    await carryOutQueued();
+    await service.delete(USER, `${event?.id}_2026-03-15`);
+    await carryOutQueued();
+    for (let round = 0; round < 2; round += 1) {
+      expect(await service.importIcs(USER, ics)).toMatchObject({
+        unchanged: 1,
+        updated: 0,
+        notes: [{ uid: 's@example.com', message: expect.stringContaining('2026-03-15') }],
+      });
+    }
     await expectQuiet(world);
   });
 

@@ -5,7 +5,7 @@ import { createContent, type EventInput } from '../core/event-input.ts';
 import type { CalendarId, EventId, UserId } from '../core/ids.ts';
 import { expandOccurrences, type Occurrence, occurrenceOn } from '../core/recurrence.ts';
 import type { Clock, Random } from '../core/runtime.ts';
-import { cancelOccurrence, patchEvent, patchOccurrence } from '../core/series-edit.ts';
+import { cancelOccurrence, patchEvent, patchOccurrence, withoutRevived } from '../core/series-edit.ts';
 import { toInstant } from '../core/time-zones.ts';
 import type { BaseRepository } from '../store/base.repository.ts';
 import type { CalendarRepository } from '../store/calendar.repository.ts';
@@ -230,7 +230,7 @@ export class EventService {
     const calendarId = await this.#gate.openForNew(this.#db, userId, how.calendarId);
     const homeZone = await this.#gate.homeZone(this.#db, userId);
     const { correlationId } = how;
-    const run = { db: this.#db, events: this.#events, gate: this.#gate, clock: this.#clock };
+    const run = { db: this.#db, events: this.#events, bases: this.#bases, gate: this.#gate, clock: this.#clock };
     return new EventImport({ ...run, userId, calendarId, correlationId }).run(ics, homeZone);
   }
 
@@ -252,7 +252,8 @@ export class EventService {
       const { event, originalDate } = target;
       assertMatches(how.ifMatch, event);
       await this.#gate.assertWritable(tx, userId, event.calendarId);
-      const content = edit(target);
+      const base = (await this.#basesOf(tx, userId, [event])).get(event.id);
+      const content = withoutRevived(edit(target), base?.remote);
       if (isDeepStrictEqual(content, event.content)) return this.#view(tx, userId, target);
       const lastModifiedAt = this.#clock.now();
       const revisions = await this.#events.saveMany(tx, userId, [{ ...event, content, lastModifiedAt }]);

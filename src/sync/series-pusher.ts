@@ -112,7 +112,9 @@ export class SeriesPusher {
     const verified = after.get(remote.id);
     if (!verified || verified === 'gone') return false;
     const settled = units.filter((unit) => sameUnit(event.content, verified.content, unit));
-    const refused = outcomes.find((outcome) => !outcome.ok);
+    const lost = dates.filter((date) => !ids.has(date) && remote.content.occurrences[date]?.isCancelled);
+    const refused =
+      outcomes.find((outcome) => !outcome.ok) ?? (lost.length > 0 ? notRestorable(event.id, lost) : undefined);
     await this.#save(context, { event, base, verified, units, settled, held, refused, isCounted });
     return settled.length === units.length || refused !== undefined;
   }
@@ -151,7 +153,11 @@ export class SeriesPusher {
   ): Promise<void> {
     const { event, base, verified, units, settled, held, refused, isCounted } = result;
     const isDone = settled.length === units.length;
-    const seen = agreedRemote(base, verified, settled);
+    // Whoever brought a date into step, be it Exchange by dropping what the old rule had: both sides say the same of it.
+    const inStep = unitsOf(base.local ?? event.content, base.remote ?? event.content, event.content, verified.content)
+      .filter(isOccurrenceUnit)
+      .filter((unit) => sameUnit(event.content, verified.content, unit));
+    const seen = agreedRemote(base, verified, inStep);
     const error = refused && !refused.ok ? refused.error : isDone ? undefined : UNSETTLED;
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
@@ -162,7 +168,7 @@ export class SeriesPusher {
           ...(changedUnits(seen, verified.content).length === 0
             ? { etag: verified.etag, seriesEtags: seriesEtagsOf(verified), remoteModifiedAt: verified.lastModifiedAt }
             : {}),
-          local: agreedLocal(base, event.content, settled),
+          local: agreedLocal(base, event.content, inStep),
           remote: seen,
           agreedRevision: isDone ? event.revision : base.agreedRevision,
           heldUnits: [...held],
@@ -200,6 +206,12 @@ export class SeriesPusher {
 }
 
 const UNSETTLED = new SyncError('unavailable', 'an occurrence read back unchanged after it was written');
+
+/** Exchange has no undelete for a date of a series (graph contract 3.2): asking again and again would change nothing. */
+function notRestorable(key: string, dates: readonly string[]): WriteOutcome {
+  const message = `Outlook cannot restore dates that were deleted from the series: ${dates.join(', ')}; delete them here as well, or make events of their own`;
+  return { key, ok: false, error: new SyncError('rejected', message, { graphCode: 'ErrorItemNotFound' }) };
+}
 
 function isFatal(error: SyncError): boolean {
   return error.recovery === 'retry' || error.recovery === 'reauthorize';
