@@ -21,6 +21,7 @@ export interface EventBase {
   /** Tags of a series' exceptions by Graph id. */
   readonly seriesEtags?: Readonly<Record<string, string>> | undefined;
   readonly generation: number;
+  /** Brought to our clock. */
   readonly remoteModifiedAt?: Date | undefined;
   /** Proven to be gone at Graph, not deleted here yet. */
   readonly remoteGoneAt?: Date | undefined;

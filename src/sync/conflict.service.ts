@@ -90,7 +90,11 @@ export class ConflictService {
   async resolve(
     userId: UserId,
     id: ConflictId,
-    decision: { resolution: string; resolvedData?: Readonly<Record<string, unknown>> | undefined; correlationId?: string },
+    decision: {
+      resolution: string;
+      resolvedData?: Readonly<Record<string, unknown>> | undefined;
+      correlationId?: string;
+    },
   ): Promise<{ conflict: ConflictView; jobId: JobId }> {
     const resolution = readResolution(decision.resolution);
     return this.#db.transaction(async (tx) => {

@@ -168,6 +168,24 @@ describe('prefer_latest', () => {
   });
 });
 
+describe('a person who prefers the latest', () => {
+  it('gets the later edit by one clock, whatever Graph’s says', async () => {
+    await world.close();
+    world = await SyncWorld.open({ graphClockAheadMs: 10 * MINUTE_MS });
+    const { id, graphId } = await agreed();
+    world.clock.advance(MINUTE_MS);
+    world.mailbox.updateEvent(graphId, { subject: 'there' });
+    world.clock.advance(MINUTE_MS);
+    await world.edit(id, { subject: 'here' });
+    await world.sync({ conflictResolution: 'manual' });
+    const [pending] = await world.pendingConflicts();
+    const { jobId } = await world.services.conflicts.resolve(USER, pending!.id, { resolution: 'PREFER_LATEST' });
+    await world.carryOut(jobId);
+    expect(there(graphId)?.subject).toBe('here');
+    await expectQuiet(world);
+  });
+});
+
 describe('merge', () => {
   it('unites additions to and removals from categories', async () => {
     const { id, graphId } = await agreed({ categories: ['both', 'gone here', 'gone there'] });

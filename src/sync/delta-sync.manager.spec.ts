@@ -1,8 +1,11 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { expectQuiet, NOTHING } from '../../test/support/quiet.ts';
-import { SyncWorld, type SyncWorldOptions } from '../../test/support/sync-world.ts';
+import { openWorldDatabase, SyncWorld, type SyncWorldOptions } from '../../test/support/sync-world.ts';
 
 let world: SyncWorld;
+beforeAll(async () => {
+  await openWorldDatabase();
+});
 afterEach(async () => {
   await world.close();
 });

@@ -9,7 +9,7 @@ import type { ConflictRepository, ConflictResolutionKind } from '../store/confli
 import type { Tx } from '../store/db.ts';
 import type { EventRepository, SaveEvent, StoredEvent } from '../store/event.repository.ts';
 import type { NewSyncOperation, OperationRepository } from '../store/operation.repository.ts';
-import type { RunContext } from './run-context.ts';
+import { byOurClock, type RunContext } from './run-context.ts';
 
 /** One event's plan with the rows it was made from. */
 export interface PlannedEvent {
@@ -177,7 +177,7 @@ function savedEvent(target: PlannedEvent, context: ApplyContext, now: Date): Sav
     iCalUId: remote?.facts.iCalUId ?? stored?.iCalUId ?? base?.iCalUId,
     content: plan.local.content,
     facts: remote?.facts ?? stored?.facts,
-    lastModifiedAt: editedAt(target, context.clockOffsetMs?.() ?? 0) ?? now,
+    lastModifiedAt: editedAt(target, context) ?? now,
     createdAt: stored?.createdAt ?? remote?.createdAt ?? now,
     syncedAt: now,
   };
@@ -187,20 +187,17 @@ function savedEvent(target: PlannedEvent, context: ApplyContext, now: Date): Sav
  * A run edits nothing: what it writes is as old as the later of the two edits it unites, by our clock. A person's decision
  * is new.
  */
-function editedAt({ stored, remote }: PlannedEvent, clockOffsetMs: number): Date | undefined {
+function editedAt({ stored, remote }: PlannedEvent, context: ApplyContext): Date | undefined {
   if (!remote) return undefined;
-  const instants = [
-    stored?.lastModifiedAt.getTime(),
-    remote.lastModifiedAt && remote.lastModifiedAt.getTime() - clockOffsetMs,
-  ];
-  const known = instants.filter((instant) => instant !== undefined);
+  const instants = [stored?.lastModifiedAt, byOurClock(remote.lastModifiedAt, context)];
+  const known = instants.flatMap((instant) => (instant ? [instant.getTime()] : []));
   return known.length > 0 ? new Date(Math.max(...known)) : undefined;
 }
 
 /** What is agreed on once a plan is carried out; `undefined` when that does not change, or ends. */
 export function nextBase(
   target: PlannedEvent,
-  context: Pick<ApplyContext, 'userId' | 'calendarId'>,
+  context: Pick<ApplyContext, 'userId' | 'calendarId' | 'clockOffsetMs'>,
   revision: bigint | undefined,
   now: Date,
 ): EventBase | undefined {
@@ -238,7 +235,7 @@ export function nextBase(
     remote: agreed.remote,
     seriesEtags: remote ? seriesEtagsOf(remote) : base?.seriesEtags,
     generation: base?.generation ?? 0,
-    remoteModifiedAt: remote?.lastModifiedAt ?? base?.remoteModifiedAt,
+    remoteModifiedAt: byOurClock(remote?.lastModifiedAt, context) ?? base?.remoteModifiedAt,
     conflictUnits: [...agreed.conflictUnits],
     seenRound: base?.seenRound,
   };

@@ -10,7 +10,7 @@ import type { EventRepository, StoredEvent, Tombstone } from '../store/event.rep
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { NewSyncOperation, OperationRepository } from '../store/operation.repository.ts';
 import { agreedAfterLostAnswer } from './adoption.ts';
-import type { RunContext } from './run-context.ts';
+import { byOurClock, type RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
 
 /** One pending event, and what of it goes to Graph now. */
@@ -111,7 +111,7 @@ export class PushRecorder {
       const links: Parameters<EventRepository['linkMany']>[2][number][] = [];
       for (const { target, outcome } of settled) {
         if (outcome.ok && outcome.event) {
-          bases.push(acceptedBase(target, outcome.event, now));
+          bases.push(acceptedBase(context, target, outcome.event, now));
           const { id, facts } = outcome.event;
           links.push({ id: target.event.id, graphEventId: id, iCalUId: facts.iCalUId, facts, syncedAt: now });
           operations.push(this.#operation(context, target, sideOperation(target), target.change.units, outcome.event));
@@ -281,7 +281,7 @@ export function isNewlyHeld(change: OutgoingChange, base: EventBase | undefined)
 }
 
 /** The base after Graph took our write; a series' occurrences are agreed on later, by the step that sends them. */
-function acceptedBase(target: Outgoing, remote: RemoteEvent, now: Date): EventBase {
+function acceptedBase(context: RunContext, target: Outgoing, remote: RemoteEvent, now: Date): EventBase {
   const { event, change, sent, isResent } = target;
   const base = target.base ?? emptyBase(event);
   const isCreate = target.operation?.kind === 'create';
@@ -291,7 +291,7 @@ function acceptedBase(target: Outgoing, remote: RemoteEvent, now: Date): EventBa
     graphEventId: remote.id,
     iCalUId: remote.facts.iCalUId,
     etag: remote.etag,
-    remoteModifiedAt: remote.lastModifiedAt,
+    remoteModifiedAt: byOurClock(remote.lastModifiedAt, context),
     agreedRevision: hasMore ? base.agreedRevision : event.revision,
     heldUnits: [...change.held],
     conflictUnits: isCreate ? [] : base.conflictUnits,

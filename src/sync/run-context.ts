@@ -45,3 +45,11 @@ export function windowAround(now: Date, window: SyncWindow): { start: Date; end:
   const today = Math.floor(now.getTime() / dayMs) * dayMs;
   return { start: new Date(today - window.pastDays * dayMs), end: new Date(today + (window.futureDays + 1) * dayMs) };
 }
+
+/** An instant of Graph's by our clock: what makes it comparable with those of edits made here. */
+export function byOurClock(
+  instant: Date | undefined,
+  { clockOffsetMs }: Partial<Pick<RunContext, 'clockOffsetMs'>>,
+): Date | undefined {
+  return instant && new Date(instant.getTime() - (clockOffsetMs?.() ?? 0));
+}

@@ -14,7 +14,7 @@ import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { OperationRepository } from '../store/operation.repository.ts';
 import { seriesEtagsOf } from './plan-applier.ts';
 import { agreedContent } from './remote-planner.ts';
-import { assertNotCancelled, type RunContext } from './run-context.ts';
+import { assertNotCancelled, byOurClock, type RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
 
 type OccurrenceUnit = `occurrence:${string}`;
@@ -166,7 +166,11 @@ export class SeriesPusher {
           ...base,
           // Only a series without anybody else's changes counts as seen; else the next round looks at it again.
           ...(changedUnits(seen, verified.content).length === 0
-            ? { etag: verified.etag, seriesEtags: seriesEtagsOf(verified), remoteModifiedAt: verified.lastModifiedAt }
+            ? {
+                etag: verified.etag,
+                seriesEtags: seriesEtagsOf(verified),
+                remoteModifiedAt: byOurClock(verified.lastModifiedAt, context),
+              }
             : {}),
           local: agreedLocal(base, event.content, inStep),
           remote: seen,

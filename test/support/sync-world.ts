@@ -326,10 +326,15 @@ export class SyncWorld {
 
 let shared: Promise<Db> | undefined;
 
+/** For a hook of a spec file: the first database takes its time, which no single test should have to bring along. */
+export async function openWorldDatabase(): Promise<Db> {
+  shared ??= openDatabase({ url: 'pglite::memory:', logger: silentLogger });
+  return shared;
+}
+
 /** One embedded database for all worlds of a spec file, emptied for each; it ends with the file's process. */
 async function emptyDatabase(): Promise<Db> {
-  shared ??= openDatabase({ url: 'pglite::memory:', logger: silentLogger });
-  const db = await shared;
+  const db = await openWorldDatabase();
   const found = await sql<{ name: string }>`
     select format('%I.%I', schemaname, tablename) as name from pg_tables
     where schemaname = 'public' and tablename <> '_prisma_migrations'
