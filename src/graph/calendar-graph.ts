@@ -15,11 +15,14 @@ export interface CalendarGraph {
    * @throws {SyncError} `cursor-expired` for every form in which Graph says that a token is dead
    */
   fetchDeltaPage(session: GraphSession, from: DeltaStart): Promise<DeltaPage>;
-  /** Events by id, read in batches; masters come without their exceptions. */
+  /**
+   * Events by id, read in batches; masters come without their exceptions. Left out are those of which Graph says neither that
+   * they are there nor that they are gone, such as one whose id it cannot read any more.
+   */
   readEvents(session: GraphSession, ids: readonly GraphEventId[]): Promise<Map<GraphEventId, RemoteEvent | 'gone'>>;
   /**
    * Series whole: master, exceptions and cancelled dates. One that became a single event comes as such, without a rule; a
-   * member of a series is answered under its master's id.
+   * member of a series is answered under its master's id. What is left out is neither there nor gone, as above.
    */
   readSeries(
     session: GraphSession,

@@ -4,7 +4,7 @@ import type { GraphEventId } from '../core/ids.ts';
 import type { GraphSession, WriteOperation, WriteOutcome } from './calendar-graph.ts';
 import { batch, type GraphAccess, getEvents, toRemoteEvent } from './graph-access.ts';
 import type { BatchItem, BatchOutcome } from './graph-batch.ts';
-import { isGone } from './graph-errors.ts';
+import { isDoubtful, isGone } from './graph-errors.ts';
 import { toCreateBody, toUpdateBody } from './graph-event.mapper.ts';
 import { fromWire, type WireEvent } from './graph-event-reader.ts';
 import { calendarPath, eventPath } from './graph-paths.ts';
@@ -188,7 +188,7 @@ async function adopt(
   if (answer?.ok) {
     const event = await toRemoteEvent(access, session, answer.body);
     if (event.transactionId === transactionId) return { key, ok: true, event };
-  } else if (answer && !isGone(answer.error)) {
+  } else if (answer && !isGone(answer.error) && !isDoubtful(answer.error)) {
     return { key, ok: false, error: answer.error };
   }
   return { key, ok: false, error: rejected(error) };

@@ -180,7 +180,6 @@ describe('events by id', () => {
   it.each([
     [404, 'ErrorItemNotFound'],
     [400, 'ErrorItemNotFound'],
-    [400, 'ErrorInvalidIdMalformed'],
     [410, 'ErrorItemNotFound'],
   ])('are gone when Graph says %i %s, alone and in a batch', async (status, code) => {
     const world = openGraphWorld();
@@ -190,6 +189,20 @@ describe('events by id', () => {
     world.sim.failNext({ path: new RegExp(b!.replace(/[=+/]/g, '.')), status, code });
     const events = await world.graph.readEvents(world.session, [a!, b!]);
     expect([events.get(a!) === 'gone', events.get(b!)]).toEqual([false, 'gone']);
+  });
+
+  it.each([
+    [400, 'ErrorInvalidIdMalformed'],
+    [400, 'ErrorIdDoesNotMatchFolder'],
+  ])('are neither there nor gone when Graph says %i %s: nothing is said of them', async (status, code) => {
+    const world = openGraphWorld();
+    const ids = [1, 2, 3].map(() => world.mailbox.createEvent(anEvent()).id as GraphEventId);
+    world.sim.failNext({ path: /\/events\//, status, code });
+    expect(await world.graph.readEvents(world.session, ids.slice(0, 1))).toEqual(new Map());
+    world.sim.failNext({ path: new RegExp(ids[1]!.replace(/[=+/]/g, '.')), status, code });
+    const events = await world.graph.readEvents(world.session, ids);
+    expect([...events.entries()].map(([id, event]) => event !== 'gone' && event.id === id)).toEqual([true, true]);
+    expect(events.has(ids[1]!)).toBe(false);
   });
 
   it.each([

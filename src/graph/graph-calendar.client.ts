@@ -16,7 +16,7 @@ import type {
 import { writeEvents } from './event-writing.ts';
 import type { GraphClient } from './graph.client.ts';
 import { type GraphAccess, getEvents, toRemoteEvents } from './graph-access.ts';
-import { isGone } from './graph-errors.ts';
+import { isDoubtful, isGone } from './graph-errors.ts';
 import type { WireEvent } from './graph-event-reader.ts';
 import { calendarPath, query } from './graph-paths.ts';
 import { readCalendars, readMailbox } from './mailbox-reading.ts';
@@ -73,14 +73,14 @@ export class GraphCalendarClient implements CalendarGraph {
     const found: WireEvent[] = [];
     for (const outcome of outcomes.values()) {
       if (outcome.ok) found.push(outcome.body as WireEvent);
-      else if (!isGone(outcome.error)) throw outcome.error;
+      else if (!isGone(outcome.error) && !isDoubtful(outcome.error)) throw outcome.error;
     }
     const events = (await toRemoteEvents(this.#access, session, found)).values();
     return new Map(
-      [...outcomes].map(([id, outcome]) => [
-        id as GraphEventId,
-        outcome.ok ? (events.next().value as RemoteEvent) : 'gone',
-      ]),
+      [...outcomes].flatMap(([id, outcome]): [GraphEventId, RemoteEvent | 'gone'][] => {
+        if (outcome.ok) return [[id as GraphEventId, events.next().value as RemoteEvent]];
+        return isGone(outcome.error) ? [[id as GraphEventId, 'gone']] : [];
+      }),
     );
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SyncErrorCode } from '../core/errors.ts';
-import { classify, isGone, isTokenDeath, readFailure, toSyncError } from './graph-errors.ts';
+import { classify, isDoubtful, isGone, isTokenDeath, readFailure, toSyncError } from './graph-errors.ts';
 
 const failure = (status: number, code: string, retryAfterMs?: number) => ({ status, code, retryAfterMs });
 
@@ -102,11 +102,24 @@ describe('proof that an event is gone', () => {
   it.each([
     [404, 'ErrorItemNotFound'],
     [400, 'ErrorItemNotFound'],
-    [400, 'ErrorInvalidIdMalformed'],
     [410, 'ErrorItemNotFound'],
     [404, 'itemNotFound'],
+    [404, 'ErrorEventNotFound'],
+    [400, 'ErrorCalendarOccurrenceIsDeletedFromRecurrence'],
+    [400, 'ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange'],
   ])('is %i %s', (status, code) => {
     expect(isGone(error(status, code))).toBe(true);
+    expect(isDoubtful(error(status, code))).toBe(false);
+  });
+
+  it.each([
+    [400, 'ErrorInvalidIdMalformed'],
+    [404, 'ErrorInvalidIdMalformed'],
+    [400, 'ErrorIdDoesNotMatchFolder'],
+    [404, 'SomethingNew'],
+  ])('is not %i %s: the id may be another by now, and the event still there', (status, code) => {
+    expect(isGone(error(status, code))).toBe(false);
+    expect(isDoubtful(error(status, code))).toBe(true);
   });
 
   it.each([
@@ -122,6 +135,7 @@ describe('proof that an event is gone', () => {
     [500, 'ErrorInternalServerTransientError'],
   ])('is not %i %s', (status, code) => {
     expect(isGone(error(status, code))).toBe(false);
+    expect(isDoubtful(error(status, code))).toBe(false);
   });
 });
 

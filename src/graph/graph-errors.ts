@@ -50,9 +50,23 @@ const MAILBOX_CODES = new Set([
   ...['mailboxnotenabledforrestapi', 'mailboxnotfound', 'errormailboxnotfound'],
 ]);
 
+/** What Graph calls an event, or a date of a series, that it looked for and that is not there. */
+const GONE_CODES = new Set([
+  ...['erroritemnotfound', 'itemnotfound', 'erroreventnotfound'],
+  ...['errorcalendaroccurrenceisdeletedfromrecurrence', 'errorcalendaroccurrenceindexisoutofrecurrencerange'],
+]);
+
 /** Whether an error proves that the event asked for is not there any more; nothing is deleted for less. */
 export function isGone(error: SyncError): boolean {
-  return error.code === 'not-found' && !MAILBOX_CODES.has((error.graphCode ?? '').toLowerCase());
+  return error.code === 'not-found' && GONE_CODES.has((error.graphCode ?? '').toLowerCase());
+}
+
+/**
+ * Whether an error says only that this id leads nowhere: malformed, of another folder, or in words we do not know. The event
+ * may well be there under another id (graph contract 9.4), so it is neither deleted nor changed for that.
+ */
+export function isDoubtful(error: SyncError): boolean {
+  return error.code === 'not-found' && !isGone(error) && !MAILBOX_CODES.has((error.graphCode ?? '').toLowerCase());
 }
 
 /** Server errors that will be the same tomorrow: not implemented, version, full. */

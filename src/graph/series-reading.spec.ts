@@ -171,6 +171,19 @@ describe.each(paths)('a series, read %s', (_, options) => {
     });
   });
 
+  it.each([
+    ['the master', /\/events\/[^/]+$/, {}],
+    ['one of its exceptions', /\/events\/[^/]+$/, { wrap: withoutExpand('left out') }],
+  ])('is left out when Graph can make nothing of the id of %s', async (what, path, options) => {
+    const world = openGraphWorld(options);
+    const { id } = world.mailbox.createEvent(aSeries());
+    world.mailbox.updateOccurrence(id, '2026-03-09', { subject: 'Special' });
+    const after = what === 'the master' ? 0 : 1;
+    world.sim.failNext({ method: 'GET', path, after, status: 400, code: 'ErrorInvalidIdMalformed' });
+    expect(await world.graph.readSeries(world.session, [id as GraphEventId], WINDOW)).toEqual(new Map());
+    expect(Object.keys((await readOne(world, id)).occurrenceIds)).toEqual(['2026-03-09']);
+  });
+
   it('that is gone is gone, and takes no other with it', async () => {
     const world = openGraphWorld(options);
     const [gone, there] = [1, 2].map(() => world.mailbox.createEvent(aSeries()).id as GraphEventId);

@@ -1,10 +1,10 @@
-import { assert, type SyncError } from '../core/errors.ts';
+import { assert, isSyncError, type SyncError } from '../core/errors.ts';
 import type { GraphEventId } from '../core/ids.ts';
 import { expandOccurrences } from '../core/recurrence.ts';
 import type { GraphSession, RemoteEvent, RemoteSeries } from './calendar-graph.ts';
 import { batch, type GraphAccess, getEvents, readList, toRemoteEvent } from './graph-access.ts';
 import type { BatchItem, BatchOutcome } from './graph-batch.ts';
-import { isGone } from './graph-errors.ts';
+import { isDoubtful, isGone } from './graph-errors.ts';
 import { fromWire, seriesFromWire, statedOriginalDate, type WireEvent } from './graph-event-reader.ts';
 import { eventPath, query } from './graph-paths.ts';
 
@@ -44,7 +44,7 @@ const MAX_WINDOW_MS = 1825 * DAY_MS;
 const MARGIN_MS = 62 * DAY_MS;
 
 /**
- * @returns series by id; a former series that became a single event comes as such, without a rule; the id of an occurrence
+ * @returns series by id, without those Graph says nothing certain of; a former series that became a single event comes as such, without a rule; the id of an occurrence
  *   or exception is answered under its master's id
  */
 export async function readSeriesWhole(
@@ -76,14 +76,22 @@ async function readExpanded(
     const outcome = plain.get(id) ?? outcomes.get(id);
     assert(outcome, 'a batch answers every item');
     if (!outcome.ok) {
-      if (!isGone(outcome.error)) throw outcome.error;
-      to.found.set(id, 'gone');
+      if (isGone(outcome.error)) to.found.set(id, 'gone');
+      else if (!isDoubtful(outcome.error)) throw outcome.error;
       continue;
     }
     const wire = outcome.body as WireEvent;
     const event = await toRemoteEvent(access, session, wire);
-    if (event.seriesMasterId && event.seriesMasterId !== id) masterIds.push(event.seriesMasterId);
-    else to.found.set(id, await withMembers(access, session, { id, wire, event, window: to.window }));
+    if (event.seriesMasterId && event.seriesMasterId !== id) {
+      masterIds.push(event.seriesMasterId);
+      continue;
+    }
+    try {
+      to.found.set(id, await withMembers(access, session, { id, wire, event, window: to.window }));
+    } catch (error) {
+      // Without one of its members a series would seem to have lost it.
+      if (!isSyncError(error) || !isDoubtful(error)) throw error;
+    }
   }
   return masterIds;
 }

@@ -254,6 +254,67 @@ describe('a tombstone', () => {
   });
 });
 
+describe('an id Graph cannot make sense of', () => {
+  const malformed = { status: 400, code: 'ErrorInvalidIdMalformed' };
+  const farAway = { start: berlin('2036-03-11T12:00:00'), end: berlin('2036-03-11T13:00:00') };
+
+  it('is no proof of a deletion: the event of a tombstone is left alone until Graph knows more', async () => {
+    await openWith(2);
+    await world.sync();
+    const [event] = world.mailbox.listEvents();
+    world.mailbox.updateEvent(event!.id, farAway);
+    world.simulator.failNext({ method: 'GET', path: /events\/[^/]+$/, ...malformed });
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', ...NOTHING });
+    expect(await subjects()).toEqual(['there 0', 'there 1']);
+    await expectQuiet(world);
+    expect(world.mailbox.listEvents()).toHaveLength(2);
+  });
+
+  it('ends the search of a full round, however often it is met, and deletes nothing', async () => {
+    await openWith(2, { env: { CALENDAR_DELTA_TOKEN_EXPIRY: '24' } });
+    await world.sync();
+    const [event, other] = world.mailbox.listEvents();
+    for (const { id } of [event!, other!]) world.mailbox.updateEvent(id, farAway);
+    world.simulator.failNext({ path: /deltatoken/i, status: 410, code: 'SyncStateNotFound' });
+    world.simulator.failNext({ method: 'GET', path: /events\/[^/]+$/, ...malformed, count: 2 });
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', ...NOTHING });
+    expect(await subjects()).toEqual(['there 0', 'there 1']);
+    await expectQuiet(world);
+    world.clock.advance(25 * 60 * 60_000);
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', localUpdated: 2, localDeleted: 0 });
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('keeps a series as it is known here', async () => {
+    await openWith(0);
+    const series = world.mailbox.createEvent(standup());
+    await world.sync();
+    world.mailbox.updateEvent(series.id, { subject: 'Standup, outside' });
+    world.simulator.failNext({ method: 'GET', path: /events\/[^/]+$/, ...malformed });
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', ...NOTHING });
+    expect(await subjects()).toEqual(['Standup']);
+    world.mailbox.touch(series.id);
+    expect(await world.sync()).toMatchObject({ localUpdated: 1, localDeleted: 0 });
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('keeps an edit made here waiting', async () => {
+    await openWith(1);
+    await world.sync();
+    const [event] = await world.all();
+    await world.edit(event!.id, { subject: 'edited here' });
+    world.simulator.failNext({ path: /events\/[^/]+$/, ...malformed, count: 20 });
+    await world.sync();
+    expect(await subjects()).toEqual(['edited here']);
+    world.simulator.clearFaults();
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', remoteUpdated: 1, remoteCreated: 0 });
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+});
+
 describe('series', () => {
   it('are one event here: master, exceptions and cancelled dates, never their occurrences', async () => {
     await openWith(0);
