@@ -83,7 +83,9 @@ describe('bases', () =>
         await bases.markSeen(tx, BOB, [graphId('a')], 'round');
         await bases.markGone(tx, BOB, [graphId('a')], NOW);
         await bases.reopenHeld(tx, BOB);
+        await bases.deleteMany(tx, BOB, [A]);
         await bases.nextGeneration(tx, BOB, DEFAULT_CALENDAR_ID, [A]);
+        expect(await bases.findByEventIds(tx, BOB, [A])).toEqual(new Map());
         await bases.unlinkAll(tx, BOB);
         await bases.deleteMany(tx, BOB, [A]);
       });
@@ -156,6 +158,18 @@ describe('bases', () =>
       await world.db.transaction((tx) => world.bases.reopenHeld(tx, ALICE));
       expect((await find(world, A))?.agreedRevision).toBe(0n);
       expect((await find(world, B))?.agreedRevision).toBe(99n);
+    });
+
+    it('of events to be made at Graph anew count up, and forget what was sent before', async () => {
+      await saveEvents(world, [A, B, C]);
+      await save(world, [
+        base(A, { generation: 2, local: anEvent() }),
+        base(B, { generation: 2, graphEventId: graphId('b') }),
+      ]);
+      await world.db.transaction((tx) => world.bases.nextGeneration(tx, ALICE, DEFAULT_CALENDAR_ID, [A, B, C]));
+      expect(await find(world, A)).toEqual(base(A, { generation: 3 }));
+      expect(await find(world, B)).toEqual(base(B, { generation: 2, graphEventId: graphId('b') }));
+      expect(await find(world, C)).toEqual(base(C, { generation: 1 }));
     });
 
     it('of a mailbox that is disconnected keep only what keeps an event from being made twice', async () => {

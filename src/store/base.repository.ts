@@ -30,6 +30,13 @@ export class BaseRepository {
     return new Map(bases.map((base) => [base.eventId, base]));
   }
 
+  /** The same, locked until the transaction ends. Lock the events first: whoever needs both takes them in this order. */
+  async lockByEventIds(tx: Tx, userId: UserId, ids: readonly EventId[]): Promise<Map<EventId, EventBase>> {
+    const condition = sql`b."eventId" in ${textList(ids)} order by b."eventId" for update`;
+    const bases = await this.#find(tx, userId, condition, ids.length);
+    return new Map(bases.map((base) => [base.eventId, base]));
+  }
+
   async saveMany(tx: Tx, userId: UserId, bases: readonly EventBase[]): Promise<void> {
     if (bases.length === 0) return;
     const cipher = await this.#cipher.forUser(tx, userId);
@@ -48,7 +55,7 @@ export class BaseRepository {
           local jsonb, remote jsonb, "seriesEtags" jsonb, generation integer, "remoteModifiedAt" timestamptz,
           "remoteGoneAt" timestamptz, "conflictUnits" jsonb, "heldUnits" jsonb, "errorCode" text, "errorMessage" text,
           "failedRevision" bigint, "seenRound" text, "syncedAt" timestamptz)
-        on conflict ("eventId") do update set
+        on conflict ("userId", "eventId") do update set
           "calendarId" = excluded."calendarId", "graphEventId" = excluded."graphEventId", "iCalUId" = excluded."iCalUId",
           etag = excluded.etag, "agreedRevision" = excluded."agreedRevision", local = excluded.local,
           remote = excluded.remote, "seriesEtags" = excluded."seriesEtags", generation = excluded.generation,
@@ -57,7 +64,6 @@ export class BaseRepository {
           "errorCode" = excluded."errorCode", "errorMessage" = excluded."errorMessage",
           "failedRevision" = excluded."failedRevision", "seenRound" = coalesce(excluded."seenRound", "EventBase"."seenRound"),
           "syncedAt" = excluded."syncedAt"
-        where "EventBase"."userId" = ${userId}
       `.execute(tx.kysely);
     }
   }
@@ -107,7 +113,7 @@ export class BaseRepository {
     const found = await sql<{ eventId: string; graphEventId: string }>`
       select "eventId", "graphEventId" from "EventBase"
       where "userId" = ${userId} and "calendarId" = ${calendarId} and "remoteGoneAt" is not null
-        and "graphEventId" is not null and coalesce(cardinality("conflictUnits"), 0) = 0
+        and "graphEventId" is not null
       order by "eventId"
     `.execute(q.kysely);
     return found.rows.map((row) => ({
@@ -153,8 +159,8 @@ export class BaseRepository {
     await sql`
       insert into "EventBase" ("eventId", "userId", "calendarId", generation)
       select e.id, ${userId}, ${calendarId}, 1 from "CalendarEvent" e where e."userId" = ${userId} and e.id in ${textList(ids)}
-      on conflict ("eventId") do update set generation = "EventBase".generation + 1, local = null
-      where "EventBase"."userId" = ${userId} and "EventBase"."graphEventId" is null
+      on conflict ("userId", "eventId") do update set generation = "EventBase".generation + 1, local = null
+      where "EventBase"."graphEventId" is null
     `.execute(tx.kysely);
   }
 

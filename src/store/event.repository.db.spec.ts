@@ -176,6 +176,7 @@ describe('stored events', () =>
       await db.transaction(async (tx) => {
         expect(await events.lockMany(tx, BOB, [A])).toEqual(new Map());
         await events.linkMany(tx, BOB, [{ id: A, graphEventId: 'stolen' as GraphEventId, syncedAt: NOW }]);
+        await events.forgetGraphIds(tx, BOB, [A]);
         await events.deleteMany(tx, BOB, [A]);
       });
       await expect(save(world, [event(A), event(C)], BOB)).rejects.toThrow(/user bob has the id of another user's/);
@@ -192,6 +193,8 @@ describe('stored events', () =>
         world.events.linkMany(tx, ALICE, [{ id: A, graphEventId: 'g' as GraphEventId, syncedAt }]),
       );
       expect(await get(world, A)).toMatchObject({ graphEventId: 'g', iCalUId: 'uid', facts, syncedAt, revision });
+      await world.db.transaction((tx) => world.events.forgetGraphIds(tx, ALICE, [A]));
+      expect(await get(world, A)).toMatchObject({ graphEventId: undefined, iCalUId: 'uid', revision });
     });
   }));
 

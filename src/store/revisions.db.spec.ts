@@ -148,6 +148,18 @@ describe('events written by plain SQL', () =>
       await expect(run(world, `update "CalendarEvent" set id = 'event-2'`)).rejects.toThrow(/cannot be changed/);
     });
 
+    it('is seen whatever schemas the writer’s session looks in', async () => {
+      await world.db.transaction(async (tx) => {
+        await sql`set local search_path = pg_catalog`.execute(tx.kysely);
+        await sql`
+          insert into public."CalendarEvent" (id, "userId", subject, start, "end", "lastModifiedDateTime", "createdDateTime")
+          values (${ID}, ${ALICE}, 'Elsewhere', '{}', '{}', '', '')
+        `.execute(tx.kysely);
+        await sql`delete from public."CalendarEvent"`.execute(tx.kysely);
+      });
+      expect([...(await world.events.findTombstones(world.db, ALICE, [ID])).keys()]).toEqual([ID]);
+    });
+
     it('takes an event back that is inserted again under its old id', async () => {
       await insert(world);
       await agreeOn(world);

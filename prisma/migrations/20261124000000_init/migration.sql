@@ -79,7 +79,7 @@ CREATE TABLE "EventBase" (
     "seenRound" TEXT,
     "syncedAt" TIMESTAMPTZ(3),
 
-    CONSTRAINT "EventBase_pkey" PRIMARY KEY ("eventId")
+    CONSTRAINT "EventBase_pkey" PRIMARY KEY ("userId","eventId")
 );
 
 -- CreateTable
@@ -293,6 +293,9 @@ CREATE INDEX "CalendarEvent_iCalUId_idx" ON "CalendarEvent" USING HASH ("iCalUId
 CREATE INDEX "CalendarEvent_userId_revisionXid_revision_idx" ON "CalendarEvent"("userId", "revisionXid", "revision");
 
 -- CreateIndex
+CREATE INDEX "CalendarEvent_revisionXid_idx" ON "CalendarEvent" USING BRIN ("revisionXid");
+
+-- CreateIndex
 CREATE INDEX "CalendarEventTombstone_userId_calendarId_revision_idx" ON "CalendarEventTombstone"("userId", "calendarId", "revision");
 
 -- CreateIndex
@@ -309,6 +312,9 @@ CREATE INDEX "Calendar_nextSyncAt_idx" ON "Calendar"("nextSyncAt");
 
 -- CreateIndex
 CREATE INDEX "CalendarSyncState_userId_queuedAt_idx" ON "CalendarSyncState"("userId", "queuedAt");
+
+-- CreateIndex
+CREATE INDEX "CalendarSyncState_queuedAt_idx" ON "CalendarSyncState"("queuedAt");
 
 -- CreateIndex
 CREATE INDEX "CalendarSyncState_userId_calendarId_status_idx" ON "CalendarSyncState"("userId", "calendarId", "status");
