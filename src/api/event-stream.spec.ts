@@ -1,3 +1,5 @@
+import { get } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bearer, OWNER, STRANGER, serverWith } from '../../test/support/api-world.ts';
@@ -47,15 +49,19 @@ let server: FastifyInstance;
 let url: string;
 let script: Script;
 let signals: AbortSignal[];
+/** What looking a run up waits for. */
+let found: Promise<void>;
 
 beforeEach(async () => {
   clock = new ManualClock('2026-03-02T08:00:00Z');
   signals = [];
   script = new Script();
+  found = Promise.resolve();
   server = await serverWith(
     {
       runService: {
         status: async (_userId, jobId) => {
+          await found;
           if (jobId !== 'r1') throw new SyncError('not-found', 'there is no such run');
           return RUN;
         },
@@ -139,6 +145,25 @@ describe('event streams', () => {
     expect(signals[1]?.aborted).toBe(false);
     await expect.poll(async () => (await listen()).answer.status).toBe(200);
     two.leave();
+  });
+
+  it('keeps no place for a client that went while its run was looked for', async () => {
+    const lookup = Promise.withResolvers<void>();
+    found = lookup.promise;
+    const sockets: Socket[] = [];
+    server.server.on('connection', (socket: Socket) => sockets.push(socket));
+    const headers = await bearer(OWNER, clock.now());
+    const requests = [1, 2].map(() => get(`${url}/calendar/sync/status/r1/stream`, { headers, agent: false }));
+    for (const request of requests) request.on('error', () => {});
+    await expect.poll(() => sockets.length).toBe(2);
+    await expect.poll(() => sockets.every(({ bytesRead }) => bytesRead > 0)).toBe(true);
+    for (const request of requests) request.destroy();
+    await expect.poll(() => sockets.every(({ closed }) => closed)).toBe(true);
+    lookup.resolve();
+    const [one, two] = [await listen(), await listen()];
+    expect([one.answer.status, two.answer.status]).toEqual([200, 200]);
+    expect(signals).toHaveLength(2);
+    expect((await listen()).answer.status).toBe(429);
   });
 
   it('ends, with nothing that could be taken for the run’s end, when its source fails', async () => {

@@ -27,6 +27,8 @@ export class EventStreams {
    * @throws {HttpProblem} 429 when the user has too many streams open
    */
   send(reply: FastifyReply, userId: string, name: string, source: (signal: AbortSignal) => AsyncGenerator<unknown>) {
+    // The client went while its question was looked at: its connection closes once, and has done so already.
+    if (reply.raw.destroyed || reply.request.raw.socket.destroyed) return reply.hijack();
     const end = new AbortController();
     this.#register(userId, end);
     // It was asked for while the server was closing: it would keep it from that for ever.
