@@ -59,6 +59,19 @@ function isOffRule(content: EventContent, unit: Unit): boolean {
   return !unchangedUnit(content, { ...content, occurrences: {} }, unit);
 }
 
+/**
+ * Whether one date of a series may be brought to what stands here, judged by all that would change of what Graph has now:
+ * also what nobody changed here, such as an exception that Exchange dropped, or guests somebody invited meanwhile.
+ */
+export function mayOverwrite(
+  unit: `occurrence:${string}`,
+  of: { content: EventContent; standing: { content: EventContent; facts: GraphFacts }; policy: NotifyAttendees },
+): boolean {
+  const { content, standing, policy } = of;
+  const agreed = { local: standing.content, remote: standing.content, conflictUnits: [] };
+  return mayLeave(unit, { content, agreed, facts: standing.facts, policy });
+}
+
 /** Whether deleting the event at Graph would send cancellations the policy does not allow. */
 export function mayDelete(input: Omit<OutgoingInput, 'content'>): boolean {
   return input.policy !== 'never' || !hasGuests(input) || !isOwn(input);

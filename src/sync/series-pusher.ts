@@ -3,7 +3,7 @@ import { SyncError } from '../core/errors.ts';
 import type { EventContent } from '../core/event.ts';
 import type { EventId } from '../core/ids.ts';
 import { inWritableOrder } from '../core/occurrence-order.ts';
-import { dateOfUnit, isOccurrenceUnit, planOutgoing } from '../core/outgoing-change.ts';
+import { dateOfUnit, isOccurrenceUnit, mayOverwrite, planOutgoing } from '../core/outgoing-change.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import { occurrenceContent, unitsOfFields } from '../core/series.ts';
 import type { CalendarGraph, RemoteSeries, WriteOperation, WriteOutcome } from '../graph/calendar-graph.ts';
@@ -125,8 +125,11 @@ export class SeriesPusher {
     { event, base, remote }: Series,
   ): { units: OccurrenceUnit[]; held: readonly Unit[]; sendAttendees: boolean } {
     const agreed = agreedContent(base);
-    const input = { content: event.content, agreed, facts: event.facts, policy: context.notifyAttendees };
-    const change = planOutgoing(input);
+    const policy = context.notifyAttendees;
+    // Judged by the guests Graph has now: single occurrences carry no guard against somebody invited since the pull.
+    const facts = remote.facts;
+    const standing = agreed && { ...agreed, remote: remote.content };
+    const change = planOutgoing({ content: event.content, agreed: standing, facts, policy });
     // A master whose time moved may have lost exceptions nobody touched: those are re-applied as well.
     const dropped = unitsOf(event.content, remote.content)
       .filter(isOccurrenceUnit)
@@ -134,8 +137,10 @@ export class SeriesPusher {
       .filter((unit) => agreed !== null && changedUnits(agreed.remote, remote.content).includes(unit))
       .filter((unit) => remote.content.occurrences[dateOfUnit(unit)] === undefined);
     const wanted = new Set([...change.occurrences.filter(isOccurrenceUnit), ...dropped]);
-    const units = [...wanted].filter((unit) => !sameUnit(event.content, remote.content, unit));
-    return { units, held: change.held, sendAttendees: change.sendAttendees };
+    const differing = [...wanted].filter((unit) => !sameUnit(event.content, remote.content, unit));
+    const units = differing.filter((unit) => mayOverwrite(unit, { content: event.content, standing: remote, policy }));
+    const refused = differing.filter((unit) => !units.includes(unit));
+    return { units, held: [...change.held, ...refused], sendAttendees: change.sendAttendees };
   }
 
   async #save(
