@@ -7,16 +7,16 @@ import type { Clock } from '../core/runtime.ts';
 import { unitsOfFields } from '../core/series.ts';
 import { CONFLICT_STRATEGIES, type ConflictStrategy } from '../core/settings.ts';
 import { planEvent } from '../core/sync-plan.ts';
-import { newGraphStats } from '../graph/graph-stats.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { ConflictRepository, StoredConflict } from '../store/conflict.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
-import type { EventRepository } from '../store/event.repository.ts';
+import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import type { PlanApplier } from './plan-applier.ts';
 import { resolutionOf } from './plan-applier.ts';
 import { agreedContent, localState } from './remote-planner.ts';
 import { RunCounters } from './run-counters.ts';
 import type { RunQueue } from './run-queue.ts';
+import { waitingRemote } from './waiting-conflict.ts';
 
 /** A conflict as people see it: the three values, whole and field by field. */
 export interface ConflictView {
@@ -98,11 +98,15 @@ export class ConflictService {
   ): Promise<{ conflict: ConflictView; jobId: JobId }> {
     const resolution = readResolution(decision.resolution);
     return this.#db.transaction(async (tx) => {
+      const { eventId } = await this.#find(tx, userId, id);
+      // From here on neither a run nor another decision touches the event: what is read now is what is decided about.
+      const stored = (await this.#events.lockMany(tx, userId, [eventId])).get(eventId);
+      const base = (await this.#bases.lockByEventIds(tx, userId, [eventId])).get(eventId);
       const conflict = await this.#find(tx, userId, id);
       if (conflict.resolvedAt) {
         throw new SyncError('conflict-state', `conflict ${id} was resolved at ${conflict.resolvedAt.toISOString()}`);
       }
-      await this.#carryOut(tx, conflict, resolution, decision.resolvedData);
+      if (base) await this.#carryOut(tx, { conflict, stored, base }, resolution, decision.resolvedData);
       await this.#conflicts.resolve(tx, {
         id,
         userId,
@@ -122,22 +126,19 @@ export class ConflictService {
 
   async #carryOut(
     tx: Tx,
-    conflict: StoredConflict,
+    { conflict, stored, base }: { conflict: StoredConflict; stored: StoredEvent | undefined; base: EventBase },
     resolution: ConflictStrategy,
     resolvedData: Readonly<Record<string, unknown>> | undefined,
   ): Promise<void> {
     const { userId, eventId } = conflict;
-    const bases = await this.#bases.findByEventIds(tx, userId, [eventId]);
-    const base = bases.get(eventId);
-    if (!base) return;
-    const stored = (await this.#events.lockMany(tx, userId, [eventId])).get(eventId);
     const tombstone = (await this.#events.findTombstones(tx, userId, [eventId])).get(eventId);
-    const remote = conflict.data.remote;
-    const values = resolution === 'manual' ? chosenValues(resolvedData, stored?.content ?? remote) : undefined;
+    const remote = waitingRemote(conflict, base);
+    const current = stored?.content ?? (remote.state === 'present' ? remote.content : null);
+    const values = resolution === 'manual' ? chosenValues(resolvedData, current) : undefined;
     const plan = planEvent({
-      base: withDecidedUnits(base),
+      base: agreedContent(base),
       local: localState(stored, tombstone, base),
-      remote: remote ? { state: 'present', content: remote, modifiedAt: base.remoteModifiedAt } : { state: 'deleted' },
+      remote,
       strategy: resolution,
       decision: { resolution, ...(values ? { values } : {}) },
     });
@@ -172,10 +173,6 @@ export class ConflictService {
     if (!conflict) throw new SyncError('not-found', `there is no conflict ${id}`);
     return conflict;
   }
-}
-
-function withDecidedUnits(base: EventBase) {
-  return agreedContent(base);
 }
 
 function readResolution(text: string): ConflictStrategy {

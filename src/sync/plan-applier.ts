@@ -19,6 +19,8 @@ export interface PlannedEvent {
   readonly stored: StoredEvent | undefined;
   readonly base: EventBase | undefined;
   readonly remote: RemoteEvent | RemoteSeries | undefined;
+  /** Planned because Graph proved it to be gone; otherwise, without `remote`, from what was known of it before. */
+  readonly isRemoteGone?: boolean;
   /** Why, for the audit trail. */
   readonly reason: string;
 }
@@ -236,6 +238,8 @@ export function nextBase(
     seriesEtags: remote ? seriesEtagsOf(remote) : base?.seriesEtags,
     generation: base?.generation ?? 0,
     remoteModifiedAt: byOurClock(remote?.lastModifiedAt, context) ?? base?.remoteModifiedAt,
+    // What is planned from earlier knowledge does not take back a proof that nobody has acted on yet.
+    remoteGoneAt: remote || target.isRemoteGone ? undefined : base?.remoteGoneAt,
     conflictUnits: [...agreed.conflictUnits],
     seenRound: base?.seenRound,
   };

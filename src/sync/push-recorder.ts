@@ -1,6 +1,7 @@
-import { unitsOf, withUnit } from '../core/canonical-event.ts';
+import { changedUnits, type Unit, unitsOf, withUnit } from '../core/canonical-event.ts';
 import type { SyncError } from '../core/errors.ts';
 import type { EventContent, GraphFacts } from '../core/event.ts';
+import type { EventId } from '../core/ids.ts';
 import type { OutgoingChange } from '../core/outgoing-change.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import type { RemoteEvent, WriteOperation, WriteOutcome } from '../graph/calendar-graph.ts';
@@ -69,11 +70,11 @@ export class PushRecorder {
   async agree(context: RunContext, quiet: readonly Outgoing[]): Promise<void> {
     if (quiet.length === 0) return;
     await this.#inTransaction(context, async (tx) => {
-      const bases = quiet.map(({ event, base, change }) => ({
-        ...(base ?? emptyBase(event)),
-        agreedRevision: event.revision,
-        heldUnits: [...change.held],
-      }));
+      const fresh = await this.#freshBases(tx, context, quiet);
+      const bases = quiet.map(({ event, base, change }) => {
+        const now = { ...(fresh.get(event.id) ?? base ?? emptyBase(event)), heldUnits: [...change.held] };
+        return { ...now, agreedRevision: agreedUpTo(event, base, now) };
+      });
       await this.#bases.saveMany(tx, context.userId, bases);
       const held = quiet.filter(({ change, base }) => isNewlyHeld(change, base));
       await this.#operations.append(
@@ -91,8 +92,9 @@ export class PushRecorder {
     const creates = sent.filter(({ operation, isResent }) => operation?.kind === 'create' && !isResent);
     if (creates.length === 0) return;
     await this.#inTransaction(context, async (tx) => {
+      const fresh = await this.#freshBases(tx, context, creates);
       const bases = creates.map(({ event, base, sent: content }) => ({
-        ...(base ?? emptyBase(event)),
+        ...(fresh.get(event.id) ?? base ?? emptyBase(event)),
         local: content,
         errorCode: undefined,
         errorMessage: undefined,
@@ -109,15 +111,21 @@ export class PushRecorder {
       const bases: EventBase[] = [];
       const operations: NewSyncOperation[] = [];
       const links: Parameters<EventRepository['linkMany']>[2][number][] = [];
+      const fresh = await this.#freshBases(
+        tx,
+        context,
+        settled.map(({ target }) => target),
+      );
       for (const { target, outcome } of settled) {
+        const base = fresh.get(target.event.id) ?? target.base ?? emptyBase(target.event);
         if (outcome.ok && outcome.event) {
-          bases.push(acceptedBase(context, target, outcome.event, now));
+          bases.push(acceptedBase(context, { target, base, remote: outcome.event, now }));
           const { id, facts } = outcome.event;
           links.push({ id: target.event.id, graphEventId: id, iCalUId: facts.iCalUId, facts, syncedAt: now });
           operations.push(this.#operation(context, target, sideOperation(target), target.change.units, outcome.event));
           count(context, target);
         } else if (!outcome.ok) {
-          bases.push(parkedBase(target, outcome.error));
+          bases.push(parkedBase(target, base, outcome.error));
           operations.push(this.#operation(context, target, 'fail', target.change.units, undefined, outcome.error));
           context.counters.failed += 1;
         }
@@ -187,6 +195,16 @@ export class PushRecorder {
       context.counters.remote.deleted += gone.filter(({ base }) => base.graphEventId).length;
       await this.#recorder.saveProgress(tx, context);
     });
+  }
+
+  /**
+   * The bases as they are now, locked: while a write was on its way a person may have decided a conflict, or a policy may
+   * have changed. What the write itself tells is added to that, never put over it.
+   */
+  async #freshBases(tx: Tx, context: RunContext, targets: readonly Outgoing[]): Promise<Map<EventId, EventBase>> {
+    const ids = targets.map(({ event }) => event.id);
+    await this.#events.lockMany(tx, context.userId, ids);
+    return this.#bases.lockByEventIds(tx, context.userId, ids);
   }
 
   async #inTransaction(context: RunContext, work: (tx: Tx) => Promise<void>): Promise<void> {
@@ -280,19 +298,35 @@ export function isNewlyHeld(change: OutgoingChange, base: EventBase | undefined)
   return change.held.some((unit) => !base?.heldUnits.includes(unit));
 }
 
+/**
+ * How far an event is agreed on after it was looked at for sending. Not up to its revision if somebody meanwhile wants it
+ * looked at again: a policy was changed, or a conflict decided whose outcome still has to be sent.
+ *
+ * @param before  the base the decision to send was made from; `now` as it is to be, its agreed revision still the old one
+ */
+function agreedUpTo(event: StoredEvent, before: EventBase | undefined, now: EventBase): bigint {
+  const { revision, content } = event;
+  const isReopened = now.agreedRevision !== (before?.agreedRevision ?? 0n);
+  const settledHere: readonly Unit[] = [...now.heldUnits, ...now.conflictUnits];
+  const unsent = now.local ? changedUnits(now.local, content).filter((unit) => !settledHere.includes(unit)) : [];
+  if (!isReopened && unsent.length === 0) return revision;
+  return now.agreedRevision < revision ? now.agreedRevision : revision - 1n;
+}
+
 /** The base after Graph took our write; a series' occurrences are agreed on later, by the step that sends them. */
-function acceptedBase(context: RunContext, target: Outgoing, remote: RemoteEvent, now: Date): EventBase {
+function acceptedBase(
+  context: RunContext,
+  accepted: { target: Outgoing; base: EventBase; remote: RemoteEvent; now: Date },
+): EventBase {
+  const { target, base, remote, now } = accepted;
   const { event, change, sent, isResent } = target;
-  const base = target.base ?? emptyBase(event);
   const isCreate = target.operation?.kind === 'create';
-  const hasMore = change.occurrences.length > 0 || isResent;
   const shared = {
     ...base,
     graphEventId: remote.id,
     iCalUId: remote.facts.iCalUId,
     etag: remote.etag,
     remoteModifiedAt: byOurClock(remote.lastModifiedAt, context),
-    agreedRevision: hasMore ? base.agreedRevision : event.revision,
     heldUnits: [...change.held],
     conflictUnits: isCreate ? [] : base.conflictUnits,
     errorCode: undefined,
@@ -304,24 +338,34 @@ function acceptedBase(context: RunContext, target: Outgoing, remote: RemoteEvent
     const local = { ...sent, occurrences: {} };
     const answered = isResent ? agreedAfterLostAnswer(local, remote.content).remote : remote.content;
     // A repeated create may have met an event that was edited meanwhile: no tag, so that it is looked at again.
-    return { ...shared, etag: isResent ? undefined : remote.etag, local, remote: answered };
+    const created = { ...shared, etag: isResent ? undefined : remote.etag, local, remote: answered };
+    return { ...created, agreedRevision: isResent ? base.agreedRevision : agreedUpTo(event, target.base, created) };
   }
   let local = base.local ?? sent;
   for (const unit of unitsOf(local, sent)) {
     if (change.units.includes(unit)) local = withUnit(local, unit, sent);
   }
-  const known = base.remote;
-  const answered = { ...remote.content, occurrences: known?.occurrences ?? {} };
-  // Of what waits for a decision Graph's present value is not agreed on by being in the same answer.
-  const agreed = known
-    ? base.conflictUnits.reduce((content, unit) => withUnit(content, unit, known), answered)
-    : answered;
-  return { ...shared, local, remote: agreed };
+  const answered = { ...remote.content, occurrences: base.remote?.occurrences ?? {} };
+  const unseen = unseenUnits(base, answered, change.units);
+  const known = base.remote ?? answered;
+  const agreed = [...unseen, ...base.conflictUnits].reduce((content, unit) => withUnit(content, unit, known), answered);
+  const updated = { ...shared, ...(unseen.length > 0 ? { etag: undefined } : {}), local, remote: agreed };
+  return { ...updated, agreedRevision: agreedUpTo(event, target.base, updated) };
+}
+
+/**
+ * What Graph's answer shows besides our write and nobody here has seen yet: somebody else's change. It is not agreed on by
+ * standing in the same answer, and without the tag the next pull does not take it for an echo.
+ */
+function unseenUnits(base: EventBase, answered: EventContent, sent: readonly Unit[]): Unit[] {
+  if (!base.remote) return [];
+  return changedUnits(base.remote, answered).filter(
+    (unit) => !sent.includes(unit) && !base.conflictUnits.includes(unit),
+  );
 }
 
 /** Refused for good: the event keeps its error and is tried again only when somebody changes it. */
-function parkedBase({ event, base, operation }: Outgoing, error: SyncError): EventBase {
-  const known = base ?? emptyBase(event);
+function parkedBase({ event, operation }: Outgoing, known: EventBase, error: SyncError): EventBase {
   return {
     ...known,
     local: operation?.kind === 'create' ? null : known.local,

@@ -1,15 +1,17 @@
+import { withUnit } from '../core/canonical-event.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import { planEvent } from '../core/sync-plan.ts';
 import type { CalendarGraph, RemoteEvent, RemoteSeries } from '../graph/calendar-graph.ts';
-import type { EventBase } from '../store/base.repository.ts';
+import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { ConflictRepository, StoredConflict } from '../store/conflict.repository.ts';
 import type { Db } from '../store/db.ts';
-import type { StoredEvent } from '../store/event.repository.ts';
+import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { PlanApplier, PlannedEvent } from './plan-applier.ts';
 import { agreedContent, localState, type RemotePlanner, type RemoteState } from './remote-planner.ts';
 import type { RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
+import { waitingRemote } from './waiting-conflict.ts';
 
 /**
  * What happens when a guarded write finds that Graph has moved on (412, 409, 404): the event is read again, merged again,
@@ -19,6 +21,8 @@ export class Reconciler {
   readonly #db: Db;
   readonly #graph: CalendarGraph;
   readonly #leases: LeaseRepository;
+  readonly #events: EventRepository;
+  readonly #bases: BaseRepository;
   readonly #conflicts: ConflictRepository;
   readonly #planner: RemotePlanner;
   readonly #applier: PlanApplier;
@@ -28,6 +32,8 @@ export class Reconciler {
     db: Db;
     graph: CalendarGraph;
     leases: LeaseRepository;
+    events: EventRepository;
+    bases: BaseRepository;
     conflicts: ConflictRepository;
     planner: RemotePlanner;
     applier: PlanApplier;
@@ -36,6 +42,8 @@ export class Reconciler {
     this.#db = parts.db;
     this.#graph = parts.graph;
     this.#leases = parts.leases;
+    this.#events = parts.events;
+    this.#bases = parts.bases;
     this.#conflicts = parts.conflicts;
     this.#planner = parts.planner;
     this.#applier = parts.applier;
@@ -50,11 +58,12 @@ export class Reconciler {
   ): Promise<void> {
     if (stale.size === 0) return;
     const states = await this.#read(context, [...new Set(stale.values())]);
-    const strategy = how.isLastTry ? 'manual' : context.strategy;
+    const isPushOnly = context.direction === 'push';
+    const strategy = how.isLastTry ? 'manual' : isPushOnly ? 'prefer_local' : context.strategy;
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
       const planned = await this.#planner.plan(tx, { ...context, strategy }, states, undefined);
-      await this.#applier.apply(tx, { ...context, strategy }, planned);
+      await this.#applier.apply(tx, { ...context, strategy }, isPushOnly ? planned.map(leavingLocalAlone) : planned);
       await this.#recorder.saveProgress(tx, context);
     });
   }
@@ -68,8 +77,14 @@ export class Reconciler {
     const ids = undecided.map(({ event }) => event.id);
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
+      const events = await this.#events.lockMany(tx, context.userId, ids);
+      const bases = await this.#bases.lockByEventIds(tx, context.userId, ids);
       const pending = await this.#conflicts.pendingFor(tx, context.userId, ids);
-      const planned = undecided.flatMap((item) => planUndecided(context, item, pending.get(item.event.id)) ?? []);
+      const planned = ids.flatMap((id) => {
+        const event = events.get(id);
+        const base = bases.get(id);
+        return (event && base && planUndecided(context, { event, base }, pending.get(id))) ?? [];
+      });
       await this.#applier.apply(tx, context, planned);
     });
   }
@@ -88,6 +103,25 @@ export class Reconciler {
   }
 }
 
+/**
+ * The same plan in a run that only pushes: nothing is written here. What Outlook changed stays unseen, so that a run that
+ * pulls still finds it; the newest tag is taken along, so that what was changed here can be sent.
+ */
+function leavingLocalAlone(target: PlannedEvent): PlannedEvent {
+  const { plan, base } = target;
+  const before = agreedContent(base);
+  if (plan.local.kind === 'keep' || plan.base.kind !== 'save' || !before) return target;
+  if (plan.local.kind === 'delete') return target;
+  const { agreed } = plan.base;
+  const unseen = plan.local.units;
+  const restored = {
+    ...agreed,
+    local: unseen.reduce((content, unit) => withUnit(content, unit, before.local), agreed.local),
+    remote: unseen.reduce((content, unit) => withUnit(content, unit, before.remote), agreed.remote),
+  };
+  return { ...target, plan: { ...plan, local: { kind: 'keep' }, base: { kind: 'save', agreed: restored } } };
+}
+
 /** What an undecided event comes to, from the remote values its record holds and what stands here now. */
 export function planUndecided(
   { strategy }: Pick<RunContext, 'strategy'>,
@@ -95,11 +129,10 @@ export function planUndecided(
   conflict: StoredConflict | undefined,
 ): PlannedEvent | undefined {
   if (!conflict) return undefined;
-  const { remote } = conflict.data;
   const plan = planEvent({
     base: agreedContent(base),
     local: localState(event, undefined, base),
-    remote: remote ? { state: 'present', content: remote, modifiedAt: base.remoteModifiedAt } : { state: 'deleted' },
+    remote: waitingRemote(conflict, base),
     strategy,
   });
   const reason = 'changed here while in conflict';

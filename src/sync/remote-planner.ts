@@ -45,26 +45,19 @@ export class RemotePlanner {
       states.map(({ id }) => id),
     );
     const matches = matchUnknown(states, bases, adoption);
-    const matchedBases = await this.#bases.findByEventIds(
-      tx,
-      context.userId,
-      [...matches.values()].map((m) => m.eventId),
-    );
     const ids = [
-      ...new Set([
-        ...[...bases.values()].map((base) => base.eventId),
-        ...matchedBases.keys(),
-        ...[...matches.values()].map((m) => m.eventId),
-      ]),
+      ...new Set([...[...bases.values()].map((base) => base.eventId), ...[...matches.values()].map((m) => m.eventId)]),
     ];
     const stored = await this.#events.lockMany(tx, context.userId, ids);
+    // Read again under the lock: a person's decision may have come in between.
+    const locked = await this.#bases.lockByEventIds(tx, context.userId, ids);
     const tombstones = await this.#events.findTombstones(tx, context.userId, ids);
 
     const planned: PlannedEvent[] = [];
     for (const state of states) {
       const match = matches.get(state.id);
-      const base = bases.get(state.id) ?? (match ? matchedBases.get(match.eventId) : undefined);
-      const eventId = base?.eventId ?? match?.eventId;
+      const eventId = bases.get(state.id)?.eventId ?? match?.eventId;
+      const base = eventId ? locked.get(eventId) : undefined;
       const plan = this.#planOne(context, state, {
         base,
         match,
@@ -126,6 +119,7 @@ export class RemotePlanner {
       stored,
       base,
       remote: event === 'gone' ? undefined : event,
+      isRemoteGone: event === 'gone',
       reason: isMoved ? 'moved to another calendar in Outlook' : reasonFor(event, base, match),
     };
   }
