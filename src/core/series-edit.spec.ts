@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { arbitraryDetails, arbitrarySeries, aSeries, at } from '../../test/support/events.ts';
-import { refusal } from '../../test/support/refusal.ts';
-import { changedUnits } from './canonical-event.ts';
+import { anEvent, arbitrarySeries, arbitrarySubject, aSeries, at } from '../../test/support/events.ts';
+import { equalContent, unchangedUnit } from './canonical-event.ts';
 import type { EventContent } from './event.ts';
+import { inheritedFields } from './occurrence-fields.ts';
 import { datesBetween, occurrenceOn } from './recurrence.ts';
 import { occurrenceContent } from './series.ts';
 import {
@@ -13,108 +13,144 @@ import {
   overrideFor,
   patchEvent,
   patchOccurrence,
+  withoutRevived,
 } from './series-edit.ts';
 
-const date = '2026-03-16';
-const series = aSeries();
-const on = (day: string, hour = '09') => ({ start: at(`${day}T${hour}:00:00`), end: at(`${day}T${hour}:45:00`) });
-const overrideOf = (content: EventContent) => content.occurrences[date];
+function datesOf(series: EventContent): string[] {
+  return series.recurrence ? datesBetween(series.recurrence, '0001-01-01', '9999-12-31', 12) : [];
+}
 
-describe('one date', () => {
-  it('is living, cancelled, or none', () => {
-    const cancelled = cancelOccurrence(series, date);
-    expect(occurrenceState(series, date)).toBe('living');
-    expect(occurrenceState(cancelled, date)).toBe('cancelled');
-    for (const other of ['2026-03-17', '2026-03-02', '2026-02-30', 'nonsense']) {
-      expect(occurrenceState(series, other)).toBe('none');
-    }
-    expect(occurrenceState(aSeries({ recurrence: null }), date)).toBe('none');
-  });
+/** A series and one of its dates that lives. */
+const seriesAndDate = arbitrarySeries().chain((series) => {
+  const living = datesOf(series).filter((date) => occurrenceState(series, date) === 'living');
+  return living.length === 0 ? fc.constant(undefined) : fc.constantFrom(...living).map((date) => ({ series, date }));
+});
 
-  it('keeps what differs from the series, so that the rest goes on following it', () => {
-    const changed = patchOccurrence(series, date, { subject: 'Special', showAs: 'busy' });
-    expect(overrideOf(changed)).toEqual({ isCancelled: false, fields: { subject: 'Special' } });
-    const renamed = patchEvent(changed, { subject: 'Renamed', importance: 'high' });
-    expect(occurrenceOn(renamed, date)?.fields).toMatchObject({ subject: 'Special', importance: 'high' });
-  });
-
-  it('is the rule’s again when nothing differs any more', () => {
-    const changed = patchOccurrence(series, date, { subject: 'Special' });
-    expect(patchOccurrence(changed, date, { subject: 'Weekly' })).toEqual(series);
-  });
-
-  it('keeps start and end together when it moves', () => {
-    const moved = patchOccurrence(series, date, on('2026-03-17', '15'));
-    expect(overrideOf(moved)).toEqual({ isCancelled: false, fields: { ...on('2026-03-17', '15'), isAllDay: false } });
-    const later = patchEvent(moved, { start: at('2026-03-09T11:00:00'), end: at('2026-03-09T12:00:00') });
-    expect(occurrenceOn(later, date)?.fields).toMatchObject(on('2026-03-17', '15'));
-  });
-
-  it('cannot recur', () => {
-    const refused = refusal(() => patchOccurrence(series, date, { recurrence: series.recurrence }));
-    expect(refused).toMatchObject({
-      code: 'impossible-input',
-      problems: [expect.stringMatching(/^recurrence: must be left out/)],
-    });
-    expect(() => patchOccurrence(series, date, { recurrence: null, subject: 'x' })).not.toThrow();
-  });
-
-  it('says exactly what it was given', () => {
+describe('changing one date of a series', () => {
+  it('says what was asked on that date, and nothing else on any other', () => {
     fc.assert(
-      fc.property(arbitrarySeries(), arbitraryDetails(), fc.nat(), (any, details, nth) => {
-        const { startDate } = any.recurrence!.range;
-        const dates = datesBetween(any.recurrence!, startDate, '9999-12-31', 6);
-        const chosen = dates[nth % dates.length]!;
-        if (occurrenceState(any, chosen) === 'cancelled') return;
-        const changed = patchOccurrence(any, chosen, details);
-        const wanted = { ...occurrenceContent(any, chosen), ...details };
-        expect(changedUnits(occurrenceContent(changed, chosen), wanted)).toEqual([]);
-        const untouched = changedUnits(any, changed).filter((unit) => unit !== `occurrence:${chosen}`);
-        expect(untouched).toEqual([]);
+      fc.property(
+        seriesAndDate,
+        arbitrarySubject(),
+        fc.constantFrom('free' as const, 'oof' as const),
+        (given, subject, showAs) => {
+          fc.pre(given !== undefined);
+          const { series, date } = given as { series: EventContent; date: string };
+          const changed = patchOccurrence(series, date, { subject, showAs });
+          expect(occurrenceOn(changed, date)?.fields).toMatchObject({ showAs });
+          expect(occurrenceOn(changed, date)?.fields.subject.trim()).toBe(subject.trim());
+          for (const other of datesOf(series).filter((one) => one !== date)) {
+            expect(occurrenceOn(changed, other)).toEqual(occurrenceOn(series, other));
+          }
+          const { occurrences: _before, ...master } = series;
+          expect(changed).toMatchObject(master);
+        },
+      ),
+    );
+  });
+
+  it('is undone by saying what the series says', () => {
+    fc.assert(
+      fc.property(seriesAndDate, arbitrarySubject(), (given, subject) => {
+        fc.pre(given !== undefined);
+        const { series, date } = given as { series: EventContent; date: string };
+        const changed = patchOccurrence(series, date, { subject, importance: 'high' });
+        const inherited = inheritedFields(series, date);
+        const undone = patchOccurrence(changed, date, inherited);
+        expect(undone.occurrences[date]).toBeUndefined();
+        expect(equalContent(undone, patchOccurrence(series, date, inherited))).toBe(true);
       }),
     );
   });
 
-  it('has no override for content that says what the date inherits', () => {
-    expect(overrideFor(series, date, occurrenceContent(series, date))).toBeUndefined();
+  it('keeps what it holds as small as it can be: an override is what the two do not say alike', () => {
+    fc.assert(
+      fc.property(seriesAndDate, (given) => {
+        fc.pre(given !== undefined);
+        const { series, date } = given as { series: EventContent; date: string };
+        const override = overrideFor(series, date, occurrenceContent(series, date));
+        const rebuilt = {
+          ...series,
+          occurrences: { ...series.occurrences, ...(override ? { [date]: override } : {}) },
+        };
+        expect(unchangedUnit(series, rebuilt, `occurrence:${date}`)).toBe(true);
+        expect(overrideFor(series, date, inheritedFields(series, date))).toBeUndefined();
+      }),
+    );
+  });
+
+  it('cancels it alone', () => {
+    fc.assert(
+      fc.property(seriesAndDate, (given) => {
+        fc.pre(given !== undefined);
+        const { series, date } = given as { series: EventContent; date: string };
+        const without = cancelOccurrence(series, date);
+        expect(occurrenceState(without, date)).toBe('cancelled');
+        for (const other of datesOf(series).filter((one) => one !== date)) {
+          expect(occurrenceState(without, other)).toBe(occurrenceState(series, other));
+        }
+      }),
+    );
   });
 });
 
-describe('no occurrence reaches the day of its neighbour', () => {
-  it.each<[string, string, string | undefined]>([
-    ['the same day', '2026-03-16', undefined],
-    ['the day after the previous one', '2026-03-10', undefined],
-    ['the day before the next one', '2026-03-22', undefined],
-    ['the day of the previous one', '2026-03-09', 'must be after 2026-03-09'],
-    ['the day of the next one', '2026-03-23', 'must be before 2026-03-23'],
-    ['far past the next one', '2026-05-01', 'must be before 2026-03-23'],
-  ])('%s', (_what, day, message) => {
-    const move = () => patchOccurrence(series, date, on(day));
-    if (message === undefined) expect(move).not.toThrow();
-    else expect(refusal(move)).toMatchObject({ problems: [expect.stringContaining(message)] });
+describe('the neighbours of a date', () => {
+  it('are crossed by no date that stays on its own day', () => {
+    fc.assert(
+      fc.property(seriesAndDate, (given) => {
+        fc.pre(given !== undefined);
+        const { series, date } = given as { series: EventContent; date: string };
+        expect(crossedNeighbour(series, date)).toBeUndefined();
+      }),
+    );
   });
 
-  it('nor of where its neighbour was moved to, but a cancelled neighbour is none', () => {
-    const moved = patchOccurrence(series, '2026-03-23', on('2026-03-20'));
-    expect(refusal(() => patchOccurrence(moved, date, on('2026-03-20'))).problems).toHaveLength(1);
-    const cancelled = cancelOccurrence(series, '2026-03-23');
-    expect(() => patchOccurrence(cancelled, date, on('2026-03-25'))).not.toThrow();
+  it.each([
+    ['daily', { type: 'daily', interval: 200 } as const, '2026-03-09', '2026-09-25'],
+    [
+      'yearly, far apart',
+      { type: 'absoluteYearly', interval: 99, dayOfMonth: 9, month: 3 } as const,
+      '2026-03-09',
+      '2125-03-09',
+    ],
+  ])('are found however far they are: %s', (_case, pattern, date, next) => {
+    const series = aSeries({ recurrence: { pattern, range: { type: 'noEnd', startDate: date } } });
+    const moved = { start: at(`${next}T09:00:00`), end: at(`${next}T10:00:00`) };
+    expect(() => patchOccurrence(series, date, moved)).toThrow(next);
   });
 
-  it('also not when the series is moved under an exception', () => {
-    const moved = patchOccurrence(series, date, on('2026-03-20'));
-    const everyDay = { pattern: { type: 'daily' as const, interval: 1 }, range: series.recurrence!.range };
-    expect(refusal(() => patchEvent(moved, { recurrence: everyDay })).problems).toHaveLength(1);
+  it('are none beyond the ends of the series', () => {
+    const [pattern, startDate] = [{ type: 'daily', interval: 1 } as const, '2026-03-09'];
+    const series = aSeries({ recurrence: { pattern, range: { type: 'numbered', startDate, numberOfOccurrences: 1 } } });
+    for (const day of ['1990-01-01', '2080-01-01']) {
+      const moved = patchOccurrence(series, startDate, { start: at(`${day}T09:00:00`), end: at(`${day}T10:00:00`) });
+      expect(crossedNeighbour(moved, startDate)).toBeUndefined();
+    }
+  });
+});
+
+describe('what is left of a date', () => {
+  it('is nothing for an event that does not recur, and on a date that is none', () => {
+    expect(occurrenceState(anEvent(), '2026-03-09')).toBe('none');
+    expect(occurrenceState(aSeries(), '2026-02-30')).toBe('none');
+    expect(occurrenceState(aSeries(), '2026-03-10')).toBe('none');
+    expect(occurrenceState(aSeries(), '2026-03-16')).toBe('living');
   });
 
-  it('has no neighbour before the first and after the last', () => {
-    const short = aSeries({
+  it('stays deleted where it was deleted in Outlook, unless the rule does not have it any more', () => {
+    const gone = aSeries({ occurrences: { '2026-03-16': { isCancelled: true } } });
+    expect(withoutRevived(aSeries(), gone).occurrences).toEqual(gone.occurrences);
+    expect(withoutRevived(gone, gone)).toBe(gone);
+    const renamed = aSeries({ occurrences: { '2026-03-16': { isCancelled: false, fields: { subject: 'Back' } } } });
+    expect(withoutRevived(renamed, gone).occurrences).toEqual(gone.occurrences);
+    const tuesdays = patchEvent(gone, {
       recurrence: {
-        pattern: { type: 'weekly', interval: 1, daysOfWeek: ['monday'] },
-        range: { type: 'numbered', startDate: '2026-03-09', numberOfOccurrences: 2 },
+        pattern: { type: 'weekly', interval: 1, daysOfWeek: ['tuesday'] },
+        range: { type: 'noEnd', startDate: '2026-03-09' },
       },
     });
-    expect(crossedNeighbour(patchOccurrence(short, '2026-03-09', on('2026-01-05')), '2026-03-09')).toBeUndefined();
-    expect(crossedNeighbour(patchOccurrence(short, date, on('2027-01-05')), date)).toBeUndefined();
+    expect(withoutRevived(tuesdays, gone)).toBe(tuesdays);
+    expect(withoutRevived(anEvent(), gone)).toEqual(anEvent());
+    expect(withoutRevived(aSeries(), null)).toEqual(aSeries());
   });
 });

@@ -28,11 +28,27 @@ export function occurrenceState(content: EventContent, date: string): Occurrence
  */
 export function patchEvent(current: EventContent, input: EventInput): EventContent {
   const patched = patchContent(current, input);
-  if (patched.occurrences === current.occurrences) return patched;
-  for (const [date, override] of Object.entries(patched.occurrences)) {
-    if (!override.isCancelled && override.fields.start) assertBetweenNeighbours(patched, date);
+  if (JSON.stringify(patched) === JSON.stringify(current)) return current;
+  if (!patched.recurrence || Object.keys(patched.occurrences).length === 0) return patched;
+  const series = { ...patched, occurrences: stillDiffering(patched) };
+  if (patched.occurrences === current.occurrences) return series;
+  for (const [date, override] of Object.entries(series.occurrences)) {
+    if (!override.isCancelled && override.fields.start) assertBetweenNeighbours(series, date);
   }
-  return patched;
+  return series;
+}
+
+/**
+ * The exceptions of a series without what they and the series have come to say alike: an exception that says nothing of its
+ * own is none at Exchange either, and has nothing to be told by there when the series moves on.
+ */
+function stillDiffering(series: EventContent): Record<string, OccurrenceOverride> {
+  const kept = Object.entries(series.occurrences).flatMap(([date, override]): [string, OccurrenceOverride][] => {
+    if (override.isCancelled) return [[date, override]];
+    const own = overrideFor(series, date, { ...inheritedFields(series, date), ...override.fields });
+    return own ? [[date, own]] : [];
+  });
+  return Object.fromEntries(kept);
 }
 
 /**

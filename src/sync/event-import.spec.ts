@@ -179,13 +179,22 @@ describe('importing a file', () => {
     world.clock.advance(60_000);
     const result = await importIcs(calendar(vevent('a@example.com', WEEKLY, 'SUMMARY:Daily', 'SEQUENCE:1')));
     expect(result).toMatchObject(counts(0, 1, 0));
+    expect(result.notes).toEqual([{ uid: 'a@example.com', message: expect.stringContaining('cannot restore') }]);
     expect((await listed())[0]).toMatchObject({
       id: before?.id,
       subject: 'Daily',
-      cancelledOccurrences: [],
+      // Outlook knows that the date is gone, and knows no way back.
+      cancelledOccurrences: [`${before?.id}_2026-03-16`],
       syncState: 'pending',
       lastModifiedDateTime: world.clock.now().toISOString(),
     });
+  });
+
+  it('brings a date back that a newer file has again, as long as Outlook does not know it was gone', async () => {
+    await importIcs(calendar(vevent('a@example.com', WEEKLY, 'EXDATE;TZID=Europe/Berlin:20260316T090000')));
+    const result = await importIcs(calendar(vevent('a@example.com', WEEKLY)));
+    expect(result).toMatchObject({ ...counts(0, 1, 0), notes: [] });
+    expect((await listed())[0]?.cancelledOccurrences).toEqual([]);
   });
 
   it('goes into the calendar that is named', async () => {

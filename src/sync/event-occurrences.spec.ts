@@ -336,6 +336,22 @@ describe('changing a series', () => {
     expect((await world.service.get(ALICE, `${series.id}_2026-03-16`)).subject).toBe('Renamed');
   });
 
+  it('has no exception any more where the two have come to say the same', async () => {
+    const series = await withExceptions();
+    const to = (from: string, until: string) => ({
+      start: at(`2026-03-09T${from}:00`),
+      end: at(`2026-03-09T${until}:00`),
+    });
+    await world.service.update(ALICE, `${series.id}_2026-04-06`, {
+      start: at('2026-04-06T11:00:00'),
+      end: at('2026-04-06T12:00:00'),
+    });
+    await world.service.update(ALICE, series.id, to('11:00', '12:00'));
+    expect(Object.keys((await stored(series.id)).occurrences)).toEqual(['2026-03-16', '2026-03-23', '2026-03-30']);
+    await world.service.update(ALICE, series.id, to('15:00', '16:00'));
+    expect((await world.service.get(ALICE, `${series.id}_2026-04-06`)).start).toEqual(at('2026-04-06T15:00:00'));
+  });
+
   it('keeps those whose date the new rule still has', async () => {
     const series = await withExceptions();
     const pattern = { type: 'weekly', interval: 2, daysOfWeek: ['monday'], firstDayOfWeek: 'monday' } as const;
