@@ -1,11 +1,12 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { expectQuiet } from '../../test/support/quiet.ts';
+import { expectQuiet, NOTHING } from '../../test/support/quiet.ts';
 import { SyncWorld, USER } from '../../test/support/sync-world.ts';
 import { type CalendarId, DEFAULT_CALENDAR_ID, type GraphCalendarId, type UserId } from '../core/ids.ts';
 import type { RemoteCalendar } from '../graph/calendar-graph.ts';
 import { CursorRepository } from '../store/cursor.repository.ts';
 import { ContentCipher, KeyRing } from '../store/encryption.ts';
+import type { Lease } from '../store/lease.repository.ts';
 import { systemRandom } from '../system-runtime.ts';
 import type { CalendarView } from './calendar.service.ts';
 import { saveCalendarList } from './calendar-list.ts';
@@ -163,6 +164,71 @@ describe('calendars that change their ids or names', () => {
     expect((await world.all(DEFAULT_CALENDAR_ID)).map(({ content }) => content.subject)).toEqual(['in second']);
     expect((await world.all(former.id)).map(({ content }) => content.subject)).toEqual(['in main']);
     expect(after).toHaveLength(2);
+  });
+});
+
+describe('a run at work', () => {
+  const claim = async () =>
+    (await world.db.transaction((tx) => world.leases.claim(tx, USER, 'a run', world.clock.now(), 60_000)))!;
+  const assert = (lease: Lease) => world.db.transaction((tx) => world.leases.assert(tx, lease));
+
+  /** Outlook's owner makes another calendar the mailbox's default one. */
+  function makeDefault(name: string): void {
+    const state = JSON.parse(world.simulator.snapshot());
+    for (const calendar of state.mailboxes[0].state.calendars) calendar.isDefault = calendar.name === name;
+    world.simulator.restore(JSON.stringify(state));
+  }
+
+  it('loses the mailbox when its calendars change their ids under it, and only then', async () => {
+    const team = world.mailbox.addCalendar('Team');
+    await refresh();
+    const lease = await claim();
+    world.mailbox.addCalendar('Holidays');
+    await refresh();
+    await assert(lease);
+    makeDefault('Team');
+    const items = await refresh();
+    expect(named(items, 'Team')).toMatchObject({ id: 'default', isDefault: true });
+    await expect(assert(lease)).rejects.toMatchObject({ code: 'lease-lost' });
+    const next = await claim();
+    await refresh();
+    await assert(next);
+    await world.db.transaction((tx) => sql`update "Calendar" set "graphCalendarId" = 'old ' || id`.execute(tx.kysely));
+    await refresh();
+    await expect(assert(next)).rejects.toMatchObject({ code: 'lease-lost' });
+    expect(world.mailbox.defaultCalendarId).toBe(team);
+  });
+
+  it('also when the mailbox is connected once more', async () => {
+    world.mailbox.addCalendar('Team');
+    await refresh();
+    const lease = await claim();
+    makeDefault('Team');
+    await world.connect();
+    await expect(assert(lease)).rejects.toMatchObject({ code: 'lease-lost' });
+  });
+
+  it('that finds out by itself starts again, with every event where it was', async () => {
+    const former = world.mailbox.defaultCalendarId;
+    const team = world.mailbox.addCalendar('Team');
+    world.mailbox.createEvent(visit('in main'));
+    world.mailbox.createEvent(visit('in team'), { calendarId: team });
+    await refresh();
+    await world.sync({ calendarId: 'all' });
+    await world.book(visit('for main', '2026-03-12'));
+    makeDefault('Team');
+    const jobId = await world.enqueue();
+    world.simulator.failNext({ path: /delta/i, status: 404, code: 'ErrorItemNotFound' });
+    await expect(world.carryOutOnce(jobId)).rejects.toMatchObject({ code: 'lease-lost' });
+    expect((await world.run(jobId)).status).toBe('IN_PROGRESS');
+    expect(await world.carryOut(jobId)).toMatchObject({ status: 'COMPLETED', localCreated: 0, remoteCreated: 0 });
+    await world.sync({ calendarId: 'all' });
+    expect(world.mailbox.listEvents({ calendarId: team }).map(({ subject }) => subject)).toEqual(['in team']);
+    expect(world.mailbox.listEvents({ calendarId: former }).map(({ subject }) => subject)).toEqual(
+      expect.arrayContaining(['in main', 'for main']),
+    );
+    expect(await world.all()).toHaveLength(3);
+    expect(await world.sync({ calendarId: 'all' })).toMatchObject({ ...NOTHING, graphRequests: 2 });
   });
 });
 

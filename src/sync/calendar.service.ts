@@ -7,6 +7,7 @@ import type { CalendarRepository, StoredCalendar } from '../store/calendar.repos
 import type { ConnectionRepository } from '../store/connection.repository.ts';
 import type { CursorRepository } from '../store/cursor.repository.ts';
 import type { Db } from '../store/db.ts';
+import type { LeaseRepository } from '../store/lease.repository.ts';
 import { saveCalendarList } from './calendar-list.ts';
 import { askMailbox } from './mailbox-question.ts';
 import type { CalendarSettingsPatch, SettingsService } from './settings.service.ts';
@@ -33,6 +34,7 @@ export class CalendarService {
   readonly #calendars: CalendarRepository;
   readonly #connections: ConnectionRepository;
   readonly #cursors: CursorRepository;
+  readonly #leases: LeaseRepository;
   readonly #settings: SettingsService;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -43,6 +45,7 @@ export class CalendarService {
     calendars: CalendarRepository;
     connections: ConnectionRepository;
     cursors: CursorRepository;
+    leases: LeaseRepository;
     settings: SettingsService;
     clock: Clock;
     random: Random;
@@ -52,6 +55,7 @@ export class CalendarService {
     this.#calendars = parts.calendars;
     this.#connections = parts.connections;
     this.#cursors = parts.cursors;
+    this.#leases = parts.leases;
     this.#settings = parts.settings;
     this.#clock = parts.clock;
     this.#random = parts.random;
@@ -65,7 +69,8 @@ export class CalendarService {
   }
 
   /**
-   * Reads the list of calendars from the mailbox again.
+   * Reads the list of calendars from the mailbox again. A run at work loses the mailbox when ids change under it, and starts
+   * again with the new ones.
    *
    * @throws {SyncError} `not-connected`; and what Graph says, in the caller's words (`unavailable`, `throttled`, `rejected`)
    */
@@ -82,8 +87,13 @@ export class CalendarService {
       if (current?.mailboxId !== mailbox) {
         throw new SyncError('conflict-state', 'the mailbox was disconnected meanwhile; ask again');
       }
-      const saved = { calendars: this.#calendars, cursors: this.#cursors, random: this.#random };
-      await saveCalendarList(tx, saved, userId, listed, this.#clock.now());
+      const saving = {
+        calendars: this.#calendars,
+        cursors: this.#cursors,
+        leases: this.#leases,
+        random: this.#random,
+      };
+      await saveCalendarList(tx, saving, userId, listed, this.#clock.now());
     });
     return this.list(userId);
   }

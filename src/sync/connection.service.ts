@@ -159,7 +159,12 @@ export class ConnectionService {
     const now = this.#clock.now();
     const { id: mailboxId, address, timeZone } = mailbox;
     await this.#connections.save(tx, { userId, mailbox: address, mailboxId, mode: 'application', timeZone }, now);
-    const parts = { calendars: this.#calendars, cursors: this.#cursors, random: this.#random };
+    const parts = {
+      calendars: this.#calendars,
+      cursors: this.#cursors,
+      leases: this.#leases,
+      random: this.#random,
+    };
     await saveCalendarList(tx, parts, userId, listed, now);
     await this.#queue.enqueue(tx, {
       userId,

@@ -23,16 +23,26 @@ export interface LostCalendarParts {
  * calendars are deleted or not shared any more.
  *
  * @returns the calendar under its new id; `undefined` when the id was right, so that something else is missing
- * @throws {SyncError} `not-found` when it has left the mailbox; what is known of its events is kept
+ * @throws {SyncError} `not-found` when it has left the mailbox; what is known of its events is kept. `lease-lost` when our
+ *   ids stand for other calendars now: the run starts again, as all it knows is of the former ones
  */
 export async function findAgain(parts: LostCalendarParts, context: RunContext): Promise<StoredCalendar | undefined> {
   const { userId, calendarId } = context;
+  const { calendars, cursors, random } = parts;
   const listed = await parts.graph.listCalendars(context.session);
-  const calendar = await parts.db.transaction(async (tx) => {
+  const { change, calendar } = await parts.db.transaction(async (tx) => {
+    // In the order of everybody else who changes the list.
+    await calendars.lockList(tx, userId);
     await parts.leases.assert(tx, context.lease);
-    await saveCalendarList(tx, parts, userId, listed, parts.clock.now());
-    return parts.calendars.find(tx, userId, calendarId);
+    const changed = await saveCalendarList(tx, { calendars, cursors, random }, userId, listed, parts.clock.now());
+    return { change: changed, calendar: await calendars.find(tx, userId, calendarId) };
   });
+  if (change === 'relabelled') {
+    throw new SyncError(
+      'lease-lost',
+      `another calendar has become the default one of user ${userId}; the run starts again`,
+    );
+  }
   if (!calendar?.graphCalendarId || calendar.removedAt) {
     throw new SyncError(
       'not-found',
