@@ -4,8 +4,9 @@ export default defineConfig({
   test: {
     include: ['src/**/*.spec.ts', 'test/**/*.spec.ts'],
     exclude: ['**/node_modules/**', 'test/e2e/**'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Generous: they are there to end what hangs, and machines are shared.
+    testTimeout: 120_000,
+    hookTimeout: 240_000,
     pool: 'forks',
     maxWorkers: 2,
   },

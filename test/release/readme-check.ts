@@ -8,7 +8,7 @@ import { assert, check, outcome, run, start, withTemporaryFolder } from './check
 import { blocksOf, ROOT } from './readme.ts';
 
 const START_PATIENCE_MS = 120_000;
-const TESTS_TIMEOUT_MS = 240_000;
+const TESTS_TIMEOUT_MS = 600_000;
 const READY = 'Ctrl+C stops it';
 /** What would make the copy's service another one than a newcomer's. */
 const CONFIGURATION = /^(GRAPH_|CALENDAR_|JWT_|DATABASE_URL$|PUBLIC_URL$|HOST$|PORT$|LOG_LEVEL$|WORKERS$|NODE_ENV$)/;
