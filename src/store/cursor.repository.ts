@@ -140,6 +140,23 @@ export class CursorRepository {
     }));
   }
 
+  /** The masters of those series of the calendar that have one of these ids among their exceptions, as far as we know. */
+  async findSeriesOf(
+    q: Queryable,
+    userId: UserId,
+    calendarId: CalendarId,
+    memberIds: readonly GraphEventId[],
+  ): Promise<GraphEventId[]> {
+    if (memberIds.length === 0) return [];
+    const found = await sql<{ graphEventId: string }>`
+      select "graphEventId" from "EventBase"
+      where "userId" = ${userId} and "calendarId" = ${calendarId} and "graphEventId" is not null
+        and "seriesEtags" is not null and jsonb_exists_any("seriesEtags", array${textList(memberIds)})
+      order by "graphEventId"
+    `.execute(q.kysely);
+    return found.rows.map((row) => row.graphEventId as GraphEventId);
+  }
+
   async clearDirtySeries(tx: Tx, userId: UserId, calendarId: CalendarId, ids: readonly GraphEventId[]): Promise<void> {
     if (ids.length === 0) return;
     await sql`

@@ -200,6 +200,31 @@ describe('cursors', () =>
     });
   }));
 
+describe('series', () =>
+  onEachDatabase((world) => {
+    it('are found by the ids of their exceptions, each in its own calendar', async () => {
+      const id = (text: string) => text as GraphEventId;
+      const row = (eventId: string, calendarId: CalendarId, members: readonly string[] | null) => {
+        const etags = members && JSON.stringify(Object.fromEntries(members.map((member) => [member, 'e1'])));
+        return sql`
+          insert into "EventBase" ("userId", "eventId", "calendarId", "graphEventId", "seriesEtags")
+          values (${ALICE}, ${eventId}, ${calendarId}, ${`g-${eventId}`}, ${etags}::text::jsonb)
+        `.execute(world.db.kysely);
+      };
+      await row('a', DEFAULT_CALENDAR_ID, ['x-1', "x'2"]);
+      await row('b', DEFAULT_CALENDAR_ID, ['x-3']);
+      await row('c', DEFAULT_CALENDAR_ID, null);
+      await row('d', OTHER, ['x-4']);
+      const find = (calendarId: CalendarId, ...ids: string[]) =>
+        world.cursors.findSeriesOf(world.db, ALICE, calendarId, ids.map(id));
+      expect(await find(DEFAULT_CALENDAR_ID, 'x-1', "x'2", 'x-3', 'x-4', 'g-a')).toEqual(['g-a', 'g-b']);
+      expect(await find(DEFAULT_CALENDAR_ID, 'x-4', 'x', 'e1')).toEqual([]);
+      expect(await find(OTHER, 'x-4')).toEqual(['g-d']);
+      expect(await find(OTHER)).toEqual([]);
+      expect(await world.cursors.findSeriesOf(world.db, BOB, OTHER, [id('x-4')])).toEqual([]);
+    });
+  }));
+
 describe('conflicts', () =>
   onEachDatabase((world) => {
     const record = (...conflicts: NewConflict[]) => world.db.transaction((tx) => world.conflicts.record(tx, conflicts));

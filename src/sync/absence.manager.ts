@@ -71,12 +71,23 @@ export class AbsenceManager {
     this.#random = parts.random;
   }
 
-  /** Asks Graph for those of `ids` we know; tombstones of strangers are normal and cost nothing. */
+  /**
+   * Asks Graph for those of `ids` we know; tombstones of strangers are normal and cost nothing. One that is a member of a
+   * series we know is a sign of life of that series (graph contract 5.5), which is then to be read whole.
+   */
   async prove(context: RunContext, ids: readonly GraphEventId[]): Promise<Proofs> {
     if (ids.length === 0) return NO_PROOFS;
-    const known = await this.#bases.findByGraphIds(this.#db, context.userId, [...ids]);
-    const asked = ids.filter((id) => known.get(id)?.calendarId === context.calendarId);
-    return this.ask(context, asked);
+    const { userId, calendarId } = context;
+    const known = await this.#bases.findByGraphIds(this.#db, userId, [...ids]);
+    const strangers = ids.filter((id) => !known.has(id));
+    const masters = await this.#cursors.findSeriesOf(this.#db, userId, calendarId, strangers);
+    const proofs = await this.ask(
+      context,
+      ids.filter((id) => known.get(id)?.calendarId === calendarId),
+    );
+    // A series that was itself named has been asked for.
+    const suspects = masters.filter((id) => !known.has(id)).map((id) => suspect(id));
+    return { ...proofs, series: [...proofs.series, ...suspects] };
   }
 
   /** Asks Graph for events one by one, twenty to a batch, whoever knows them. */
@@ -86,10 +97,11 @@ export class AbsenceManager {
     const gone: GraphEventId[] = [];
     const singles: RemoteState[] = [];
     const series: SeriesMark[] = [];
+    // Whatever Graph says nothing certain of is not in the answer: it is neither deleted nor changed here.
     for (const [id, event] of answers) {
       if (event === 'gone') gone.push(id);
       else if (event.type === 'singleInstance') singles.push({ id, event });
-      else series.push({ graphEventId: event.seriesMasterId ?? id, masterEtag: undefined, suspicious: true });
+      else series.push(suspect(event.seriesMasterId ?? id));
     }
     return { gone, singles, series };
   }
@@ -161,6 +173,10 @@ export class AbsenceManager {
     const states = gone.map(({ graphEventId }): RemoteState => ({ id: graphEventId, event: 'gone' }));
     return this.#planner.plan(tx, context, states, undefined);
   }
+}
+
+function suspect(graphEventId: GraphEventId): SeriesMark {
+  return { graphEventId, masterEtag: undefined, suspicious: true };
 }
 
 interface GoneEvent {

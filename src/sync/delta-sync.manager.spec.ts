@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { expectQuiet, NOTHING } from '../../test/support/quiet.ts';
 import { openWorldDatabase, SyncWorld, type SyncWorldOptions } from '../../test/support/sync-world.ts';
@@ -250,6 +251,51 @@ describe('a tombstone', () => {
     expect(failed.localDeleted).toBe(0);
     expect(await world.all()).toHaveLength(3);
     expect(await world.sync()).toMatchObject({ status: 'COMPLETED', localDeleted: 1 });
+    await expectQuiet(world);
+  });
+});
+
+describe('a tombstone of one date of a series', () => {
+  /** A service that tells of the date, and leaves the tag of the series as it was. */
+  const keepTag = (id: string) =>
+    sql`update "EventBase" set etag = ${String(world.mailbox.getEvent(id)?.['@odata.etag'])} where "graphEventId" = ${id}`.execute(
+      world.db.kysely,
+    );
+
+  it('that was changed before makes the series be read again', async () => {
+    await openWith(1, { switches: { occurrenceDeleteTombstone: 'emitted' } });
+    const series = world.mailbox.createEvent(standup());
+    world.mailbox.updateOccurrence(series.id, '2026-03-09', { subject: 'With guests' });
+    await world.sync();
+    world.mailbox.deleteOccurrence(series.id, '2026-03-09');
+    await keepTag(series.id);
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', localUpdated: 1, localDeleted: 0 });
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('costs nothing when it is our own doing', async () => {
+    await openWith(1, { switches: { occurrenceDeleteTombstone: 'emitted' } });
+    const series = world.mailbox.createEvent(standup());
+    world.mailbox.updateOccurrence(series.id, '2026-03-09', { subject: 'With guests' });
+    await world.sync();
+    const { id } = await world.bySubject('Standup');
+    await world.editContent(id, (content) => ({
+      ...content,
+      occurrences: { ...content.occurrences, '2026-03-09': { isCancelled: true } },
+    }));
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', remoteUpdated: 1 });
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('is one of the deleted series, which is asked for once', async () => {
+    await openWith(1);
+    const series = world.mailbox.createEvent(standup());
+    world.mailbox.updateOccurrence(series.id, '2026-03-09', { subject: 'With guests' });
+    await world.sync();
+    world.mailbox.deleteEvent(series.id);
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', localDeleted: 1, graphRequests: 2 });
     await expectQuiet(world);
   });
 });
