@@ -197,6 +197,15 @@ export function fromRow(row: EventRow, cipher: UserCipher): StoredEvent {
   };
 }
 
+/** What Graph tells of an event; `undefined` where it cannot be read, which is as good as unknown. */
+export function readFacts(value: unknown, cipher: UserCipher): GraphFacts | undefined {
+  try {
+    return asObject(cipher.decryptJson('facts', value)) as GraphFacts | undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 const NO_TIME: DateTimeTimeZone = { dateTime: '1970-01-01T00:00:00', timeZone: 'UTC' };
 
 function readSubject(row: EventRow, cipher: UserCipher, onUnreadable: () => void): string {

@@ -6,7 +6,7 @@ import { type BaseRow, type EventBase, fromBaseRow } from './base-row.ts';
 import { jsonChunks, optional, textList, timestamp, toBigInt, toDate } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 import type { ContentCipher } from './encryption.ts';
-import { type EventRow, fromRow, type SaveEvent, type StoredEvent, toRow } from './event-row.ts';
+import { type EventRow, fromRow, readFacts, type SaveEvent, type StoredEvent, toRow } from './event-row.ts';
 import { overlaps } from './time-range.ts';
 
 export type { SaveEvent, StoredEvent } from './event-row.ts';
@@ -130,7 +130,7 @@ export class EventRepository {
     userId: UserId,
     calendarId: CalendarId,
   ): Promise<{ tombstone: Tombstone; base: EventBase; facts?: GraphFacts | undefined }[]> {
-    const found = await sql<TombstoneRow & { base: BaseRow }>`
+    const found = await sql<TombstoneRow & { facts: unknown; base: BaseRow }>`
       select t.*, to_jsonb(b) as base
       from "CalendarEventTombstone" t join "EventBase" b on b."eventId" = t."eventId" and b."userId" = t."userId"
       where t."userId" = ${userId} and b."calendarId" = ${calendarId} and t.revision > b."agreedRevision"
@@ -139,7 +139,11 @@ export class EventRepository {
     `.execute(q.kysely);
     if (found.rows.length === 0) return [];
     const cipher = await this.#cipher.forUser(q, userId);
-    return found.rows.map((row) => ({ tombstone: fromTombstone(row), base: fromBaseRow(row.base, cipher) }));
+    return found.rows.map((row) => ({
+      tombstone: fromTombstone(row),
+      base: fromBaseRow(row.base, cipher),
+      facts: readFacts(row.facts, cipher),
+    }));
   }
 
   /**
@@ -159,6 +163,22 @@ export class EventRepository {
       event: fromRow(row, cipher),
       base: row.base ? fromBaseRow(row.base, cipher) : undefined,
     }));
+  }
+
+  /** Events deleted here after a create was sent whose answer never came: what Graph has of them is to be deleted as well. */
+  async listUnansweredDeletions(
+    q: Queryable,
+    userId: UserId,
+    calendarId: CalendarId,
+  ): Promise<{ userId: UserId; eventId: EventId; generation: number }[]> {
+    const found = await sql<{ eventId: string; generation: number }>`
+      select t."eventId", b.generation
+      from "CalendarEventTombstone" t join "EventBase" b on b."eventId" = t."eventId" and b."userId" = t."userId"
+      where t."userId" = ${userId} and b."calendarId" = ${calendarId} and b."graphEventId" is null
+        and b.local is not null and b.remote is null
+        and not exists (select 1 from "CalendarEvent" e where e.id = t."eventId" and e."userId" = t."userId")
+    `.execute(q.kysely);
+    return found.rows.map((row) => ({ userId, eventId: row.eventId as EventId, generation: row.generation }));
   }
 
   /**

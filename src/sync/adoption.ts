@@ -36,6 +36,11 @@ export class AdoptionIndex {
     append(this.#byKey, adoptionKey(event.content, event.facts), event.id);
   }
 
+  /** An event that was deleted here before Graph answered its create: only its marker can tell that it is there. */
+  addDeleted(event: { readonly userId: UserId; readonly eventId: EventId; readonly generation: number }): void {
+    this.#byTransactionId.set(transactionIdFor(event), event.eventId);
+  }
+
   /** An event of another calendar: it is the same one only if it was moved here, under the id it had. */
   addElsewhere(event: { readonly eventId: EventId; readonly graphEventId: GraphEventId }): void {
     this.#elsewhere.set(event.graphEventId, event.eventId);
@@ -64,7 +69,7 @@ export class AdoptionIndex {
   }
 }
 
-/** The index of one calendar, from everything that is here and not linked. */
+/** The index of one calendar, from everything that is here, or was until it was deleted, and not linked. */
 export async function adoptionIndexOf(
   q: Queryable,
   events: EventRepository,
@@ -75,6 +80,7 @@ export async function adoptionIndexOf(
     if (event.calendarId === of.calendarId) index.add(event, base);
     else if (event.graphEventId) index.addElsewhere({ eventId: event.id, graphEventId: event.graphEventId });
   }
+  for (const deleted of await events.listUnansweredDeletions(q, of.userId, of.calendarId)) index.addDeleted(deleted);
   return index;
 }
 

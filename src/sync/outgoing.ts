@@ -10,6 +10,7 @@ import type { StoredEvent } from '../store/event.repository.ts';
 import type { Outgoing, OutgoingDeletion } from './push-recorder.ts';
 import { agreedContent } from './remote-planner.ts';
 import type { RunContext } from './run-context.ts';
+import { isAskedSafely, isUnanswered } from './unanswered-creates.ts';
 
 /** What of a run the decisions in here depend on: a preview has it as well. */
 export type OutgoingContext = Pick<RunContext, 'graphCalendarId' | 'rules' | 'notifyAttendees' | 'dateRange'>;
@@ -82,13 +83,20 @@ export function sortDeletions<Deletion extends OutgoingDeletion>(
   context: OutgoingContext,
   pending: readonly Deletion[],
 ): { due: Deletion[]; held: Deletion[]; left: Deletion[] } {
-  const waiting = pending.filter(({ base }) => base.conflictUnits.length === 0 && isInRange(context, base));
+  const waiting = pending.filter(
+    ({ base }) => base.conflictUnits.length === 0 && isInRange(context, base) && !isWaitingToBeFound(base),
+  );
   const left = waiting.filter(({ base }) => {
     const agreed = agreedContent(base);
     return agreed !== null && isLeftAlone(context.rules, { agreed });
   });
   const held = waiting.filter((deletion) => !left.includes(deletion) && !isDeletable(context, deletion));
   return { due: waiting.filter((deletion) => !left.includes(deletion) && !held.includes(deletion)), held, left };
+}
+
+/** Created with guests, and nobody knows whether it is there: asking might invite them. A pull tells once it is seen. */
+function isWaitingToBeFound(base: EventBase): boolean {
+  return isUnanswered(base) && !isAskedSafely(base);
 }
 
 function isDeletable(context: OutgoingContext, { base, facts }: OutgoingDeletion): boolean {

@@ -98,3 +98,166 @@ describe('guests invited in Outlook between the pull and the push', () => {
     expect(await world.differences()).toEqual([]);
   });
 });
+
+describe('a date that Outlook keeps changing back', () => {
+  /** Something there, such as an add-in, undoes the change each time before the series is read. */
+  function undoAlways(graphId: string, subject: string): void {
+    world.onRequest(
+      /exceptionOccurrences/,
+      () => {
+        const [there] = world.mailbox.occurrences(graphId, '2026-03-12T00:00:00Z', '2026-03-13T00:00:00Z');
+        if (there?.['type'] !== 'exception') return;
+        world.mailbox.updateOccurrence(graphId, '2026-03-12', { subject });
+      },
+      1_000,
+    );
+  }
+
+  async function meetingWithGuests(): Promise<EventId> {
+    await world.services.settings.put(USER, { notifyAttendees: 'changes' });
+    world.mailbox.createEvent({ ...daily, attendees: [guest] });
+    await world.sync();
+    return (await world.bySubject('Visit')).id;
+  }
+
+  it.each([
+    ['to what it was', 'Visit'],
+    ['to something else', 'Undone'],
+  ])('is parked with its error %s, and guests are not mailed run after run', async (_case, subject) => {
+    const id = await meetingWithGuests();
+    await onDate(id, '2026-03-12', { isCancelled: false, fields: { subject: 'Special' } });
+    undoAlways(await graphIdOf(id), subject);
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', failedEvents: 1 });
+    for (let run = 0; run < 2; run += 1) {
+      world.simulator.clearLog();
+      expect(await world.sync()).toMatchObject({ status: 'COMPLETED', failedEvents: 0, remoteUpdated: 0 });
+      expect(world.simulator.writes()).toEqual([]);
+      const view = await world.services.eventService.get(USER, id);
+      expect(view.syncState).toBe('error');
+      expect(view.syncError).toEqual({ code: 'UNSETTLED', message: expect.stringContaining('2026-03-12') });
+    }
+    expect((await world.get(id)).content.occurrences['2026-03-12']).toMatchObject({ fields: { subject: 'Special' } });
+  });
+
+  it('is tried again once the event changes here, and settles when Outlook lets it', async () => {
+    const id = await meetingWithGuests();
+    await onDate(id, '2026-03-12', { isCancelled: false, fields: { subject: 'Special' } });
+    undoAlways(await graphIdOf(id), 'Visit');
+    await world.sync();
+    world.stopWatching();
+    await onDate(id, '2026-03-12', { isCancelled: false, fields: { subject: 'More special' } });
+    await world.sync();
+    expect(await world.differences()).toEqual([]);
+    expect((await world.services.eventService.get(USER, id)).syncState).toBe('synced');
+  });
+
+  it('is tried no more often in a run that has to be continued', async () => {
+    await world.close();
+    world = await SyncWorld.open({ env: { CALENDAR_MAX_EVENTS_PER_SYNC: '1' } });
+    const id = await world.book(daily);
+    await world.sync();
+    await onDate(id, '2026-03-12', { isCancelled: false, fields: { subject: 'Special' } });
+    undoAlways(await graphIdOf(id), 'Visit');
+    world.simulator.clearLog();
+    await world.sync();
+    expect((await baseOf(id))?.errorCode).toBe('UNSETTLED');
+    expect(world.simulator.writes()).toHaveLength(3);
+  });
+});
+
+describe('somebody else’s meeting deleted here', () => {
+  it('is deleted in Outlook as well, for that mails nobody', async () => {
+    world.mailbox.addForeignMeeting({ ...visit(), organizer: { emailAddress: { address: 'boss@example.com' } } });
+    await world.sync();
+    const [meeting] = await world.all();
+    expect(meeting?.facts?.isOrganizer).toBe(false);
+    await world.remove(meeting!.id);
+    expect(await world.sync()).toMatchObject({ remoteDeleted: 1 });
+    expect(world.mailbox.listEvents()).toEqual([]);
+    expect(world.simulator.outbox).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('is told from one’s own, whose guests would get a cancellation', async () => {
+    world.mailbox.createEvent({ ...visit(), attendees: [guest] });
+    await world.sync();
+    world.simulator.clearLog();
+    await world.remove((await world.bySubject('Visit')).id);
+    expect(await world.sync()).toMatchObject({ remoteDeleted: 0 });
+    expect(world.mailbox.listEvents()).toHaveLength(1);
+    expect(world.simulator.outbox).toEqual([]);
+  });
+});
+
+describe('an event deleted here before Graph answered its create', () => {
+  /** Graph commits the create, nobody hears of it, and the process dies. */
+  async function createUnheard(input: EventInput): Promise<EventId> {
+    const id = await world.book(input);
+    world.simulator.failNext({ method: 'POST', path: /events/, kind: 'drop-after-commit', count: 50 });
+    const kill = new AbortController();
+    const killed = world.carryOutOnce(await world.enqueue(), kill.signal).catch(() => {});
+    await expect.poll(() => world.mailbox.listEvents().length).toBe(1);
+    kill.abort(new Error('killed'));
+    await killed;
+    world.simulator.clearFaults();
+    await world.dropQueuedRuns();
+    world.simulator.clearLog();
+    return id;
+  }
+  const farAway = { start: berlin('2036-03-10T09:00:00'), end: berlin('2036-03-10T10:00:00') };
+
+  it('does not come back: what Graph has of it is deleted', async () => {
+    await world.remove(await createUnheard(visit()));
+    expect(await world.sync()).toMatchObject({
+      status: 'COMPLETED',
+      localCreated: 0,
+      remoteCreated: 0,
+      remoteDeleted: 1,
+    });
+    expect(await world.all()).toEqual([]);
+    expect(world.mailbox.listEvents()).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('stays in Outlook no more where no pull would ever find it', async () => {
+    await world.remove(await createUnheard(visit(farAway)));
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', remoteCreated: 0, remoteDeleted: 1 });
+    expect(world.mailbox.listEvents()).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('is brought back here with what somebody has written in Outlook since', async () => {
+    const id = await createUnheard(visit());
+    await world.remove(id);
+    world.clock.advance(60_000);
+    world.mailbox.updateEvent(String(world.mailbox.listEvents()[0]?.['id']), { subject: 'Edited there' });
+    await world.sync();
+    expect((await world.get(id)).content.subject).toBe('Edited there');
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('with what somebody has written in Outlook since, is brought back also where no pull would find it', async () => {
+    const id = await createUnheard(visit(farAway));
+    await world.remove(id);
+    world.clock.advance(60_000);
+    world.mailbox.updateEvent(String(world.mailbox.listEvents()[0]?.['id']), { subject: 'Edited there' });
+    await world.sync();
+    expect((await world.get(id)).content.subject).toBe('Edited there');
+    expect(world.mailbox.listEvents()).toHaveLength(1);
+  });
+
+  it('is not created a second time to find it where that might invite guests', async () => {
+    await world.services.settings.put(USER, { notifyAttendees: 'all' });
+    const id = await createUnheard(visit({ ...farAway, attendees: [guest] }));
+    await world.remove(id);
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', remoteCreated: 0, remoteDeleted: 0 });
+    expect(world.simulator.writes()).toEqual([]);
+    const graphId = String(world.mailbox.listEvents()[0]?.['id']);
+    world.mailbox.updateEvent(graphId, { start: visit().start, end: visit().end });
+    await world.sync();
+    // It has come into sight, under the same identity, and was edited there since: the edit is kept.
+    expect((await world.all()).map(({ id: found }) => found)).toEqual([id]);
+    expect(await world.differences()).toEqual([]);
+  });
+});

@@ -7,6 +7,7 @@ import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
+import { parkUnsettled } from '../store/unsettled-dates.ts';
 import { massDeleteRefused } from './absence.manager.ts';
 import { hasOccurrencesToPush, isUndecided, prepare, sortDeletions, type UndecidedEvent } from './outgoing.ts';
 import type { PullOutcome } from './pull-round.ts';
@@ -14,6 +15,7 @@ import type { Outgoing, OutgoingDeletion, PushRecorder } from './push-recorder.t
 import type { Reconciler } from './reconciler.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import type { SeriesPusher } from './series-pusher.ts';
+import { isUnanswered, learnIds } from './unanswered-creates.ts';
 
 /** Pending events looked at in one step: one `$batch`. */
 const PUSH_STEP = 20;
@@ -66,27 +68,39 @@ export class PushManager {
   async push(context: RunContext): Promise<PullOutcome> {
     const deletions = await this.#pushDeletions(context);
     if (deletions === 'out-of-capacity') return deletions;
-    for (let pass = 1; pass <= MAX_PASSES; pass += 1) {
-      const { outcome, unsettled } = await this.#pushPass(context, pass);
-      if (outcome === 'out-of-capacity') return outcome;
-      if (unsettled === 0) break;
+    await this.#keepParked(context);
+    const first = await this.#pushPass(context, { pass: 1 });
+    let { unsettled } = first;
+    // Also a run that is at the end of its capacity: else its continuation would try the same ones, again as the first time.
+    for (let pass = 2; pass <= MAX_PASSES && unsettled > 0; pass += 1) {
+      ({ unsettled } = await this.#pushPass(context, { pass, upTo: first.upTo }));
     }
-    return 'complete';
+    return first.outcome;
   }
 
-  /** Goes once through everything pending, in the order it was written. */
-  async #pushPass(context: RunContext, pass: number): Promise<{ outcome: PullOutcome; unsettled: number }> {
+  /**
+   * Goes once through what is pending, in the order it was written.
+   *
+   * @param of.upTo  the last revision to be looked at: how far the first pass got, if it did not get through
+   */
+  async #pushPass(
+    context: RunContext,
+    { pass, upTo }: { pass: number; upTo?: bigint | undefined },
+  ): Promise<{ outcome: PullOutcome; unsettled: number; upTo?: bigint | undefined }> {
     let unsettled = 0;
     let after: bigint | undefined;
     for (;;) {
       assertNotCancelled(context);
-      const pending = await this.#events.listPending(this.#db, context.userId, context.calendarId, {
+      const found = await this.#events.listPending(this.#db, context.userId, context.calendarId, {
         limit: PUSH_STEP,
         ...(after === undefined ? {} : { after }),
         ...(context.dateRange ? { range: context.dateRange } : {}),
       });
+      const pending = found.filter(({ event }) => upTo === undefined || event.revision <= upTo);
       if (pending.length === 0) return { outcome: 'complete', unsettled };
-      if (context.counters.isExhausted) return { outcome: 'out-of-capacity', unsettled };
+      if (pass === 1 && context.counters.isExhausted) {
+        return { outcome: 'out-of-capacity', unsettled, upTo: after ?? 0n };
+      }
       after = pending.at(-1)?.event.revision;
       unsettled += await this.#pushStep(context, pending, pass);
     }
@@ -119,7 +133,7 @@ export class PushManager {
     const unsettledSeries = await this.#series.pushOccurrences(
       context,
       series.map(({ event }) => event.id),
-      new Set(sent.map(({ event }) => event.id)),
+      { counted: new Set(sent.map(({ event }) => event.id)), isLastTry: pass >= MAX_PASSES },
     );
     if (pass === 1) {
       context.counters.found(pending.length);
@@ -128,6 +142,13 @@ export class PushManager {
     // A create whose answer was lost before is sent as it was then; what was edited since goes out in the next pass.
     const edited = sent.filter((target) => target.isResent).length;
     return undecided.length + stale.size + unsettledSeries + edited;
+  }
+
+  async #keepParked(context: RunContext): Promise<void> {
+    await this.#db.transaction(async (tx) => {
+      await this.#leases.assert(tx, context.lease);
+      await parkUnsettled(tx, context.userId, context.calendarId);
+    });
   }
 
   /** A row that something else wrote and nobody can read stays here, with what is wrong with it, until it is written again. */
@@ -176,8 +197,7 @@ export class PushManager {
   }
 
   async #pushDeletions(context: RunContext): Promise<PullOutcome> {
-    const pending = await this.#events.listPendingDeletions(this.#db, context.userId, context.calendarId);
-    const { due, held, left } = sortDeletions(context, pending);
+    const { due, held, left } = sortDeletions(context, await this.#pendingDeletions(context));
     await this.#recorder.holdDeletions(context, held);
     await this.#recorder.forgetDeletions(context, left);
     if (due.length === 0) return 'complete';
@@ -189,6 +209,22 @@ export class PushManager {
       await this.#pushDeletionStep(context, step);
     }
     return 'complete';
+  }
+
+  /** Events deleted here, with the ids of those whose create was never answered. */
+  async #pendingDeletions(context: RunContext): Promise<readonly OutgoingDeletion[]> {
+    const list = () => this.#events.listPendingDeletions(this.#db, context.userId, context.calendarId);
+    const pending = await list();
+    const unanswered = sortDeletions(context, pending).due.filter(({ base }) => isUnanswered(base));
+    if (unanswered.length === 0) return pending;
+    const parts = { db: this.#db, graph: this.#graph, bases: this.#bases, leases: this.#leases };
+    for (let from = 0; from < unanswered.length; from += PUSH_STEP) {
+      assertNotCancelled(context);
+      const learned = await learnIds(parts, context, unanswered.slice(from, from + PUSH_STEP));
+      // Somebody may have edited there what nobody here knew to be there.
+      await this.#reconciler.reconcile(context, learned, { isLastTry: false });
+    }
+    return list();
   }
 
   async #pushDeletionStep(context: RunContext, step: readonly OutgoingDeletion[]): Promise<void> {

@@ -6,12 +6,13 @@ import { inWritableOrder } from '../core/occurrence-order.ts';
 import { dateOfUnit, isOccurrenceUnit, mayOverwrite, planOutgoing } from '../core/outgoing-change.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import { occurrenceContent, unitsOfFields } from '../core/series.ts';
-import type { CalendarGraph, RemoteSeries, WriteOperation, WriteOutcome } from '../graph/calendar-graph.ts';
+import type { CalendarGraph, RemoteSeries, WriteOperation } from '../graph/calendar-graph.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { OperationRepository } from '../store/operation.repository.ts';
+import { noteUnsettled, UNSETTLED } from '../store/unsettled-dates.ts';
 import { seriesEtagsOf } from './plan-applier.ts';
 import { agreedContent } from './remote-planner.ts';
 import { assertNotCancelled, byOurClock, type RunContext } from './run-context.ts';
@@ -64,19 +65,20 @@ export class SeriesPusher {
   }
 
   /**
-   * @param counted  series that count as written already, because their master was
+   * @param how.counted  series that count as written already, because their master was
+   * @param how.isLastTry  what Graph still keeps otherwise is parked until it changes here: each attempt may mail guests
    * @returns how many of these series are not settled and deserve another pass
    */
   async pushOccurrences(
     context: RunContext,
     eventIds: readonly EventId[],
-    counted: ReadonlySet<EventId>,
+    { counted, isLastTry }: { counted: ReadonlySet<EventId>; isLastTry: boolean },
   ): Promise<number> {
     if (eventIds.length === 0) return 0;
     let unsettled = 0;
     for (const series of await this.#load(context, eventIds)) {
       assertNotCancelled(context);
-      const isSettled = await this.#pushOne(context, series, counted.has(series.event.id));
+      const isSettled = await this.#pushOne(context, series, { isCounted: counted.has(series.event.id), isLastTry });
       if (!isSettled) unsettled += 1;
     }
     return unsettled;
@@ -97,7 +99,11 @@ export class SeriesPusher {
     });
   }
 
-  async #pushOne(context: RunContext, series: Series, isCounted: boolean): Promise<boolean> {
+  async #pushOne(
+    context: RunContext,
+    series: Series,
+    { isCounted, isLastTry }: { isCounted: boolean; isLastTry: boolean },
+  ): Promise<boolean> {
     const { event, base, remote } = series;
     const { units, held, sendAttendees } = this.#unitsToSend(context, series);
     const dates = inWritableOrder(units.map(dateOfUnit), event.content, remote.content);
@@ -113,10 +119,12 @@ export class SeriesPusher {
     if (!verified || verified === 'gone') return false;
     const settled = units.filter((unit) => sameUnit(event.content, verified.content, unit));
     const lost = dates.filter((date) => !ids.has(date) && remote.content.occurrences[date]?.isCancelled);
-    const refused =
-      outcomes.find((outcome) => !outcome.ok) ?? (lost.length > 0 ? notRestorable(event.id, lost) : undefined);
-    await this.#save(context, { event, base, verified, units, settled, held, refused, isCounted });
-    return settled.length === units.length || refused !== undefined;
+    const refused = outcomes.find((outcome) => !outcome.ok);
+    const error =
+      refused && !refused.ok ? refused.error : lost.length > 0 ? notRestorable(lost) : unsettledError(units, settled);
+    const isParked = error !== undefined && (error.graphCode !== UNSETTLED || isLastTry);
+    await this.#save(context, { event, base, verified, units, settled, held, error, isParked, isCounted });
+    return error === undefined || isParked;
   }
 
   /** What differs from Graph's present state because of what was changed here. */
@@ -152,58 +160,75 @@ export class SeriesPusher {
       units: readonly OccurrenceUnit[];
       settled: readonly OccurrenceUnit[];
       held: readonly Unit[];
-      refused: WriteOutcome | undefined;
+      error: SyncError | undefined;
+      isParked: boolean;
       isCounted: boolean;
     },
   ): Promise<void> {
-    const { event, base, verified, units, settled, held, refused, isCounted } = result;
+    const { event, verified, units, settled, held, error, isParked, isCounted } = result;
     const isDone = settled.length === units.length;
-    // Whoever brought a date into step, be it Exchange by dropping what the old rule had: both sides say the same of it.
-    const inStep = unitsOf(base.local ?? event.content, base.remote ?? event.content, event.content, verified.content)
-      .filter(isOccurrenceUnit)
-      .filter((unit) => sameUnit(event.content, verified.content, unit));
-    const seen = agreedRemote(base, verified, inStep);
-    const error = refused && !refused.ok ? refused.error : isDone ? undefined : UNSETTLED;
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
-      await this.#bases.saveMany(tx, context.userId, [
-        {
-          ...base,
-          // Only a series without anybody else's changes counts as seen; else the next round looks at it again.
-          ...(changedUnits(seen, verified.content).length === 0
-            ? {
-                etag: verified.etag,
-                seriesEtags: seriesEtagsOf(verified),
-                remoteModifiedAt: byOurClock(verified.lastModifiedAt, context),
-              }
-            : {}),
-          local: agreedLocal(base, event.content, inStep),
-          remote: seen,
-          agreedRevision: isDone ? event.revision : base.agreedRevision,
-          heldUnits: [...held],
-          ...(refused && error
-            ? { errorCode: error.graphCode ?? error.code, errorMessage: error.message, failedRevision: event.revision }
-            : { errorCode: undefined, errorMessage: undefined, failedRevision: undefined }),
-          syncedAt: this.#clock.now(),
-        },
-      ]);
-      if (refused) context.counters.failed += 1;
+      await this.#events.lockMany(tx, context.userId, [event.id]);
+      // As it is now: while the dates were on their way a person may have decided a conflict.
+      const locked = await this.#bases.lockByEventIds(tx, context.userId, [event.id]);
+      const base = locked.get(event.id) ?? result.base;
+      // Whoever brought a date into step, be it Exchange by dropping what the old rule had: both sides say the same of it.
+      const inStep = unitsOf(base.local ?? event.content, base.remote ?? event.content, event.content, verified.content)
+        .filter(isOccurrenceUnit)
+        .filter((unit) => sameUnit(event.content, verified.content, unit));
+      // What Graph makes of a date again and again is its own doing as well: no news for the next round.
+      const madeThere =
+        isParked && error?.graphCode === UNSETTLED ? units.filter((unit) => !settled.includes(unit)) : [];
+      const seen = agreedRemote(base, verified, [...inStep, ...madeThere]);
+      const saved: EventBase = {
+        ...base,
+        // Only a series without anybody else's changes counts as seen; else the next round looks at it again.
+        ...(changedUnits(seen, verified.content).length === 0
+          ? {
+              etag: verified.etag,
+              seriesEtags: seriesEtagsOf(verified),
+              remoteModifiedAt: byOurClock(verified.lastModifiedAt, context),
+            }
+          : {}),
+        local: agreedLocal(base, event.content, inStep),
+        remote: seen,
+        agreedRevision: isDone ? agreedUpTo(event.revision, result.base, base) : base.agreedRevision,
+        heldUnits: [...held],
+        ...(isParked && error
+          ? { errorCode: error.graphCode ?? error.code, errorMessage: error.message, failedRevision: event.revision }
+          : { errorCode: undefined, errorMessage: undefined, failedRevision: undefined }),
+        syncedAt: this.#clock.now(),
+      };
+      await this.#bases.saveMany(tx, context.userId, [saved]);
+      if (isParked && error?.graphCode === UNSETTLED) await noteUnsettled(tx, saved);
+      if (isParked) context.counters.failed += 1;
       if (settled.length > 0 && !isCounted) context.counters.remote.updated += 1;
+      const newlyHeld = held.filter((unit) => !result.base.heldUnits.includes(unit));
+      const shared = {
+        runId: context.jobId,
+        userId: context.userId,
+        calendarId: context.calendarId,
+        eventId: event.id,
+        graphEventId: verified.id,
+        side: 'remote' as const,
+        at: this.#clock.now(),
+        before: base.remote ?? undefined,
+      };
+      if (newlyHeld.length > 0) {
+        const reason = 'kept here: sending it would mail guests';
+        await this.#operations.append(tx, [
+          { ...shared, id: this.#random.id(), operation: 'hold', fields: newlyHeld, reason },
+        ]);
+      }
       if (units.length > 0) {
         await this.#operations.append(tx, [
           {
+            ...shared,
             id: this.#random.id(),
-            runId: context.jobId,
-            userId: context.userId,
-            calendarId: context.calendarId,
-            eventId: event.id,
-            graphEventId: verified.id,
-            side: 'remote',
-            operation: refused ? 'fail' : 'update',
+            operation: isParked ? 'fail' : 'update',
             fields: [...units],
-            reason: refused ? 'refused by Graph' : 'dates of the series changed here',
-            at: this.#clock.now(),
-            before: base.remote ?? undefined,
+            reason: isParked ? reasonOf(error) : 'dates of the series changed here',
             after: event.content,
             errorCode: error ? (error.graphCode ?? error.code) : undefined,
           },
@@ -214,12 +239,28 @@ export class SeriesPusher {
   }
 }
 
-const UNSETTLED = new SyncError('unavailable', 'an occurrence read back unchanged after it was written');
+/** Graph said yes to dates and reads back otherwise (graph contract 3.2). */
+function unsettledError(units: readonly OccurrenceUnit[], settled: readonly OccurrenceUnit[]): SyncError | undefined {
+  const dates = units.filter((unit) => !settled.includes(unit)).map(dateOfUnit);
+  if (dates.length === 0) return undefined;
+  const message = `Outlook accepted ${dates.join(', ')} of this series and keeps another value: something there changes it back; change the date here to try again, or take what Outlook has`;
+  return new SyncError('rejected', message, { graphCode: UNSETTLED });
+}
+
+function reasonOf(error: SyncError | undefined): string {
+  return error?.graphCode === UNSETTLED ? error.message : 'refused by Graph';
+}
+
+/** How far the series is agreed on once its dates were sent; not so far if somebody meanwhile wants it looked at again. */
+function agreedUpTo(revision: bigint, before: EventBase, now: EventBase): bigint {
+  if (now.agreedRevision === before.agreedRevision) return revision;
+  return now.agreedRevision < revision ? now.agreedRevision : revision;
+}
 
 /** Exchange has no undelete for a date of a series (graph contract 3.2): asking again and again would change nothing. */
-function notRestorable(key: string, dates: readonly string[]): WriteOutcome {
+function notRestorable(dates: readonly string[]): SyncError {
   const message = `Outlook cannot restore dates that were deleted from the series: ${dates.join(', ')}; delete them here as well, or make events of their own`;
-  return { key, ok: false, error: new SyncError('rejected', message, { graphCode: 'ErrorItemNotFound' }) };
+  return new SyncError('rejected', message, { graphCode: 'ErrorItemNotFound' });
 }
 
 function isFatal(error: SyncError): boolean {
