@@ -38,7 +38,7 @@ export interface CalendarGraph {
     originalDates: readonly string[],
     timeZone: string,
   ): Promise<Map<string, { readonly id: GraphEventId; readonly etag: string }>>;
-  /** Graph's `Date` header minus our clock, milliseconds; unknown before the first answer. */
+  /** Graph's clock minus ours, milliseconds, good to a second; unknown before the first answer. */
   serverClockOffsetMs(): number | undefined;
 }
 

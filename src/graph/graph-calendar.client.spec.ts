@@ -228,20 +228,74 @@ describe('an answer that is no event', () => {
 });
 
 describe('the clock of Graph', () => {
-  it('is known from its first answer on', async () => {
+  const AHEAD_MS = 90_000;
+
+  /** Answers told by the spec, one after the other; the last goes on for ever. */
+  function worldWith(...answers: ((clock: SleepwalkingClock) => Response)[]) {
     const clock = new SleepwalkingClock();
+    let at = 0;
     const world = openGraphWorld({
       clock,
-      wrap: (fetch) => async (url, init) => {
-        const response = await fetch(url, init);
-        const headers = new Headers(response.headers);
-        headers.set('date', new Date(clock.now().getTime() + 90_000).toUTCString());
-        return new Response(response.body, { status: response.status, headers });
-      },
+      wrap: () => async () => answers[Math.min(at++, answers.length - 1)]!(clock),
     });
+    return { ...world, clock };
+  }
+
+  const ask = ({ client, session }: ReturnType<typeof worldWith>) =>
+    client.send(session, { method: 'GET', path: '/me/calendars' });
+  const dated = (clock: SleepwalkingClock, aheadMs = AHEAD_MS, headers = { 'request-id': 'r-1' }) => ({
+    headers: { date: new Date(clock.now().getTime() + aheadMs).toUTCString(), ...headers },
+  });
+  const listed = (clock: SleepwalkingClock, aheadMs?: number) => Response.json({ value: [] }, dated(clock, aheadMs));
+
+  it('is known from its first answer on', async () => {
+    const world = worldWith((clock) => listed(clock));
     expect(world.graph.serverClockOffsetMs()).toBeUndefined();
-    clock.advance(700);
-    await world.graph.listCalendars(world.session);
-    expect(world.graph.serverClockOffsetMs()).toBe(90_000);
+    world.clock.advance(700);
+    await ask(world);
+    expect(world.graph.serverClockOffsetMs()).toBe(AHEAD_MS);
+  });
+
+  it('is not that of a gateway, nor of whoever answers without being Graph', async () => {
+    const world = worldWith(
+      (clock) => listed(clock),
+      (clock) => new Response('<html></html>', { status: 502, ...dated(clock, 3_600_000) }),
+      (clock) => Response.json({ value: [] }, dated(clock, 3_600_000, {} as { 'request-id': string })),
+    );
+    await ask(world);
+    await ask(world);
+    expect(world.session.stats.requests).toBe(3);
+    expect(world.graph.serverClockOffsetMs()).toBe(AHEAD_MS);
+  });
+
+  it('is read when its answer begins, halfway after the question, however long the rest takes', async () => {
+    const world = worldWith((clock) => {
+      const { headers } = dated(clock);
+      clock.advance(4_000);
+      const body = new ReadableStream(
+        {
+          pull(controller) {
+            clock.advance(40_000);
+            controller.enqueue(new TextEncoder().encode('{"value":[]}'));
+            controller.close();
+          },
+        },
+        { highWaterMark: 0 },
+      );
+      return new Response(body, { headers });
+    });
+    await ask(world);
+    expect(world.graph.serverClockOffsetMs()).toBe(AHEAD_MS - 2_000);
+  });
+
+  it('is the middle one of what the last answers said, so that one strange answer does not count', async () => {
+    const said = [0, 1_000, 3_600_000, 0, 1_000, 1_000, 60_000, 60_000, 60_000];
+    const world = worldWith(...said.map((aheadMs) => (clock: SleepwalkingClock) => listed(clock, aheadMs)));
+    const known: unknown[] = [];
+    for (const _ of said) {
+      await ask(world);
+      known.push(world.graph.serverClockOffsetMs());
+    }
+    expect(known).toEqual([0, 0, 1_000, 0, 1_000, 1_000, 1_000, 1_000, 60_000]);
   });
 });

@@ -147,7 +147,7 @@ describe('a throttled mailbox', () => {
     const answer = answering((_, attempt) =>
       attempt === 1
         ? refusal(429, 'TooManyRequests', { date: later(0), 'retry-after': later(5_000) })
-        : Response.json({ id: 'x' }, { headers: { date: later(0) } }),
+        : Response.json({ id: 'x' }, { headers: { date: later(0), 'request-id': 'r-1' } }),
     );
     const world = openGraphWorld({ clock, wrap: answer });
     await read(world);

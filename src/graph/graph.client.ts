@@ -7,6 +7,7 @@ import { type GraphFailure, isTokenDeath, readFailure, toSyncError } from './gra
 import { countFailure } from './graph-stats.ts';
 import type { MailboxLimiter } from './mailbox-limiter.ts';
 import { parseRetryAfter } from './retry-after.ts';
+import { dateOf, ServerClock } from './server-clock.ts';
 import type { TokenProvider, TokenRequest } from './token.provider.ts';
 
 export interface GraphRequest {
@@ -65,7 +66,7 @@ export class GraphClient {
   readonly #breaker: CircuitBreaker;
   readonly #root: string;
   readonly #requestTimeoutMs: number;
-  #clockOffsetMs: number | undefined;
+  readonly #serverClock = new ServerClock();
 
   constructor(parts: {
     fetch: Fetch;
@@ -94,12 +95,12 @@ export class GraphClient {
   }
 
   get clockOffsetMs(): number | undefined {
-    return this.#clockOffsetMs;
+    return this.#serverClock.offsetMs;
   }
 
   /** Graph's present time, as far as known: what a `Retry-After` date is counted from. */
   get serverNow(): Date {
-    return new Date(this.#clock.now().getTime() + (this.#clockOffsetMs ?? 0));
+    return new Date(this.#clock.now().getTime() + (this.clockOffsetMs ?? 0));
   }
 
   /**
@@ -158,6 +159,7 @@ export class GraphClient {
     const signal = session.signal ? AbortSignal.any([session.signal, timeout]) : timeout;
     let response: Response;
     let text: string;
+    const sentAt = this.#clock.now();
     try {
       response = await this.#fetch(url, {
         method: request.method,
@@ -172,13 +174,13 @@ export class GraphClient {
         ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
         signal,
       });
+      this.#serverClock.note(response, { sentAt, answeredAt: this.#clock.now() });
       text = await response.text();
     } catch (cause) {
       session.signal?.throwIfAborted();
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new SyncError('unavailable', `no answer from Graph to ${request.method} (${reason})`, { cause });
     }
-    this.#noteClock(response);
     return this.#read(request, response, text);
   }
 
@@ -193,7 +195,7 @@ export class GraphClient {
       return { status: response.status, body, etag: response.headers.get('etag') ?? undefined };
     }
     const failure = readFailure(response.status, body, {
-      retryAfterMs: parseRetryAfter(response.headers.get('retry-after'), this.serverNow),
+      retryAfterMs: parseRetryAfter(response.headers.get('retry-after'), dateOf(response) ?? this.serverNow),
       requestId,
       claims: /claims="([^"]+)"/.exec(response.headers.get('www-authenticate') ?? '')?.[1],
     });
@@ -242,12 +244,6 @@ export class GraphClient {
       isDelta ? 'cursor-expired' : 'rejected',
       `a link leads to ${where} instead of Graph; it is not followed`,
     );
-  }
-
-  /** Graph's clock against ours, good to a second: what makes both sides' modification instants comparable. */
-  #noteClock(response: Response): void {
-    const date = Date.parse(response.headers.get('date') ?? '');
-    if (!Number.isNaN(date)) this.#clockOffsetMs = date - Math.floor(this.#clock.now().getTime() / 1000) * 1000;
   }
 }
 
