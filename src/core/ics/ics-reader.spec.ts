@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EventContent } from '../event.ts';
 import { datesBetween } from '../recurrence.ts';
@@ -118,6 +119,7 @@ describe('the times of an event', () => {
     ['a start that is no time', ['DTSTART:Next year'], 'DTSTART is not a date or time'],
     ['a day that does not exist', ['DTSTART:20260230T090000Z'], 'DTSTART is not a date or time'],
     ['an end before the start', ['DTSTART:20260309T090000Z', 'DTEND:20260309T080000Z'], 'ends before it starts'],
+    ['a duration that is none', ['DTSTART:20260309T090000Z', 'DURATION:083000'], 'DURATION is not written'],
     ['a negative duration', ['DTSTART:20260309T090000Z', 'DURATION:-PT1H'], 'DURATION is negative'],
     ['hours of a day', ['DTSTART;VALUE=DATE:20260309', 'DURATION:PT5H'], 'not a number of days'],
     [
@@ -536,6 +538,60 @@ describe('a file', () => {
     const text = ics(['DTSTAMP:20260101T000000Z', 'SUMMARY:Standup']);
     expect(keyOf(text.replace('20260101T000000Z', '20260201T000000Z'))).toBe(keyOf(text));
     expect(keyOf(text.replace('Standup', 'Other'))).not.toBe(keyOf(text));
+  });
+
+  it('is taken in or refused, and nothing else, whatever happened to it on the way', () => {
+    const whole = ics(
+      [
+        ...[
+          'DTSTART;TZID=Odd:20260309T090000',
+          'DURATION:PT1H',
+          'RRULE:FREQ=WEEKLY;UNTIL=20261231T090000Z',
+          'EXDATE:20260316T090000Z',
+        ],
+        ...['SUMMARY:Grüße', 'ATTENDEE;CN="Ben":mailto:ben@example.com', 'BEGIN:VALARM', 'TRIGGER:-PT5M', 'END:VALARM'],
+      ],
+      [
+        'BEGIN:VTIMEZONE',
+        'TZID:Odd',
+        'BEGIN:STANDARD',
+        'DTSTART:19700101T000000',
+        'TZOFFSETFROM:+0000',
+        'TZOFFSETTO:+0100',
+        'END:STANDARD',
+        'END:VTIMEZONE',
+      ],
+    );
+    const place = fc.integer({ min: 0, max: whole.length });
+    const scrap = fc.constantFrom(
+      '',
+      ';',
+      ':',
+      '\r\n',
+      '"',
+      '=',
+      'Z',
+      '-',
+      '99',
+      '\0',
+      'BEGIN:VEVENT\r\n',
+      'END:VEVENT\r\n',
+    );
+    const wound = fc.record({ at: place, gone: fc.integer({ min: 0, max: 12 }), scrap });
+    fc.assert(
+      fc.property(fc.array(wound, { minLength: 1, maxLength: 6 }), (wounds) => {
+        const text = wounds.reduce(
+          (rest, { at, gone, scrap: put }) => rest.slice(0, at) + put + rest.slice(at + gone),
+          whole,
+        );
+        for (const group of openIcs(`BEGIN:VCALENDAR\r\n${text}`, 'Europe/Berlin').groups) {
+          const record = readGroup(group);
+          if (record.master) assembleEvent(group.uid, record.master, record);
+          expect(record.master !== undefined || record.exceptions.length > 0 || record.errors.length > 0).toBe(true);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
   });
 
   it.each([

@@ -100,10 +100,17 @@ export function readProperties(component: IcsComponent): IcsProperties {
   };
 }
 
+/** The times and rules of an event are read from their text: many are written a little wrong, and can be understood. */
+const READ_AS_THEY_STAND = new Set(['DTSTART', 'DTEND', 'EXDATE', 'RECURRENCE-ID', 'RDATE', 'RRULE']);
+
 function parseLine(line: string): ICAL.Property | undefined {
   try {
     const parsed = ICAL.parse.property(line.trimStart());
-    return Array.isArray(parsed) ? new ICAL.Property(parsed) : undefined;
+    if (!Array.isArray(parsed)) return undefined;
+    const property = new ICAL.Property(parsed);
+    // Values are read when they are first asked for, and may be found wrong only then.
+    if (!READ_AS_THEY_STAND.has(nameOf(line))) property.getValues();
+    return property;
   } catch {
     return undefined;
   }
