@@ -140,13 +140,15 @@ export class PgBossRunQueue implements RunQueue {
 
 /** Equal for requests that ask for the same thing, however their members are ordered. */
 function hashOf(asked: StoredRunRequest): string {
-  const { direction, conflictResolution, forceFull, dateRange, confirmDeletions } = asked;
+  const { direction, conflictResolution, forceFull, dateRange, confirmDeletions, pulledCalendars } = asked;
   const parts = [
     direction ?? null,
     conflictResolution ?? null,
     forceFull ?? false,
     dateRange ? [instant(dateRange.start), instant(dateRange.end)] : null,
     confirmDeletions ?? null,
+    // A continuation that does not read again is not what somebody wants who asks for the same anew.
+    ...(pulledCalendars ? [[...pulledCalendars].sort()] : []),
   ];
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 }

@@ -14,6 +14,8 @@ export interface StoredRunRequest {
   readonly forceFull?: boolean;
   readonly dateRange?: { readonly start: string; readonly end: string };
   readonly confirmDeletions?: string;
+  /** Calendars that the runs this one continues have read as the request says; it only goes on from there. */
+  readonly pulledCalendars?: readonly CalendarId[];
 }
 
 export interface RunGraphStats {
@@ -140,22 +142,26 @@ export class RunRepository {
   }
 
   async update(tx: Tx, id: JobId, patch: RunPatch): Promise<void> {
-    const values = Object.entries(patch).map(([column, value]) => {
-      const name = sql.ref(column);
-      if (JSON_COLUMNS.has(column)) {
-        return sql`${name} = ${json(value)}`;
-      }
-      if (column === 'status') return sql`${name} = ${value as string}::"CalendarSyncStatus"`;
-      if (value instanceof Date) return sql`${name} = ${value.toISOString()}::timestamptz`;
-      return sql`${name} = ${value}`;
-    });
+    const values = assignmentsOf(patch);
     if (values.length === 0) return;
-    const { totalEvents, processedEvents } = patch;
-    if (totalEvents !== undefined && processedEvents !== undefined) {
-      const reached = percentageOf(processedEvents, totalEvents);
-      values.push(sql`percentage = greatest(percentage, ${reached}::integer)`);
-    }
     await sql`update "CalendarSyncState" set ${sql.join(values)} where id = ${id}`.execute(tx.kysely);
+  }
+
+  /**
+   * Ends a run that has not ended yet. How it ended first stands: a mailbox may be disconnected while its run works.
+   *
+   * @returns false when it had ended already, or is not there: nothing was written, and nothing is to follow from it
+   */
+  async end(
+    tx: Tx,
+    id: JobId,
+    patch: RunPatch & { readonly status: 'COMPLETED' | 'FAILED' | 'CANCELLED' },
+  ): Promise<boolean> {
+    const ended = await sql`
+      update "CalendarSyncState" set ${sql.join(assignmentsOf(patch))}
+      where id = ${id} and status in ('PENDING', 'IN_PROGRESS') returning id
+    `.execute(tx.kysely);
+    return ended.rows.length > 0;
   }
 
   /**
@@ -245,6 +251,22 @@ export class RunRepository {
     `.execute(q.kysely);
     return { items: found.rows.map(fromRow), total: Number(toBigInt(counted.rows[0]?.count)) };
   }
+}
+
+function assignmentsOf(patch: RunPatch): RawBuilder<unknown>[] {
+  const values = Object.entries(patch).map(([column, value]) => {
+    const name = sql.ref(column);
+    if (JSON_COLUMNS.has(column)) return sql`${name} = ${json(value)}`;
+    if (column === 'status') return sql`${name} = ${value as string}::"CalendarSyncStatus"`;
+    if (value instanceof Date) return sql`${name} = ${value.toISOString()}::timestamptz`;
+    return sql`${name} = ${value}`;
+  });
+  const { totalEvents, processedEvents } = patch;
+  if (totalEvents !== undefined && processedEvents !== undefined) {
+    const reached = percentageOf(processedEvents, totalEvents);
+    values.push(sql`percentage = greatest(percentage, ${reached}::integer)`);
+  }
+  return values;
 }
 
 /** Milliseconds from the run's start, as many as the column holds: a run may have been forgotten for months. */

@@ -16,7 +16,7 @@ import type { PushManager } from './push.manager.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import { RunCounters } from './run-counters.ts';
 import { errorColumns, isOfOneCalendar } from './run-errors.ts';
-import type { RunQueue } from './run-queue.ts';
+import type { RunQueue, RunRequest } from './run-queue.ts';
 import { progressOf } from './run-recorder.ts';
 import { calendarsOf, type ScopeParts, scopeOf } from './run-scope.ts';
 import type { SettingsService } from './settings.service.ts';
@@ -107,15 +107,19 @@ export class CalendarSyncService {
     const watch = this.#watchForCancellation(row, cancellation);
     try {
       if (row.cancelRequestedAt) throw new SyncError('cancelled', `run ${row.id} was cancelled before it began`);
-      const outcome = await this.#runCalendars(row, run.lease, { counters, session, signal, startedAt });
-      const continuation = outcome === 'out-of-capacity';
-      await this.#finish(row, { status: 'COMPLETED', counters, session, startedAt, continuation });
-      logger.info({ status: 'COMPLETED', continuation, graphRequests: session.stats.requests }, 'run ended');
+      const result = await this.#runCalendars(row, run.lease, { counters, session, signal, startedAt });
+      const { failure } = result;
+      if (failure) logger.error({ err: failure, code: failure.code }, 'run failed');
+      const status = failure ? 'FAILED' : 'COMPLETED';
+      const rest = result.outcome === 'out-of-capacity' ? { pulled: result.pulled } : undefined;
+      const hasEnded = await this.#finish(row, { status, counters, session, startedAt, rest, error: failure });
+      const continuation = hasEnded && rest !== undefined;
+      logger.info({ status, continuation, graphRequests: session.stats.requests }, 'run ended');
       return { continuation };
     } catch (error) {
       if (isSyncError(error, 'lease-lost')) throw error;
       if (isSyncError(error, 'cancelled') || (cancellation.signal.aborted && signal.aborted)) {
-        await this.#finish(row, { status: 'CANCELLED', counters, session, startedAt, continuation: false });
+        await this.#finish(row, { status: 'CANCELLED', counters, session, startedAt });
         return { continuation: false };
       }
       if (run.signal.aborted) throw error;
@@ -125,7 +129,7 @@ export class CalendarSyncService {
       }
       await this.#noteConnectionTrouble(row.userId, error);
       logger.error({ err: error, code: isSyncError(error) ? error.code : 'internal' }, 'run failed');
-      await this.#finish(row, { status: 'FAILED', counters, session, startedAt, continuation: false, error });
+      await this.#finish(row, { status: 'FAILED', counters, session, startedAt, error });
       return { continuation: false };
     } finally {
       watch.stop();
@@ -135,11 +139,9 @@ export class CalendarSyncService {
 
   /** Ends a run the worker gives up on: its retries are spent. */
   async fail(jobId: JobId, error: unknown): Promise<void> {
-    const row = await this.#runs.find(this.#db, undefined, jobId);
-    if (!row || (row.status !== 'PENDING' && row.status !== 'IN_PROGRESS')) return;
     const now = this.#clock.now();
     await this.#db.transaction((tx) =>
-      this.#runs.update(tx, jobId, { status: 'FAILED', completedAt: now, ...errorColumns(error) }),
+      this.#runs.end(tx, jobId, { status: 'FAILED', completedAt: now, ...errorColumns(error) }),
     );
   }
 
@@ -147,7 +149,7 @@ export class CalendarSyncService {
     row: StoredRun,
     lease: Lease,
     shared: { counters: RunCounters; session: GraphSession; signal: AbortSignal; startedAt: Date },
-  ): Promise<PullOutcome> {
+  ): Promise<CalendarResult & { pulled: ReadonlySet<CalendarId> }> {
     const hasBegun = await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, lease);
       return this.#runs.begin(tx, row.id, shared.startedAt);
@@ -158,11 +160,13 @@ export class CalendarSyncService {
     const session: GraphSession = Object.assign(shared.session, { mailbox: connection.mailboxId });
     let outcome: PullOutcome = 'complete';
     const failures: SyncError[] = [];
+    const pulled = new Set(row.request.pulledCalendars);
     for (const calendar of await calendarsOf(this.#scope, row)) {
       const contextFor = (it: StoredCalendar) => this.#contextFor(row, connection, it, lease, { ...shared, session });
       try {
-        const result = await this.#runFound(calendar, contextFor);
-        if (result === 'out-of-capacity') outcome = result;
+        const result = await this.#runFound(calendar, contextFor, pulled);
+        if (result.outcome === 'out-of-capacity') outcome = result.outcome;
+        if (result.failure) failures.push(result.failure);
       } catch (error) {
         // One calendar that a person must look at does not keep the others waiting.
         if (!isOfOneCalendar(error)) throw error;
@@ -170,46 +174,69 @@ export class CalendarSyncService {
       }
     }
     const [failure] = failures;
-    if (failure) throw failure;
-    await this.#noteConnectionIsWell(connection);
-    return outcome;
+    if (!failure) await this.#noteConnectionIsWell(connection);
+    return { outcome, failure, pulled };
   }
 
   /** A calendar may have another id at Graph by now. It is looked for once, and then worked on under that one. */
   async #runFound(
     calendar: StoredCalendar,
     contextFor: (calendar: StoredCalendar) => Promise<RunContext>,
-  ): Promise<PullOutcome> {
+    pulled: Set<CalendarId>,
+  ): Promise<CalendarResult> {
     const context = await contextFor(calendar);
     assertNotCancelled(context);
     try {
-      return await this.#runCalendar(context, calendar);
+      return await this.#runCalendar(context, calendar, pulled);
     } catch (error) {
       if (!isSyncError(error, 'not-found') && !isSyncError(error, 'cursor-expired')) throw error;
       const found = await findAgain(this.#lookup, context);
       if (!found) throw error;
-      return this.#runCalendar(await contextFor(found), found);
+      return this.#runCalendar(await contextFor(found), found, pulled);
     }
   }
 
-  async #runCalendar(context: RunContext, calendar: StoredCalendar): Promise<PullOutcome> {
-    if (context.direction === 'push') {
-      const isLinked = calendar.lastSyncedAt !== undefined || (await this.#delta.isLinked(context));
-      if (!isLinked) await this.#delta.pull(context, 'adopt');
-    } else {
-      const pulled = await this.#delta.pull(context);
-      // Creating before everything at Graph has been seen could double what already exists there.
-      if (pulled === 'out-of-capacity') return pulled;
-    }
+  async #runCalendar(context: RunContext, calendar: StoredCalendar, pulled: Set<CalendarId>): Promise<CalendarResult> {
+    const pull = await this.#pull(context, calendar, pulled);
+    // Creating before everything at Graph has been seen could double what already exists there.
+    if (pull.outcome === 'out-of-capacity') return pull;
+    const { failure } = pull;
     if (context.direction !== 'pull' && calendar.canEdit) {
-      const pushed = await this.#push.push(context);
-      if (pushed === 'out-of-capacity') return pushed;
+      const outcome = await this.#push.push(context);
+      if (outcome === 'out-of-capacity') return { outcome, failure };
     }
+    if (failure) return pull;
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
       await this.#calendars.saveLastSynced(tx, context.userId, context.calendarId, this.#clock.now());
     });
-    return 'complete';
+    return pull;
+  }
+
+  /** @param pulled  the calendars this chain of runs need not read again; what leaves no cursor is noted there */
+  async #pull(context: RunContext, calendar: StoredCalendar, pulled: Set<CalendarId>): Promise<CalendarResult> {
+    const isPulled = pulled.has(calendar.id);
+    if (context.direction === 'push') {
+      const isLinked = isPulled || calendar.lastSyncedAt !== undefined || (await this.#delta.isLinked(context));
+      if (isLinked) return { outcome: 'complete' };
+      const outcome = await this.#delta.pull(context, 'adopt');
+      pulled.add(calendar.id);
+      return { outcome };
+    }
+    if (isPulled && context.dateRange) return { outcome: 'complete' };
+    const result = await this.#pullChanges(context);
+    if (result.outcome === 'complete' && (context.dateRange || context.isFullForced)) pulled.add(calendar.id);
+    return result;
+  }
+
+  /** Deletions that a person must confirm are left; what else there is to do is done first. */
+  async #pullChanges(context: RunContext): Promise<CalendarResult> {
+    try {
+      return { outcome: await this.#delta.pull(context) };
+    } catch (error) {
+      if (!isSyncError(error, 'mass-delete-refused')) throw error;
+      return { outcome: 'complete', failure: error };
+    }
   }
 
   async #contextFor(
@@ -230,6 +257,10 @@ export class CalendarSyncService {
     };
   }
 
+  /**
+   * @param end.rest  what its continuation needs to know, if it has one
+   * @returns false when the run had ended already, which then stands: nothing is written, and nothing goes on with it
+   */
   async #finish(
     row: StoredRun,
     end: {
@@ -237,14 +268,14 @@ export class CalendarSyncService {
       counters: RunCounters;
       session: GraphSession;
       startedAt: Date;
-      continuation: boolean;
+      rest?: { pulled: ReadonlySet<CalendarId> } | undefined;
       error?: unknown;
     },
-  ): Promise<void> {
+  ): Promise<boolean> {
     end.counters.expected = 0;
     const now = this.#clock.now();
-    await this.#db.transaction(async (tx) => {
-      await this.#runs.update(tx, row.id, {
+    return this.#db.transaction(async (tx) => {
+      const hasEnded = await this.#runs.end(tx, row.id, {
         ...progressOf(end),
         status: end.status,
         completedAt: now,
@@ -252,16 +283,8 @@ export class CalendarSyncService {
         durationMs: now.getTime() - end.startedAt.getTime(),
         ...(end.error === undefined ? {} : errorColumns(end.error)),
       });
-      if (end.continuation) {
-        await this.#queue.enqueue(tx, {
-          ...row.request,
-          userId: row.userId,
-          calendarId: row.calendarId as CalendarId | 'all',
-          trigger: 'continuation',
-          parentId: row.id,
-          ...(row.correlationId ? { correlationId: row.correlationId } : {}),
-        });
-      }
+      if (hasEnded && end.rest) await this.#queue.enqueue(tx, continuationOf(row, end.rest.pulled));
+      return hasEnded;
     });
   }
 
@@ -296,4 +319,22 @@ export class CalendarSyncService {
     };
     return { stop: () => stopped.abort(), done: look() };
   }
+}
+
+/** How far a run came with one calendar, or all of them; a failure keeps no other work from going on. */
+interface CalendarResult {
+  readonly outcome: PullOutcome;
+  readonly failure?: SyncError | undefined;
+}
+
+function continuationOf(row: StoredRun, pulled: ReadonlySet<CalendarId>): RunRequest {
+  return {
+    ...row.request,
+    userId: row.userId,
+    calendarId: row.calendarId,
+    trigger: 'continuation',
+    parentId: row.id,
+    ...(pulled.size > 0 ? { pulledCalendars: [...pulled].sort() } : {}),
+    ...(row.correlationId ? { correlationId: row.correlationId } : {}),
+  };
 }

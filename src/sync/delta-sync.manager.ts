@@ -1,4 +1,4 @@
-import { isSyncError } from '../core/errors.ts';
+import { isSyncError, type SyncError } from '../core/errors.ts';
 import type { GraphEventId } from '../core/ids.ts';
 import type { Clock, Logger, Random } from '../core/runtime.ts';
 import type { CalendarGraph, DeltaItem, DeltaPage } from '../graph/calendar-graph.ts';
@@ -11,7 +11,15 @@ import { type AbsenceManager, NO_PROOFS } from './absence.manager.ts';
 import { type AdoptionIndex, adoptionIndexOf } from './adoption.ts';
 import { handledBy, idsIn, isEcho, lastOfEach, RoundLinks } from './delta-page.ts';
 import type { PlanApplier } from './plan-applier.ts';
-import { isRoundSeen, type PullMode, type PullOutcome, type PullRound, roundFrom, usableCursor } from './pull-round.ts';
+import {
+  isRoundSeen,
+  type OwnMarks,
+  type PullMode,
+  type PullOutcome,
+  type PullRound,
+  roundFrom,
+  usableCursor,
+} from './pull-round.ts';
 import type { RelinkManager } from './relink.manager.ts';
 import type { RemotePlanner, RemoteState } from './remote-planner.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
@@ -85,7 +93,7 @@ export class DeltaSyncManager {
    * Brings the local side up to date with Graph.
    *
    * @throws {SyncError} `lease-lost` if another worker took the mailbox over; `mass-delete-refused` when a person must
-   *   confirm; `cancelled`; and whatever Graph answers for good
+   *   confirm, with everything else pulled as if nothing had been deleted; `cancelled`; and whatever Graph answers for good
    */
   async pull(context: RunContext, mode: PullMode = 'apply'): Promise<PullOutcome> {
     const adoption = await adoptionIndexOf(this.#db, this.#events, context);
@@ -120,26 +128,39 @@ export class DeltaSyncManager {
     const cursor = usableCursor(stored, { ...context, now, tokenExpiryMs: this.#tokenExpiryMs, isRestart });
     const round = roundFrom(cursor, { ...context, roundId: this.#random.id(), now, mode, isCursorKept });
     const isRead = cursor?.linkKind === 'delta' && cursor.completedAt === undefined;
+    const own = isCursorKept ? undefined : await this.#series.ownMarks(context);
     let last: DeltaCursor | undefined = cursor;
     if (!isRead) {
-      const read = await this.#readPages(context, round, cursor, adoption);
+      const read = await this.#readPages(context, round, cursor, { adoption, own });
       if (read.outcome === 'out-of-capacity') return read.outcome;
       last = read.cursor;
     }
     if (round.isFullRound && mode === 'apply') await this.#absences.proveUnseen(context, round, adoption);
     if (round.isFullRound) await this.#relinks.relink(context, round, adoption);
-    const series = await this.#series.readMarked(context, round, adoption);
+    const series = await this.#series.readMarked(context, round, adoption, own);
     if (series === 'out-of-capacity') return series;
-    if (mode === 'apply') await this.#absences.applyDeletions(context);
+    const refusal = mode === 'apply' ? await this.#applyDeletions(context) : undefined;
+    // What is refused stays marked as gone; only the deletions wait for a person, not whatever happens meanwhile.
     if (isCursorKept && last) await this.#complete(context, last);
+    if (refusal) throw refusal;
     return 'complete';
+  }
+
+  async #applyDeletions(context: RunContext): Promise<SyncError | undefined> {
+    try {
+      await this.#absences.applyDeletions(context);
+      return undefined;
+    } catch (error) {
+      if (isSyncError(error, 'mass-delete-refused')) return error;
+      throw error;
+    }
   }
 
   async #readPages(
     context: RunContext,
     round: PullRound,
     cursor: DeltaCursor | undefined,
-    adoption: AdoptionIndex,
+    known: { adoption: AdoptionIndex; own: OwnMarks | undefined },
   ): Promise<{ outcome: PullOutcome; cursor: DeltaCursor | undefined }> {
     const first = cursor ? { link: cursor.link } : { calendarId: context.graphCalendarId, window: round.window };
     const links = new RoundLinks(cursor?.completedAt === undefined ? (cursor?.pages ?? 0) : 0);
@@ -149,7 +170,8 @@ export class DeltaSyncManager {
       assertNotCancelled(context);
       const link = links.follow(page);
       const isLast = page.nextLink === undefined;
-      const isFull = !isLast && context.counters.remaining <= handledBy(page);
+      // Without a cursor nobody could go on from here.
+      const isFull = round.isCursorKept && !isLast && context.counters.remaining <= handledBy(page);
       // The next page travels while this one is applied; a failure is met when it is awaited.
       if (!isLast && !isFull) pending = this.#fetch(context, { link });
       const next: DeltaCursor = {
@@ -165,10 +187,9 @@ export class DeltaSyncManager {
         completedAt: undefined,
         pages: links.pages,
       };
-      await this.#applyPage(context, round, page, next, adoption);
+      await this.#applyPage(context, round, { page, next }, known);
       if (isLast) return { outcome: 'complete', cursor: next };
-      if (isFull && round.isCursorKept) return { outcome: 'out-of-capacity', cursor: next };
-      if (isFull) pending = this.#fetch(context, { link });
+      if (isFull) return { outcome: 'out-of-capacity', cursor: next };
     }
   }
 
@@ -190,9 +211,8 @@ export class DeltaSyncManager {
   async #applyPage(
     context: RunContext,
     round: PullRound,
-    page: DeltaPage,
-    next: DeltaCursor,
-    adoption: AdoptionIndex,
+    { page, next }: { page: DeltaPage; next: DeltaCursor },
+    { adoption, own }: { adoption: AdoptionIndex; own: OwnMarks | undefined },
   ): Promise<void> {
     const latest = lastOfEach(page.items);
     const singles = latest.flatMap((item) =>
@@ -209,13 +229,15 @@ export class DeltaSyncManager {
       await this.#applier.apply(tx, context, await this.#planner.plan(tx, context, states, adoption, round.mode));
       await this.#absences.markGone(tx, context, proofs.gone);
       const marks = [...seriesMarksIn(latest, known), ...proofs.series];
-      await this.#cursors.markSeries(tx, context.userId, context.calendarId, round.roundId, marks);
-      if (round.isFullRound) {
+      if (own) own.add(marks);
+      else await this.#cursors.markSeries(tx, context.userId, context.calendarId, round.roundId, marks);
+      // A round that only adopts asks for nothing it has not seen, and leaves the signs of one that does.
+      if (round.isFullRound && round.mode === 'apply') {
         await this.#bases.markSeen(tx, context.userId, idsIn(latest), round.roundId);
       }
       if (round.isCursorKept) await this.#cursors.save(tx, next);
       context.counters.found(handled);
-      context.counters.handled(handled);
+      context.counters.handled(handled, { isCharged: round.isCursorKept });
       // Where there is another page, it is likely to be as full as this one.
       context.counters.expected = next.linkKind === 'next' ? handled : 0;
       await this.#recorder.saveProgress(tx, context);

@@ -1,4 +1,5 @@
-import type { DeltaCursor } from '../store/cursor.repository.ts';
+import type { GraphEventId } from '../core/ids.ts';
+import type { DeltaCursor, SeriesMark } from '../store/cursor.repository.ts';
 import type { RunContext } from './run-context.ts';
 
 /** How a run looks at what Graph says: `adopt` joins what exists on both sides and leaves everything else alone. */
@@ -47,6 +48,41 @@ export function usableCursor(
 /** Whether everything in Graph's view has been seen at least once, so that creating there cannot double. */
 export function isRoundSeen(cursor: DeltaCursor | undefined): boolean {
   return cursor?.completedAt !== undefined || (cursor !== undefined && !cursor.isFullRound);
+}
+
+/**
+ * The series marks of a round that keeps no cursor. They live as long as it does, apart from the stored ones: those belong
+ * to a round that somebody else goes on with, and that would not find its series again.
+ */
+export class OwnMarks {
+  readonly #others: ReadonlySet<GraphEventId>;
+  readonly #marks = new Map<GraphEventId, SeriesMark>();
+
+  /** @param stored  what was marked before the round began */
+  constructor(stored: readonly SeriesMark[]) {
+    this.#others = new Set(stored.map(({ graphEventId }) => graphEventId));
+  }
+
+  get all(): SeriesMark[] {
+    return [...this.#marks.values()];
+  }
+
+  /** Later signs of a series are added to earlier ones. */
+  add(marks: readonly SeriesMark[]): void {
+    for (const mark of marks) {
+      const seen = this.#marks.get(mark.graphEventId);
+      this.#marks.set(mark.graphEventId, {
+        graphEventId: mark.graphEventId,
+        masterEtag: mark.masterEtag ?? seen?.masterEtag,
+        suspicious: mark.suspicious || (seen?.suspicious ?? false),
+      });
+    }
+  }
+
+  /** @returns the stored marks that were made since the round began, and are its own */
+  madeSince(stored: readonly SeriesMark[]): SeriesMark[] {
+    return stored.filter(({ graphEventId }) => !this.#others.has(graphEventId));
+  }
 }
 
 /** The round that a run makes, or goes on with. */

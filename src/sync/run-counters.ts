@@ -29,7 +29,7 @@ export class RunCounters {
   readonly local: SideCounts = { created: 0, updated: 0, deleted: 0 };
   readonly remote: SideCounts = { created: 0, updated: 0, deleted: 0 };
   readonly #capacity: number;
-  #processedBefore = 0;
+  #spent = 0;
 
   /** @param capacity  most events one run handles (`CALENDAR_MAX_EVENTS_PER_SYNC`) */
   constructor(capacity: number) {
@@ -44,11 +44,10 @@ export class RunCounters {
     this.failed = run.failedEvents;
     Object.assign(this.local, { created: run.localCreated, updated: run.localUpdated, deleted: run.localDeleted });
     Object.assign(this.remote, { created: run.remoteCreated, updated: run.remoteUpdated, deleted: run.remoteDeleted });
-    this.#processedBefore = run.processedEvents;
   }
 
   get remaining(): number {
-    return Math.max(0, this.#capacity - (this.processed - this.#processedBefore));
+    return Math.max(0, this.#capacity - this.#spent);
   }
 
   get isExhausted(): boolean {
@@ -60,8 +59,13 @@ export class RunCounters {
     this.total += events;
   }
 
-  handled(events: number): void {
+  /**
+   * @param how.isCharged  false for what a continuation would have to do again as a whole: a capacity that stopped it would
+   *   stop every one that follows at the same place
+   */
+  handled(events: number, how: { isCharged: boolean } = { isCharged: true }): void {
     this.processed += events;
+    if (how.isCharged) this.#spent += events;
     if (this.total < this.processed) this.total = this.processed;
   }
 }

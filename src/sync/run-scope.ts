@@ -75,7 +75,8 @@ export async function scopeOf(
     dateRange: request.dateRange
       ? { start: new Date(request.dateRange.start), end: new Date(request.dateRange.end) }
       : undefined,
-    isFullForced: request.forceFull ?? false,
+    // Once a chain of runs: else a continuation that only has to push on would read everything again, for ever.
+    isFullForced: (request.forceFull ?? false) && !request.pulledCalendars?.includes(calendar.id),
     confirmedDeletions: await confirmedDeletions(parts, userId, request.confirmDeletions),
   };
 }
