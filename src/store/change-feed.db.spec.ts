@@ -73,6 +73,8 @@ describe('the change feed', () =>
       const { items, cursor } = await read(world);
       expect(items).toEqual([{ change: 'created', id: A }]);
       await save(world, [C], 'His', BOB);
+      await save(world, ['d' as EventId], 'His', BOB);
+      await remove(world, ['d' as EventId], BOB);
       expect((await read(world, cursor)).items).toEqual([]);
     });
 

@@ -1,5 +1,5 @@
 import type { PGlite } from '@electric-sql/pglite';
-import type { Kysely } from 'kysely';
+import type { Driver, Kysely } from 'kysely';
 import type { Pool } from 'pg';
 import { SyncError } from '../core/errors.ts';
 import type { Logger } from '../core/runtime.ts';
@@ -42,6 +42,54 @@ export interface Db extends Queryable {
   ping(): Promise<void>;
   close(): Promise<void>;
 }
+
+/** PostgreSQL's and the network's names for a database that cannot be reached just now, and for transactions that met. */
+const AWAY = /^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|08[0-9A-Z]{3}|57P0[1-5]|53300)$/;
+const MET = /^(40001|40P01)$/;
+/** What the driver says of a connection that broke under it has no code. */
+const BROKEN =
+  /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect)/;
+
+/**
+ * What a query failed with, as everybody above should see it: trouble that passes by itself is `unavailable`, with the
+ * driver's own error as its `cause`; anything else stays as it is.
+ */
+export function databaseError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof SyncError) return error;
+  const { code } = error as { code?: unknown };
+  const name = typeof code === 'string' ? code : '';
+  if (MET.test(name)) {
+    return new SyncError('unavailable', 'two transactions of the database met, and this one lost', { cause: error });
+  }
+  if (!AWAY.test(name) && !BROKEN.test(error.message)) return error;
+  return new SyncError('unavailable', 'the database cannot be reached just now', { cause: error });
+}
+
+/** Whether a transaction only has to be tried again: it met another one. */
+export function hasMet(error: unknown): boolean {
+  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
+  return [code, cause?.code].some((name) => typeof name === 'string' && MET.test(name));
+}
+
+type Connection = Awaited<ReturnType<Driver['acquireConnection']>>;
+
+/** Makes every query of a connection, also those that begin and end a transaction, fail with {@link databaseError}. */
+export function tellingAway<Kind extends Connection>(connection: Kind): Kind {
+  if (telling.has(connection)) return connection;
+  telling.add(connection);
+  const execute = connection.executeQuery.bind(connection);
+  connection.executeQuery = async (...query) => {
+    try {
+      return await execute(...query);
+    } catch (error) {
+      throw databaseError(error);
+    }
+  };
+  return connection;
+}
+
+/** A driver hands the same connection out again and again. */
+const telling = new WeakSet<Connection>();
 
 /**
  * Opens `postgres://…`, `pglite:<folder>` or `pglite::memory:`.

@@ -14,6 +14,7 @@ describe('mailbox leases', () =>
       expect(await claim(world, 'one')).toBeUndefined();
       expect(await claim(world, 'two', BOB)).toMatchObject({ userId: BOB, fence: 1n });
       expect(await world.leases.isHeld(world.db, ALICE, world.clock.now())).toBe(true);
+      expect(await world.leases.isHeld(world.db, 'carol' as UserId, world.clock.now())).toBe(false);
     });
 
     it('go to one of several who claim at once', async () => {
@@ -61,6 +62,11 @@ describe('mailbox leases', () =>
       await world.db.transaction((tx) => world.leases.release(tx, first));
       expect(await claim(world, 'two')).toBeUndefined();
       await expect(assertHeld(world, first)).rejects.toMatchObject({ code: 'lease-lost' });
+    });
+
+    it('are no proof for another mailbox, though holder and fence be the same', async () => {
+      const lease = await claimed(world, 'one');
+      await expect(assertHeld(world, { ...lease, userId: BOB })).rejects.toMatchObject({ code: 'lease-lost' });
     });
 
     it('can be revoked from whoever holds them', async () => {

@@ -1,12 +1,29 @@
 import { PGlite, types } from '@electric-sql/pglite';
-import { Kysely, PGliteDialect, sql } from 'kysely';
+import { type Driver, Kysely, PGliteDialect, type PGliteDialectConfig, PGliteDriver, sql } from 'kysely';
 import { SyncError } from '../core/errors.ts';
 import { parseTimestamp } from './columns.ts';
-import type { Database, Db, Tx } from './db.ts';
+import { type Database, type Db, type Tx, tellingAway } from './db.ts';
 import { lockFolder } from './folder-lock.ts';
 import { TextSafeCompiler } from './query-compiler.ts';
 
+class EmbeddedDriver extends PGliteDriver {
+  override async acquireConnection() {
+    return tellingAway(await super.acquireConnection());
+  }
+}
+
 class EmbeddedDialect extends PGliteDialect {
+  readonly #config: PGliteDialectConfig;
+
+  constructor(config: PGliteDialectConfig) {
+    super(config);
+    this.#config = config;
+  }
+
+  override createDriver(): Driver {
+    return new EmbeddedDriver(this.#config);
+  }
+
   override createQueryCompiler(): TextSafeCompiler {
     return new TextSafeCompiler();
   }

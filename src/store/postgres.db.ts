@@ -1,8 +1,8 @@
-import { Kysely, PostgresDialect, sql } from 'kysely';
+import { type Driver, Kysely, PostgresDialect, type PostgresDialectConfig, PostgresDriver, sql } from 'kysely';
 import pg from 'pg';
-import { SyncError } from '../core/errors.ts';
+import { isSyncError, SyncError } from '../core/errors.ts';
 import type { Logger } from '../core/runtime.ts';
-import type { Database, Db, Tx } from './db.ts';
+import { type Database, type Db, databaseError, hasMet, type Tx, tellingAway } from './db.ts';
 import { TextSafeCompiler } from './query-compiler.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -10,9 +10,29 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const MAX_CONNECTIONS = 20;
 /** Two transactions that met are tried again this often; more often means they always meet. */
 const MAX_SERIALIZATION_RETRIES = 5;
-const RETRYABLE = new Set(['40001', '40P01']);
+
+class ServerDriver extends PostgresDriver {
+  override async acquireConnection(...how: Parameters<PostgresDriver['acquireConnection']>) {
+    try {
+      return tellingAway(await super.acquireConnection(...how));
+    } catch (error) {
+      throw databaseError(error);
+    }
+  }
+}
 
 class ServerDialect extends PostgresDialect {
+  readonly #config: PostgresDialectConfig;
+
+  constructor(config: PostgresDialectConfig) {
+    super(config);
+    this.#config = config;
+  }
+
+  override createDriver(): Driver {
+    return new ServerDriver(this.#config);
+  }
+
   override createQueryCompiler(): TextSafeCompiler {
     return new TextSafeCompiler();
   }
@@ -40,7 +60,7 @@ export async function openPostgres(url: string, logger: Logger): Promise<Db> {
     throw new SyncError(
       'misconfigured',
       `${description} is not reachable (${reasonOf(cause)}); check DATABASE_URL and that the server runs`,
-      { cause },
+      { cause: isSyncError(cause) ? cause.cause : cause },
     );
   }
   return {
@@ -60,8 +80,7 @@ async function transactionWithRetry<T>(kysely: Kysely<Database>, work: (tx: Tx) 
     try {
       return await kysely.transaction().execute((trx) => work({ kysely: trx, inTransaction: true } as unknown as Tx));
     } catch (error) {
-      const code = (error as { code?: unknown }).code;
-      if (typeof code !== 'string' || !RETRYABLE.has(code) || attempt > MAX_SERIALIZATION_RETRIES) throw error;
+      if (!hasMet(error) || attempt > MAX_SERIALIZATION_RETRIES) throw error;
     }
   }
 }
@@ -69,6 +88,7 @@ async function transactionWithRetry<T>(kysely: Kysely<Database>, work: (tx: Tx) 
 /** Several addresses of one name that all refuse make an error with a code and no message. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  if (isSyncError(error, 'unavailable') && error.cause) return reasonOf(error.cause);
   return error.message || String((error as NodeJS.ErrnoException).code ?? error.name);
 }
 

@@ -1,0 +1,178 @@
+import { sql } from 'kysely';
+import { expect, it } from 'vitest';
+import { anEvent } from '../../test/support/events.ts';
+import { ALICE, BOB } from '../../test/support/jobs-world.ts';
+import { onEachDatabase, type StoreWorld, tablesOf } from '../../test/support/store-world.ts';
+import {
+  type CalendarId,
+  type ConflictId,
+  DEFAULT_CALENDAR_ID,
+  type EventId,
+  type GraphEventId,
+  type JobId,
+  type UserId,
+} from '../core/ids.ts';
+import type { EventBase } from './base.repository.ts';
+import type { Tx } from './db.ts';
+
+const NOW = new Date('2026-03-02T08:00:00Z');
+const LATER = new Date('2026-03-02T09:00:00Z');
+const HERE = 'here' as EventId;
+const GONE = 'gone' as EventId;
+const GRAPH_HERE = 'g-here' as GraphEventId;
+const CONFLICT = 'conflict' as ConflictId;
+const OTHER = 'other' as CalendarId;
+
+/** Every method that writes, as another user who knows all the ids. */
+const WRITES: Readonly<Record<string, (world: StoreWorld, tx: Tx) => Promise<unknown>>> = {
+  'events.linkMany': ({ events }, tx) =>
+    events.linkMany(tx, BOB, [{ id: HERE, graphEventId: GRAPH_HERE, syncedAt: LATER }]),
+  'events.forgetGraphIds': ({ events }, tx) => events.forgetGraphIds(tx, BOB, [HERE]),
+  'events.deleteMany': ({ events }, tx) => events.deleteMany(tx, BOB, [HERE], LATER),
+  'bases.saveMany': ({ bases }, tx) => bases.saveMany(tx, BOB, [baseOf(HERE, BOB), baseOf(GONE, BOB)]),
+  'bases.deleteMany': ({ bases }, tx) => bases.deleteMany(tx, BOB, [HERE, GONE]),
+  'bases.markSeen': ({ bases }, tx) => bases.markSeen(tx, BOB, [GRAPH_HERE], 'round-2'),
+  'bases.markGone': ({ bases }, tx) => bases.markGone(tx, BOB, [GRAPH_HERE], LATER),
+  'bases.nextGeneration': ({ bases }, tx) => bases.nextGeneration(tx, BOB, DEFAULT_CALENDAR_ID, [HERE, GONE]),
+  'bases.unlinkAll': ({ bases }, tx) => bases.unlinkAll(tx, BOB),
+  'bases.reopenHeld': ({ bases }, tx) => bases.reopenHeld(tx, BOB),
+  'calendars.save': ({ calendars }, tx) => calendars.save(tx, BOB, calendarOf('his')),
+  'calendars.markRemoved': ({ calendars }, tx) => calendars.markRemoved(tx, BOB, DEFAULT_CALENDAR_ID, LATER),
+  'calendars.saveSettings': ({ calendars }, tx) =>
+    calendars.saveSettings(tx, BOB, DEFAULT_CALENDAR_ID, { enabled: true }),
+  'calendars.saveLastSynced': ({ calendars }, tx) => calendars.saveLastSynced(tx, BOB, DEFAULT_CALENDAR_ID, LATER),
+  'calendars.saveNextSync': ({ calendars }, tx) => calendars.saveNextSync(tx, BOB, DEFAULT_CALENDAR_ID, LATER),
+  'calendars.forgetProgress': ({ calendars }, tx) => calendars.forgetProgress(tx, BOB),
+  'calendars.bringForward': ({ calendars }, tx) => calendars.bringForward(tx, BOB),
+  'calendars.relabel': ({ calendars }, tx) => calendars.relabel(tx, BOB, DEFAULT_CALENDAR_ID, OTHER),
+  'calendars.deleteAll': ({ calendars }, tx) => calendars.deleteAll(tx, BOB),
+  'connections.save': ({ connections }, tx) => connections.save(tx, connectionOf(BOB), LATER),
+  'connections.setStatus': ({ connections }, tx) => connections.setStatus(tx, BOB, 'ERROR', 'his'),
+  'connections.delete': ({ connections }, tx) => connections.delete(tx, BOB),
+  'cursors.save': ({ cursors }, tx) => cursors.save(tx, cursorOf(BOB)),
+  'cursors.delete': ({ cursors }, tx) => cursors.delete(tx, BOB, DEFAULT_CALENDAR_ID),
+  'cursors.markSeries': ({ cursors }, tx) =>
+    cursors.markSeries(tx, BOB, DEFAULT_CALENDAR_ID, 'round-2', [{ graphEventId: GRAPH_HERE, suspicious: true }]),
+  'cursors.clearDirtySeries': ({ cursors }, tx) => cursors.clearDirtySeries(tx, BOB, DEFAULT_CALENDAR_ID, [GRAPH_HERE]),
+  'conflicts.record': ({ conflicts }, tx) =>
+    conflicts.record(tx, [conflictOf('his-1', BOB), { ...conflictOf('his-2', BOB), resolution: 'MERGE' }]),
+  'conflicts.record decided': ({ conflicts }, tx) =>
+    conflicts.record(tx, [{ ...conflictOf('his-3', BOB), resolution: 'MERGE' }]),
+  'conflicts.settle': ({ conflicts }, tx) => conflicts.settle(tx, BOB, [HERE], LATER),
+  'conflicts.closePending': ({ conflicts }, tx) => conflicts.closePending(tx, BOB, { at: LATER, reason: 'his' }),
+  'runs.requestCancel': ({ runs }, tx) => runs.requestCancel(tx, BOB, 'run' as JobId, { at: LATER, isAtWork: false }),
+  'runs.cancelAll': ({ runs }, tx) => runs.cancelAll(tx, BOB, LATER),
+  'leases.claim': ({ leases }, tx) => leases.claim(tx, BOB, 'his', LATER, 1_000),
+  'leases.renew': async ({ leases }, tx) => {
+    const lease = await leases.claim(tx, BOB, 'his', new Date('2026-04-01T00:00:00Z'), 1_000);
+    if (lease) await leases.renew(tx, lease, LATER, 5_000);
+  },
+  'leases.revoke': ({ leases }, tx) => leases.revoke(tx, BOB),
+  'leases.release': ({ leases }, tx) => leases.release(tx, { userId: BOB, holder: 'hers', fence: 1n }),
+  'settings.save': ({ settings }, tx) => settings.save(tx, BOB, { enabled: true }),
+  'idempotency.take': ({ idempotency }, tx) =>
+    idempotency.take(tx, BOB, { key: 'key', requestHash: 'his', eventId: HERE, at: LATER }),
+  'cipher.destroy': ({ cipher }, tx) => cipher.destroy(tx, BOB),
+};
+
+onEachDatabase((world) => {
+  it('what one user has is out of reach of every write of another’s', async () => {
+    await furnish(world);
+    const before = await rowsOf(world, ALICE);
+    for (const [name, write] of Object.entries(WRITES)) {
+      await world.db.transaction((tx) => write(world, tx));
+      expect({ name, rows: await rowsOf(world, ALICE) }).toEqual({ name, rows: before });
+    }
+    await expect(
+      world.db.transaction((tx) => world.conflicts.resolve(tx, { ...decisionOf(BOB), id: CONFLICT })),
+    ).rejects.toMatchObject({ code: 'conflict-state' });
+    const saved = { id: HERE, calendarId: OTHER, content: anEvent(), lastModifiedAt: LATER, createdAt: LATER };
+    await expect(world.db.transaction((tx) => world.events.saveMany(tx, BOB, [saved]))).rejects.toThrow(
+      "another user's",
+    );
+    expect(await rowsOf(world, ALICE)).toEqual(before);
+  });
+});
+
+/** One of everything, some of it with a history. */
+async function furnish(world: StoreWorld): Promise<void> {
+  const userId = ALICE;
+  const event = (id: EventId) => ({
+    ...{ id: id, calendarId: DEFAULT_CALENDAR_ID, graphEventId: `g-${id}` as GraphEventId },
+    ...{ content: anEvent(), lastModifiedAt: NOW, createdAt: NOW },
+  });
+  await world.db.transaction(async (tx) => {
+    await world.events.saveMany(tx, userId, [event(HERE), event(GONE)]);
+    await world.events.deleteMany(tx, userId, [GONE], NOW);
+    await world.bases.saveMany(tx, userId, [baseOf(HERE, userId), baseOf(GONE, userId)]);
+    await world.calendars.save(tx, userId, calendarOf('default'));
+    await world.calendars.saveSettings(tx, userId, DEFAULT_CALENDAR_ID, { enabled: false });
+    await world.calendars.saveLastSynced(tx, userId, DEFAULT_CALENDAR_ID, NOW);
+    await world.calendars.saveNextSync(tx, userId, DEFAULT_CALENDAR_ID, NOW);
+    await world.connections.save(tx, connectionOf(userId), NOW);
+    await world.cursors.save(tx, cursorOf(userId));
+    await world.cursors.markSeries(tx, userId, DEFAULT_CALENDAR_ID, 'round-1', [
+      { graphEventId: GRAPH_HERE, suspicious: false },
+    ]);
+    await world.conflicts.record(tx, [conflictOf(CONFLICT, userId)]);
+    await world.runs.create(tx, {
+      ...{ id: 'run' as JobId, userId, calendarId: DEFAULT_CALENDAR_ID, direction: 'bidirectional', request: {} },
+      ...{ requestHash: 'hash', trigger: 'api', queuedAt: NOW },
+    });
+    await world.leases.claim(tx, userId, 'hers', NOW, 60 * 60_000);
+    await world.settings.save(tx, userId, { enabled: false });
+    await world.idempotency.take(tx, userId, { key: 'key', requestHash: 'hers', eventId: HERE, at: NOW });
+  });
+}
+
+async function rowsOf(world: StoreWorld, userId: UserId): Promise<string[]> {
+  const rows: string[] = [];
+  for (const table of await tablesOf(world.db)) {
+    const found = await sql<{ row: string }>`
+      select t::text as row from ${sql.table(table)} t where t."userId" = ${userId} order by 1
+    `.execute(world.db.kysely);
+    rows.push(...found.rows.map(({ row }) => `${table} ${row}`));
+  }
+  return rows;
+}
+
+function baseOf(eventId: EventId, userId: UserId): EventBase {
+  return {
+    ...{
+      eventId,
+      userId,
+      calendarId: DEFAULT_CALENDAR_ID,
+      graphEventId: `g-${eventId}` as GraphEventId,
+      generation: 1,
+    },
+    ...{ agreedRevision: 5n, local: anEvent(), remote: anEvent(), conflictUnits: [], heldUnits: ['attendees'] },
+    seenRound: 'round-1',
+  };
+}
+
+function calendarOf(id: string) {
+  return { id: id as CalendarId, name: id, isDefault: false, canEdit: true };
+}
+
+function connectionOf(userId: UserId) {
+  return { userId, mailbox: `${userId}@example.com`, mailboxId: userId, mode: 'application' as const, timeZone: 'UTC' };
+}
+
+function cursorOf(userId: UserId) {
+  return {
+    ...{ userId, calendarId: DEFAULT_CALENDAR_ID, link: 'https://graph.example.com/delta', linkKind: 'delta' as const },
+    ...{ windowStart: NOW, windowEnd: LATER, roundId: 'round-1', isFullRound: true, roundStartedAt: NOW, pages: 1 },
+  };
+}
+
+function conflictOf(id: string, userId: UserId) {
+  return {
+    ...{ id, userId, calendarId: DEFAULT_CALENDAR_ID, syncStateId: 'run' as JobId, eventId: HERE, at: NOW },
+    ...{ conflictType: 'UPDATE_UPDATE' as const, units: ['subject' as const], resolution: 'PENDING' as const },
+    data: { base: anEvent(), local: anEvent(), remote: anEvent() },
+  };
+}
+
+function decisionOf(userId: UserId) {
+  return { userId, resolution: 'MERGE' as const, resolutionData: null, at: LATER };
+}
