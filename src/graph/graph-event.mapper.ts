@@ -1,3 +1,4 @@
+import type { Event as PublishedEvent } from '@microsoft/microsoft-graph-types';
 import type { FixedUnit, Unit } from '../core/canonical-event.ts';
 import type { DateTimeTimeZone, EventContent, Location, PatternedRecurrence } from '../core/event.ts';
 import { FIELDS_OF_UNIT } from '../core/series.ts';
@@ -8,6 +9,9 @@ import { datePart, normalDateTime } from '../core/time-zones.ts';
 export { fromWire, seriesFromWire, type WireEvent } from './graph-event-reader.ts';
 
 const ALL_UNITS = Object.keys(FIELDS_OF_UNIT) as FixedUnit[];
+
+/** Graph refuses a property it does not know, so the compiler holds every name against the published schema. */
+type EventBody = Partial<Record<keyof PublishedEvent, unknown>>;
 
 /** The body of a POST: everything there is to say, guests only when they may be invited. */
 export function toCreateBody(
@@ -28,7 +32,7 @@ export function toUpdateBody(
   units: readonly Unit[],
   how: { sendAttendees: boolean; endsSeries?: boolean },
 ): Record<string, unknown> {
-  const body: Record<string, unknown> = {};
+  const body: EventBody = {};
   for (const unit of ALL_UNITS.filter((known) => units.includes(known))) {
     if (unit === 'attendees' && !how.sendAttendees) continue;
     Object.assign(body, writeUnit(content, unit, how.endsSeries ?? false));
@@ -36,7 +40,7 @@ export function toUpdateBody(
   return body;
 }
 
-function writeUnit(content: EventContent, unit: FixedUnit, endsSeries: boolean): Record<string, unknown> {
+function writeUnit(content: EventContent, unit: FixedUnit, endsSeries: boolean): EventBody {
   switch (unit) {
     case 'subject':
       return { subject: content.subject };
@@ -69,7 +73,7 @@ function writeUnit(content: EventContent, unit: FixedUnit, endsSeries: boolean):
  * Start, end, all-day and rule belong together: Graph refuses a rule whose zone or first day is not the event's, and whole
  * days, which are mere dates, in two zones.
  */
-function writeTime(content: EventContent, endsSeries: boolean): Record<string, unknown> {
+function writeTime(content: EventContent, endsSeries: boolean): EventBody {
   const { recurrence, isAllDay } = content;
   const cut = (value: DateTimeTimeZone): DateTimeTimeZone =>
     // Exchange keys occurrences at whole minutes.
@@ -97,7 +101,7 @@ function writeRecurrence({ pattern, range }: PatternedRecurrence, start: DateTim
 }
 
 /** Writing `location` replaces all places; several have to be written as `locations`. */
-function writeLocations(locations: readonly Location[]): Record<string, unknown> {
+function writeLocations(locations: readonly Location[]): EventBody {
   if (locations.length > 1) return { locations };
   return { location: locations[0] ?? { displayName: '' } };
 }

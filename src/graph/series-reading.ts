@@ -1,3 +1,4 @@
+import type { Event as PublishedEvent } from '@microsoft/microsoft-graph-types';
 import { assert, isSyncError, type SyncError } from '../core/errors.ts';
 import type { GraphEventId } from '../core/ids.ts';
 import { expandOccurrences } from '../core/recurrence.ts';
@@ -21,13 +22,42 @@ interface Window {
 
 type SeriesById = Map<GraphEventId, RemoteSeries | 'gone'>;
 
-/** What of an event we read; selecting anything means selecting everything. All of them are in the published schema. */
-const SELECTED = [
-  ...['changeKey', 'createdDateTime', 'lastModifiedDateTime', 'type', 'seriesMasterId', 'transactionId', 'iCalUId'],
-  ...['subject', 'body', 'start', 'end', 'isAllDay', 'originalStart', 'originalStartTimeZone', 'originalEndTimeZone'],
-  ...['recurrence', 'location', 'locations', 'attendees', 'organizer', 'isOrganizer', 'responseStatus', 'categories'],
-  ...['showAs', 'sensitivity', 'importance', 'isReminderOn', 'reminderMinutesBeforeStart', 'isOnlineMeeting'],
-  ...['onlineMeetingProvider', 'onlineMeeting', 'isCancelled', 'hasAttachments', 'webLink'],
+/** What of an event we read; selecting anything means selecting everything, in the names of the published schema. */
+const SELECTED: readonly (keyof PublishedEvent)[] = [
+  'changeKey',
+  'createdDateTime',
+  'lastModifiedDateTime',
+  'type',
+  'seriesMasterId',
+  'transactionId',
+  'iCalUId',
+  'subject',
+  'body',
+  'start',
+  'end',
+  'isAllDay',
+  'originalStart',
+  'originalStartTimeZone',
+  'originalEndTimeZone',
+  'recurrence',
+  'location',
+  'locations',
+  'attendees',
+  'organizer',
+  'isOrganizer',
+  'responseStatus',
+  'categories',
+  'showAs',
+  'sensitivity',
+  'importance',
+  'isReminderOn',
+  'reminderMinutesBeforeStart',
+  'isOnlineMeeting',
+  'onlineMeetingProvider',
+  'onlineMeeting',
+  'isCancelled',
+  'hasAttachments',
+  'webLink',
 ];
 const WITH_MEMBERS = query({
   $select: [...SELECTED, 'cancelledOccurrences', 'exceptionOccurrences'].join(','),
