@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ALICE, type JobsWorld, openJobsWorld, waitingDoorbells } from '../../test/support/jobs-world.ts';
 import { SyncError } from '../core/errors.ts';
 import { DEFAULT_CALENDAR_ID, type JobId } from '../core/ids.ts';
@@ -93,6 +93,21 @@ describe('SyncWorker', () => {
     expect(await delayOfDoorbell(jobId)).toBe(137);
     expect((await world.runs.find(world.db, ALICE, jobId))?.attempts).toBe(1);
     expect(failed).toEqual([]);
+    expect(await isMailboxFree()).toBe(true);
+  });
+
+  it('tries again when the database was away for a moment, also where the mailbox could not be given back', async () => {
+    const jobId = await aRun();
+    const { worker, failed } = workerWith(async () => {
+      throw new SyncError('unavailable', 'the database cannot be reached just now');
+    });
+    const release = vi.spyOn(world.leases, 'release').mockRejectedValueOnce(new SyncError('unavailable', 'away'));
+    await expect(worker.handle(jobId)).resolves.toBeUndefined();
+    release.mockRestore();
+    expect(await delayOfDoorbell(jobId)).toBeGreaterThan(0);
+    expect(failed).toEqual([]);
+    expect(await isMailboxFree()).toBe(false);
+    world.clock.advance(30_000);
     expect(await isMailboxFree()).toBe(true);
   });
 

@@ -119,7 +119,7 @@ export class SyncWorker {
       await this.#afterError(run, lost.signal.aborted ? lost.signal.reason : error);
     } finally {
       await renewal.stop();
-      await this.#db.transaction((tx) => this.#leases.release(tx, lease));
+      await this.#release(lease);
     }
   }
 
@@ -160,6 +160,15 @@ export class SyncWorker {
 
   async #putBack(run: StoredRun, delayMs: number): Promise<void> {
     await this.#db.transaction((tx) => this.#queue.ring(tx, run, delayMs));
+  }
+
+  /** A lease that cannot be given back expires by itself; that must not hide how the run went. */
+  async #release(lease: Lease): Promise<void> {
+    try {
+      await this.#db.transaction((tx) => this.#leases.release(tx, lease));
+    } catch (error) {
+      this.#logger.warn({ userId: lease.userId, err: error }, 'the mailbox lease could not be given back; it expires');
+    }
   }
 
   #keepLease(lease: Lease, lost: AbortController): { stop: () => Promise<void> } {

@@ -101,6 +101,22 @@ describe('opening a database', () => {
     await expect(db.ping()).resolves.toBeUndefined();
     await Promise.all([db.close(), other.close()]);
   });
+
+  it('tells what passes by itself as such: a query, a transaction and a commit that the server went away from', async () => {
+    const [db, other] = [await open(url), await open(url)];
+    const away = { code: 'unavailable', recovery: 'retry', cause: expect.any(Error) };
+    const terminate = (pid: unknown) => sql`select pg_terminate_backend(${pid}::int)`.execute(other.kysely);
+    const ownPid = async (q: Db | Tx) =>
+      (await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(q.kysely)).rows[0]?.pid;
+    const killItself = sql`select pg_terminate_backend(pg_backend_pid())`;
+    await expect(killItself.execute(db.kysely)).rejects.toMatchObject(away);
+    await expect(db.transaction((tx) => killItself.execute(tx.kysely))).rejects.toMatchObject(away);
+    const atCommit = db.transaction(async (tx) => void (await terminate(await ownPid(tx))));
+    await expect(atCommit).rejects.toMatchObject(away);
+    await expect(sql`select no_such_column`.execute(db.kysely)).rejects.toMatchObject({ code: '42703' });
+    await expect(db.ping()).resolves.toBeUndefined();
+    await Promise.all([db.close(), other.close()]);
+  });
 });
 
 describe.each([

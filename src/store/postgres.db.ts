@@ -48,6 +48,8 @@ export async function openPostgres(url: string, logger: Logger): Promise<Db> {
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
   // Its error carries the whole connection with it, which no log needs.
   pool.on('error', (error) => logger.warn({ reason: reasonOf(error) }, 'a database connection broke'));
+  // One that breaks while it is in use has only its own listeners. Whoever uses it is told by the query that fails.
+  pool.on('connect', (client) => client.on('error', () => {}));
   const description = `PostgreSQL at ${addressOf(url)}`;
   const kysely = new Kysely<Database>({ dialect: new ServerDialect({ pool }) });
   const ping = async (): Promise<void> => {

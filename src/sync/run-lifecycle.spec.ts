@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { expectQuiet } from '../../test/support/quiet.ts';
 import { openWorldDatabase, SyncWorld, type SyncWorldOptions, USER } from '../../test/support/sync-world.ts';
 import type { EventInput } from '../core/event-input.ts';
@@ -308,6 +308,33 @@ describe('a mass deletion in Outlook that nobody has confirmed', () => {
     expect(await world.sync()).toMatchObject({ status: 'COMPLETED', localDeleted: 5, remoteCreated: 20 });
     expect(subjectsThere().filter((subject) => subject?.endsWith('edited here'))).toHaveLength(20);
     expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+});
+
+describe('a database that is away for a moment', () => {
+  it.each([
+    ['the server shuts down', { code: '57P01' }],
+    ['two transactions met', { code: '40001' }],
+    ['the connection broke', { message: 'Connection terminated unexpectedly' }],
+  ])('leaves the run to be tried again: %s', async (_what, failure) => {
+    await world.book(visit({ subject: 'new here' }));
+    world.mailbox.createEvent(inOutlook('new there'));
+    const cause = Object.assign(new Error('message' in failure ? failure.message : 'refused'), failure);
+    const { raw } = world.db;
+    if (raw.kind !== 'pglite') throw new Error('the world runs on the embedded database');
+    const begin = vi.spyOn(raw.pglite, 'transaction');
+    const jobId = await world.enqueue();
+    world.onRequest(/delta/i, () => {
+      begin.mockImplementationOnce(async (work) => {
+        await work({ query: () => Promise.reject(cause), exec: () => Promise.reject(cause) } as never);
+        throw cause;
+      });
+    });
+    await expect(world.carryOutOnce(jobId)).rejects.toMatchObject({ code: 'unavailable', recovery: 'retry', cause });
+    expect(await world.run(jobId)).toMatchObject({ status: 'IN_PROGRESS', attempts: 0 });
+    begin.mockRestore();
+    expect(await world.carryOut(jobId)).toMatchObject({ status: 'COMPLETED', localCreated: 1, remoteCreated: 1 });
     await expectQuiet(world);
   });
 });
