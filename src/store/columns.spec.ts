@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import type { RawBuilder } from 'kysely';
+import {
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type RawBuilder,
+} from 'kysely';
 import { describe, expect, it } from 'vitest';
 import { jsonChunks, parseTimestamp, timestamp, toBigInt, toDate, toOptionalDate } from './columns.ts';
 
