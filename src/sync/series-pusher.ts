@@ -239,11 +239,11 @@ export class SeriesPusher {
   }
 }
 
-/** Graph said yes to dates and reads back otherwise (graph contract 3.2). */
+/** Graph refused nothing and yet reads back otherwise (graph contract 3.2). */
 function unsettledError(units: readonly OccurrenceUnit[], settled: readonly OccurrenceUnit[]): SyncError | undefined {
   const dates = units.filter((unit) => !settled.includes(unit)).map(dateOfUnit);
   if (dates.length === 0) return undefined;
-  const message = `Outlook accepted ${dates.join(', ')} of this series and keeps another value: something there changes it back; change the date here to try again, or take what Outlook has`;
+  const message = `Outlook keeps a value of its own for ${dates.join(', ')} of this series, however often ours is sent: change the date here to try again, or take what Outlook has`;
   return new SyncError('rejected', message, { graphCode: UNSETTLED });
 }
 
