@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { CalendarId, JobId, UserId } from '../core/ids.ts';
+import type { CalendarId, EventId, JobId, UserId } from '../core/ids.ts';
 import type { ConflictStrategy, SyncDirection } from '../core/settings.ts';
-import { json, jsonRows, optional, toBigInt, toDate, toOptionalDate } from './columns.ts';
+import { json, jsonRows, optional, textList, toBigInt, toDate, toOptionalDate } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 
 export type RunStatus = 'PENDING' | 'IN_PROGRESS' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
@@ -235,6 +235,17 @@ export class RunRepository {
       order by "queuedAt", id
     `.execute(q.kysely);
     return found.rows.map((row) => ({ ...fromRow(row), requestHash: String(row['requestHash'] ?? '') }));
+  }
+
+  /** How many of these deletions earlier runs of the user's have been refused; `ids` are our event ids. */
+  async countRefused(q: Queryable, userId: UserId, ids: readonly EventId[]): Promise<number> {
+    if (ids.length === 0) return 0;
+    const found = await sql<{ count: unknown }>`
+      select count(distinct refused.id) as count
+      from "CalendarSyncState" s, jsonb_array_elements_text(s."confirmationIds") as refused(id)
+      where s."userId" = ${userId} and s."errorCode" = 'MASS_DELETE_REFUSED' and refused.id in ${textList(ids)}
+    `.execute(q.kysely);
+    return Number(toBigInt(found.rows[0]?.count));
   }
 
   async list(q: Queryable, query: RunQuery): Promise<{ items: StoredRun[]; total: number }> {

@@ -1,4 +1,4 @@
-import { isMassDeletion } from '../core/deletion-brake.ts';
+import { BRAKE_MIN_DELETIONS, isMassDeletion } from '../core/deletion-brake.ts';
 import { SyncError } from '../core/errors.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import type { Clock, Random } from '../core/runtime.ts';
@@ -7,6 +7,7 @@ import type { BaseRepository } from '../store/base.repository.ts';
 import type { CursorRepository, SeriesMark } from '../store/cursor.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
+import type { RunRepository } from '../store/run.repository.ts';
 import type { AdoptionIndex } from './adoption.ts';
 import type { PlanApplier, PlannedEvent } from './plan-applier.ts';
 import type { PullRound } from './pull-round.ts';
@@ -41,6 +42,7 @@ export class AbsenceManager {
   readonly #bases: BaseRepository;
   readonly #cursors: CursorRepository;
   readonly #leases: LeaseRepository;
+  readonly #runs: RunRepository;
   readonly #planner: RemotePlanner;
   readonly #applier: PlanApplier;
   readonly #recorder: RunRecorder;
@@ -53,6 +55,7 @@ export class AbsenceManager {
     bases: BaseRepository;
     cursors: CursorRepository;
     leases: LeaseRepository;
+    runs: RunRepository;
     planner: RemotePlanner;
     applier: PlanApplier;
     recorder: RunRecorder;
@@ -64,6 +67,7 @@ export class AbsenceManager {
     this.#bases = parts.bases;
     this.#cursors = parts.cursors;
     this.#leases = parts.leases;
+    this.#runs = parts.runs;
     this.#planner = parts.planner;
     this.#applier = parts.applier;
     this.#recorder = parts.recorder;
@@ -145,10 +149,16 @@ export class AbsenceManager {
     await this.#apply(context, confirmed);
     const synced = await this.#bases.countSynced(this.#db, context.userId, context.calendarId);
     const deletions = await this.#plannedDeletions(context, unconfirmed);
-    if (isMassDeletion({ deletions: deletions.length, synced })) {
+    if (isMassDeletion({ deletions: deletions.length, synced }) || (await this.#wereRefused(context, deletions))) {
       throw massDeleteRefused(context, this.#random, { side: 'local', eventIds: deletions, of: synced });
     }
     await this.#apply(context, unconfirmed);
+  }
+
+  /** What was refused once is not let through because the calendar has grown meanwhile. */
+  async #wereRefused({ userId }: RunContext, deletions: readonly EventId[]): Promise<boolean> {
+    if (deletions.length <= BRAKE_MIN_DELETIONS) return false;
+    return (await this.#runs.countRefused(this.#db, userId, deletions)) > BRAKE_MIN_DELETIONS;
   }
 
   async #plannedDeletions(context: RunContext, gone: readonly GoneEvent[]): Promise<EventId[]> {

@@ -310,6 +310,15 @@ describe('a mass deletion in Outlook that nobody has confirmed', () => {
     expect(await world.differences()).toEqual([]);
     await expectQuiet(world);
   });
+
+  it('does not end a chain of runs that has more to push', async () => {
+    await withMassDeletion({ CALENDAR_MAX_EVENTS_PER_SYNC: '40' });
+    await world.bookAll(Array.from({ length: 90 }, (_, each) => visit({ subject: `here ${each}` })));
+    const runs = await chainOf({});
+    expect(runs.length).toBeGreaterThan(1);
+    for (const run of runs) expect(run).toMatchObject(REFUSED);
+    expect(runs.reduce((sum, run) => sum + run.remoteCreated, 0)).toBe(90);
+  });
 });
 
 describe('a database that is away for a moment', () => {
