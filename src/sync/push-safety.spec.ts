@@ -261,3 +261,22 @@ describe('an event deleted here before Graph answered its create', () => {
     expect(await world.differences()).toEqual([]);
   });
 });
+
+describe('a date of a series that somebody changes in Outlook between the pull and the push', () => {
+  it('is a conflict like any other, whose values are both kept', async () => {
+    const id = await world.book(daily);
+    await world.sync();
+    const graphId = await graphIdOf(id);
+    await onDate(id, '2026-03-11', { isCancelled: false, fields: { subject: 'Special' } });
+    world.onRequest(/exceptionOccurrences/, () => {
+      world.mailbox.updateOccurrence(graphId, '2026-03-11', { subject: 'Yard duty' });
+    });
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', conflictsDetected: 1 });
+    expect(await world.differences()).toEqual([]);
+    const [conflict, ...more] = await world.allConflicts();
+    expect(more).toEqual([]);
+    expect(conflict?.data.local?.occurrences['2026-03-11']).toMatchObject({ fields: { subject: 'Special' } });
+    expect(conflict?.data.remote?.occurrences['2026-03-11']).toMatchObject({ fields: { subject: 'Yard duty' } });
+    await expectQuiet(world);
+  });
+});

@@ -130,18 +130,19 @@ export class PushManager {
     if (fatal) throw fatal;
     await this.#reconciler.reconcile(context, stale, { isLastTry: pass >= MAX_PASSES });
     const series = outgoing.filter((target) => !stale.has(target.event.id) && hasOccurrencesToPush(target));
-    const unsettledSeries = await this.#series.pushOccurrences(
+    const dates = await this.#series.pushOccurrences(
       context,
       series.map(({ event }) => event.id),
-      { counted: new Set(sent.map(({ event }) => event.id)), isLastTry: pass >= MAX_PASSES },
+      { counted: new Set(sent.map(({ event }) => event.id)), isFirstTry: pass === 1, isLastTry: pass >= MAX_PASSES },
     );
+    await this.#reconciler.reconcile(context, dates.stale, { isLastTry: false });
     if (pass === 1) {
       context.counters.found(pending.length);
       context.counters.handled(pending.length);
     }
     // A create whose answer was lost before is sent as it was then; what was edited since goes out in the next pass.
     const edited = sent.filter((target) => target.isResent).length;
-    return undecided.length + stale.size + unsettledSeries + edited;
+    return undecided.length + stale.size + dates.unsettled + edited;
   }
 
   async #keepParked(context: RunContext): Promise<void> {

@@ -1,7 +1,7 @@
 import { changedUnits, sameUnit, type Unit, unitsOf, withUnit } from '../core/canonical-event.ts';
 import { SyncError } from '../core/errors.ts';
 import type { EventContent } from '../core/event.ts';
-import type { EventId } from '../core/ids.ts';
+import type { EventId, GraphEventId } from '../core/ids.ts';
 import { inWritableOrder } from '../core/occurrence-order.ts';
 import { dateOfUnit, isOccurrenceUnit, mayOverwrite, planOutgoing } from '../core/outgoing-change.ts';
 import type { Clock, Random } from '../core/runtime.ts';
@@ -66,22 +66,32 @@ export class SeriesPusher {
 
   /**
    * @param how.counted  series that count as written already, because their master was
+   * @param how.isFirstTry  nothing of these was sent in this run yet: what differs from the last reading is somebody else's
    * @param how.isLastTry  what Graph still keeps otherwise is parked until it changes here: each attempt may mail guests
-   * @returns how many of these series are not settled and deserve another pass
+   * @returns how many of these series are not settled and deserve another pass, and those of them that are to be merged
+   *   first: somebody changed in Outlook what was about to be overwritten
    */
   async pushOccurrences(
     context: RunContext,
     eventIds: readonly EventId[],
-    { counted, isLastTry }: { counted: ReadonlySet<EventId>; isLastTry: boolean },
-  ): Promise<number> {
-    if (eventIds.length === 0) return 0;
+    how: { counted: ReadonlySet<EventId>; isFirstTry: boolean; isLastTry: boolean },
+  ): Promise<{ unsettled: number; stale: ReadonlyMap<EventId, GraphEventId> }> {
+    const stale = new Map<EventId, GraphEventId>();
+    if (eventIds.length === 0) return { unsettled: 0, stale };
     let unsettled = 0;
     for (const series of await this.#load(context, eventIds)) {
       assertNotCancelled(context);
-      const isSettled = await this.#pushOne(context, series, { isCounted: counted.has(series.event.id), isLastTry });
+      const { event, remote } = series;
+      const isCounted = how.counted.has(event.id);
+      if (how.isFirstTry && !isCounted && isForestalled(series, this.#unitsToSend(context, series).units)) {
+        stale.set(event.id, remote.id);
+        unsettled += 1;
+        continue;
+      }
+      const isSettled = await this.#pushOne(context, series, { isCounted, isLastTry: how.isLastTry });
       if (!isSettled) unsettled += 1;
     }
-    return unsettled;
+    return { unsettled, stale };
   }
 
   async #load(context: RunContext, eventIds: readonly EventId[]): Promise<Series[]> {
@@ -237,6 +247,15 @@ export class SeriesPusher {
       await this.#recorder.saveProgress(tx, context);
     });
   }
+}
+
+/** Whether somebody changed one of these dates in Outlook since it was last looked at: to send ours would undo that. */
+function isForestalled({ base, remote }: Series, units: readonly OccurrenceUnit[]): boolean {
+  const known = base.remote;
+  if (!known) return false;
+  return units.some(
+    (unit) => remote.content.occurrences[dateOfUnit(unit)] !== undefined && !sameUnit(known, remote.content, unit),
+  );
 }
 
 /** Graph refused nothing and yet reads back otherwise (graph contract 3.2). */
