@@ -311,6 +311,21 @@ describe('a mass deletion in Outlook that nobody has confirmed', () => {
     await expectQuiet(world);
   });
 
+  it('is over once the events are back', async () => {
+    await reopen({});
+    const ids = Array.from({ length: THERE }, (_, each) => world.mailbox.createEvent(inOutlook(`there ${each}`)).id);
+    await world.sync();
+    const later = { start: berlin('2036-03-11T14:00:00'), end: berlin('2036-03-11T15:00:00') };
+    for (const id of ids.slice(0, 25)) world.mailbox.updateEvent(id, later);
+    world.simulator.failNext({ method: 'GET', path: /\/events\/[^/]+$/, status: 404, batchItem: true, count: 25 });
+    expect(await world.sync()).toMatchObject({ ...REFUSED, errorDetails: { count: 25 } });
+    const { start, end } = inOutlook('');
+    for (const id of ids.slice(0, 25)) world.mailbox.updateEvent(id, { start, end });
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', localDeleted: 0 });
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+
   it('does not end a chain of runs that has more to push', async () => {
     await withMassDeletion({ CALENDAR_MAX_EVENTS_PER_SYNC: '40' });
     await world.bookAll(Array.from({ length: 90 }, (_, each) => visit({ subject: `here ${each}` })));
