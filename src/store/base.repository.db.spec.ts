@@ -84,6 +84,7 @@ describe('bases', () =>
         await bases.markGone(tx, BOB, [graphId('a')], NOW);
         await bases.reopenHeld(tx, BOB);
         await bases.deleteMany(tx, BOB, [A]);
+        expect(await bases.lockByEventIds(tx, BOB, [A])).toEqual(new Map());
         await bases.nextGeneration(tx, BOB, DEFAULT_CALENDAR_ID, [A]);
         expect(await bases.findByEventIds(tx, BOB, [A])).toEqual(new Map());
         await bases.unlinkAll(tx, BOB);
@@ -139,7 +140,7 @@ describe('bases', () =>
       expect(await world.bases.countSynced(world.db, ALICE, DEFAULT_CALENDAR_ID)).toBe(2);
     });
 
-    it('that are proven to be gone wait for their deletion here, unless a person must decide', async () => {
+    it('that are proven to be gone are listed until they are seen to, those in conflict too', async () => {
       await save(world, [
         base(A, { graphEventId: graphId('a') }),
         base(B, { graphEventId: graphId('b'), conflictUnits: ['subject'] }),
@@ -147,9 +148,13 @@ describe('bases', () =>
       ]);
       await world.db.transaction((tx) => world.bases.markGone(tx, ALICE, [graphId('a'), graphId('b')], NOW));
       expect((await find(world, A))?.remoteGoneAt).toEqual(NOW);
-      expect(await world.bases.listGone(world.db, ALICE, DEFAULT_CALENDAR_ID)).toEqual([
+      const gone = () => world.bases.listGone(world.db, ALICE, DEFAULT_CALENDAR_ID);
+      expect(await gone()).toEqual([
         { eventId: A, graphEventId: 'g-a' },
+        { eventId: B, graphEventId: 'g-b' },
       ]);
+      await save(world, [base(A, { graphEventId: graphId('a') }), base(B)]);
+      expect(await gone()).toEqual([]);
     });
 
     it('of what a policy held back are pending again when it is reopened', async () => {
@@ -205,6 +210,7 @@ describe('bases', () =>
         expect(await cost(() => world.bases.saveMany(tx, ALICE, bases))).toBe(1);
         expect(await cost(() => world.bases.findByGraphIds(tx, ALICE, graphIds))).toBe(1);
         expect(await cost(() => world.bases.findByEventIds(tx, ALICE, ids))).toBe(1);
+        expect(await cost(() => world.bases.lockByEventIds(tx, ALICE, ids))).toBe(1);
         expect(await cost(() => world.bases.markSeen(tx, ALICE, graphIds, 'round'))).toBe(1);
         expect(await cost(() => world.bases.markGone(tx, ALICE, graphIds, NOW))).toBe(1);
         expect(await cost(() => world.bases.deleteMany(tx, ALICE, ids))).toBe(1);
@@ -212,6 +218,7 @@ describe('bases', () =>
         expect(await cost(() => world.bases.saveMany(tx, ALICE, []))).toBe(0);
         expect(await cost(() => world.bases.findByGraphIds(tx, ALICE, []))).toBe(0);
         expect(await cost(() => world.bases.findByEventIds(tx, ALICE, []))).toBe(0);
+        expect(await cost(() => world.bases.lockByEventIds(tx, ALICE, []))).toBe(0);
         expect(await cost(() => world.bases.markSeen(tx, ALICE, [], 'round'))).toBe(0);
         expect(await cost(() => world.bases.markGone(tx, ALICE, [], NOW))).toBe(0);
         expect(await cost(() => world.bases.deleteMany(tx, ALICE, []))).toBe(0);

@@ -43,7 +43,10 @@ describe('a user’s cipher', () => {
     fc.assert(
       fc.property(anyText, fc.jsonValue(), (text, value) => {
         expect(cipher.decryptText('subject', cipher.encryptText('subject', text))).toBe(text);
-        expect(cipher.decryptJson('body', cipher.encryptJson('body', value))).toEqual(value);
+        // As text: JSON itself takes the sign from zero.
+        expect(JSON.stringify(cipher.decryptJson('body', cipher.encryptJson('body', value)))).toBe(
+          JSON.stringify(value),
+        );
       }),
     );
   });

@@ -119,7 +119,7 @@ describe('stored events', () =>
       expect((await world.events.findMany(world.db, ALICE, ids)).size).toBe(5_000);
       await world.db.transaction((tx) => world.events.deleteMany(tx, ALICE, ids));
       expect((await world.events.findTombstones(world.db, ALICE, ids)).size).toBe(5_000);
-    });
+    }, 120_000);
 
     it('cost one statement however many they are, and none when there are none', async () => {
       const events = Array.from({ length: 300 }, (_, index) => event(`e${index}` as EventId));

@@ -190,7 +190,8 @@ describe('transactions that meet on a PostgreSQL server', () => {
         await sql`update shelf set books = books + 1 where id = ${second}`.execute(tx.kysely);
       });
     await Promise.all([move('a', 'b', 0), move('b', 'a', 1)]);
-    expect(attempts).toBe(3);
+    // PostgreSQL ends one of two that block each other; the second meeting may end the same way.
+    expect(attempts).toBeGreaterThanOrEqual(3);
     expect((await sql`select * from shelf order by id`.execute(db.kysely)).rows).toEqual([
       { id: 'a', books: 2 },
       { id: 'b', books: 2 },
