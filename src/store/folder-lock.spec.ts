@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { emptyDatabase } from '../../test/support/store-world.ts';
+import { emptyDatabase } from '../../test/support/embedded-database.ts';
 import { silentLogger } from '../core/runtime.ts';
 import { openDatabase } from './db.ts';
 import { lockFolder } from './folder-lock.ts';

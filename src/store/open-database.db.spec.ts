@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openEmbedded } from '../../test/support/embedded-database.ts';
 import { type PostgresServer, startPostgres } from '../../test/support/postgres-server.ts';
-import { openEmbedded } from '../../test/support/store-world.ts';
 import { type Logger, silentLogger } from '../core/runtime.ts';
 import { type Db, openDatabase, type Tx } from './db.ts';
 

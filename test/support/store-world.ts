@@ -1,8 +1,3 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { PGlite } from '@electric-sql/pglite';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { type Random, silentLogger } from '../../src/core/runtime.ts';
@@ -19,11 +14,11 @@ import { IdempotencyRepository } from '../../src/store/idempotency.repository.ts
 import { LeaseRepository } from '../../src/store/lease.repository.ts';
 import { migrate } from '../../src/store/migrator.ts';
 import { OperationRepository } from '../../src/store/operation.repository.ts';
-import { openPglite } from '../../src/store/pglite.db.ts';
 import { RunRepository } from '../../src/store/run.repository.ts';
 import { SettingsRepository } from '../../src/store/settings.repository.ts';
 import { StatisticsRepository } from '../../src/store/statistics.repository.ts';
 import { systemRandom } from '../../src/system-runtime.ts';
+import { openEmbedded } from './embedded-database.ts';
 import { ManualClock } from './jobs-world.ts';
 import { startPostgres } from './postgres-server.ts';
 
@@ -168,33 +163,6 @@ async function empty(db: Db, tables: readonly string[]): Promise<void> {
   const order = tables.toSorted((a, b) => Number(a.endsWith('Tombstone')) - Number(b.endsWith('Tombstone')));
   const statements = order.map((table) => `delete from "${table}";`).join(' ');
   await sql.raw(`do $$ begin ${statements} end $$`).execute(db.kysely);
-}
-
-/**
- * An empty database in this process. Making one from nothing takes PGlite many seconds, reading one a fraction of that:
- * the first test process to come by leaves it in the temporary folder for all others.
- */
-export async function openEmbedded(): Promise<Db> {
-  return openPglite(':memory:', await emptyDatabase());
-}
-
-export async function emptyDatabase(): Promise<Blob> {
-  const entry = createRequire(import.meta.url).resolve('@electric-sql/pglite');
-  const { version } = JSON.parse(readFileSync(join(dirname(entry), '..', 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  const path = join(tmpdir(), `gcs-empty-pglite-${version}.tar`);
-  try {
-    return new Blob([readFileSync(path)]);
-  } catch {
-    const pglite = await PGlite.create();
-    const dump = await pglite.dumpDataDir('none');
-    await pglite.close();
-    const half = `${path}.${process.pid}`;
-    writeFileSync(half, new Uint8Array(await dump.arrayBuffer()));
-    renameSync(half, path);
-    return dump;
-  }
 }
 
 /** The same transaction, with its statements counted. */

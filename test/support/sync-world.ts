@@ -11,7 +11,7 @@ import { GraphSimulator, type SimulatedMailbox, type SimulatorSwitches } from '.
 import { BaseRepository } from '../../src/store/base.repository.ts';
 import { CalendarRepository } from '../../src/store/calendar.repository.ts';
 import { ConflictRepository, type StoredConflict } from '../../src/store/conflict.repository.ts';
-import { type Db, openDatabase } from '../../src/store/db.ts';
+import type { Db } from '../../src/store/db.ts';
 import { ContentCipher, KeyRing } from '../../src/store/encryption.ts';
 import { EventRepository, type StoredEvent } from '../../src/store/event.repository.ts';
 import { LeaseRepository } from '../../src/store/lease.repository.ts';
@@ -19,6 +19,7 @@ import { OperationRepository } from '../../src/store/operation.repository.ts';
 import { RunRepository, type StoredRun } from '../../src/store/run.repository.ts';
 import type { RunRequest } from '../../src/sync/run-queue.ts';
 import { systemRandom } from '../../src/system-runtime.ts';
+import { openEmbedded } from './embedded-database.ts';
 import { ManualClock } from './jobs-world.ts';
 import { readMailbox } from './read-mailbox.ts';
 
@@ -328,7 +329,7 @@ let shared: Promise<Db> | undefined;
 
 /** For a hook of a spec file: the first database takes its time, which no single test should have to bring along. */
 export async function openWorldDatabase(): Promise<Db> {
-  shared ??= openDatabase({ url: 'pglite::memory:', logger: silentLogger });
+  shared ??= openEmbedded();
   return shared;
 }
 
