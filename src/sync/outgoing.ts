@@ -7,7 +7,7 @@ import { transactionIdFor } from '../core/transaction-id.ts';
 import type { WriteOperation } from '../graph/calendar-graph.ts';
 import type { EventBase } from '../store/base.repository.ts';
 import type { StoredEvent } from '../store/event.repository.ts';
-import type { Outgoing, OutgoingDeletion } from './push-recorder.ts';
+import type { Outgoing, OutgoingDeletion } from './outgoing-event.ts';
 import { agreedContent } from './remote-planner.ts';
 import type { RunContext } from './run-context.ts';
 import { isAskedSafely, isUnanswered } from './unanswered-creates.ts';

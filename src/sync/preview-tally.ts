@@ -1,8 +1,9 @@
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import type { PendingEvent } from '../store/event.repository.ts';
 import { deletionWouldMailGuests, hasOccurrencesToPush, wouldMailGuests } from './outgoing.ts';
+import type { Outgoing, OutgoingDeletion } from './outgoing-event.ts';
 import { countPlanned, localOperation, type PlannedEvent } from './plan-applier.ts';
-import { isNewlyHeld, type Outgoing, type OutgoingDeletion } from './push-recorder.ts';
+import { isNewlyHeld } from './pushed-base.ts';
 import { RunCounters } from './run-counters.ts';
 
 /** What a run would do to one event on one side. */

@@ -6,7 +6,7 @@ import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import { agreedAfterLostAnswer } from './adoption.ts';
-import type { OutgoingDeletion } from './push-recorder.ts';
+import type { OutgoingDeletion } from './outgoing-event.ts';
 import type { RunContext } from './run-context.ts';
 
 /** A create was announced and its answer never came: the event may be at Graph, under an id nobody here knows. */

@@ -1,0 +1,23 @@
+import type { EventContent, GraphFacts } from '../core/event.ts';
+import type { OutgoingChange } from '../core/outgoing-change.ts';
+import type { WriteOperation } from '../graph/calendar-graph.ts';
+import type { EventBase } from '../store/base.repository.ts';
+import type { StoredEvent, Tombstone } from '../store/event.repository.ts';
+
+/** One pending event, and what of it goes to Graph now. */
+export interface Outgoing {
+  readonly event: StoredEvent;
+  readonly base: EventBase | undefined;
+  readonly change: OutgoingChange;
+  /** `undefined`: nothing of the event itself is to be sent. */
+  readonly operation: WriteOperation | undefined;
+  /** The content as it is sent, which may be older than the event's when an unanswered create is repeated. */
+  readonly sent: EventContent;
+  readonly isResent: boolean;
+}
+
+export interface OutgoingDeletion {
+  readonly tombstone: Tombstone;
+  readonly base: EventBase;
+  readonly facts?: GraphFacts | undefined;
+}

@@ -1,0 +1,107 @@
+import { changedUnits, type Unit, unitsOf, withUnit } from '../core/canonical-event.ts';
+import type { SyncError } from '../core/errors.ts';
+import type { EventContent } from '../core/event.ts';
+import type { OutgoingChange } from '../core/outgoing-change.ts';
+import type { RemoteEvent } from '../graph/calendar-graph.ts';
+import type { EventBase } from '../store/base.repository.ts';
+import type { StoredEvent } from '../store/event.repository.ts';
+import { agreedAfterLostAnswer } from './adoption.ts';
+import type { Outgoing } from './outgoing-event.ts';
+import { byOurClock, type RunContext } from './run-context.ts';
+
+/** What is agreed on with Graph after a write of ours: pure, so that the recorder only has to save it. */
+
+export function emptyBase(event: StoredEvent): EventBase {
+  return {
+    eventId: event.id,
+    userId: event.userId,
+    calendarId: event.calendarId,
+    agreedRevision: 0n,
+    local: null,
+    remote: null,
+    generation: 0,
+    conflictUnits: [],
+    heldUnits: [],
+  };
+}
+
+export function isNewlyHeld(change: OutgoingChange, base: EventBase | undefined): boolean {
+  return change.held.some((unit) => !base?.heldUnits.includes(unit));
+}
+
+/**
+ * How far an event is agreed on after it was looked at for sending. Not up to its revision if somebody meanwhile wants it
+ * looked at again: a policy was changed, or a conflict decided whose outcome still has to be sent.
+ *
+ * @param before  the base the decision to send was made from; `now` as it is to be, its agreed revision still the old one
+ */
+export function agreedUpTo(event: StoredEvent, before: EventBase | undefined, now: EventBase): bigint {
+  const { revision, content } = event;
+  const isReopened = now.agreedRevision !== (before?.agreedRevision ?? 0n);
+  const settledHere: readonly Unit[] = [...now.heldUnits, ...now.conflictUnits];
+  const unsent = now.local ? changedUnits(now.local, content).filter((unit) => !settledHere.includes(unit)) : [];
+  if (!isReopened && unsent.length === 0) return revision;
+  return now.agreedRevision < revision ? now.agreedRevision : revision - 1n;
+}
+
+/** The base after Graph took our write; a series' occurrences are agreed on later, by the step that sends them. */
+export function acceptedBase(
+  context: RunContext,
+  accepted: { target: Outgoing; base: EventBase; remote: RemoteEvent; now: Date },
+): EventBase {
+  const { target, base, remote, now } = accepted;
+  const { event, change, sent, isResent } = target;
+  const isCreate = target.operation?.kind === 'create';
+  const shared = {
+    ...base,
+    graphEventId: remote.id,
+    iCalUId: remote.facts.iCalUId,
+    etag: remote.etag,
+    remoteModifiedAt: byOurClock(remote.lastModifiedAt, context),
+    heldUnits: [...change.held],
+    conflictUnits: isCreate ? [] : base.conflictUnits,
+    errorCode: undefined,
+    errorMessage: undefined,
+    failedRevision: undefined,
+    syncedAt: now,
+  };
+  if (isCreate) {
+    const local = { ...sent, occurrences: {} };
+    const answered = isResent ? agreedAfterLostAnswer(local, remote.content).remote : remote.content;
+    // A repeated create may have met an event that was edited meanwhile: no tag, so that it is looked at again.
+    const created = { ...shared, etag: isResent ? undefined : remote.etag, local, remote: answered };
+    return { ...created, agreedRevision: isResent ? base.agreedRevision : agreedUpTo(event, target.base, created) };
+  }
+  let local = base.local ?? sent;
+  for (const unit of unitsOf(local, sent)) {
+    if (change.units.includes(unit)) local = withUnit(local, unit, sent);
+  }
+  const answered = { ...remote.content, occurrences: base.remote?.occurrences ?? {} };
+  const unseen = unseenUnits(base, answered, change.units);
+  const known = base.remote ?? answered;
+  const agreed = [...unseen, ...base.conflictUnits].reduce((content, unit) => withUnit(content, unit, known), answered);
+  const updated = { ...shared, ...(unseen.length > 0 ? { etag: undefined } : {}), local, remote: agreed };
+  return { ...updated, agreedRevision: agreedUpTo(event, target.base, updated) };
+}
+
+/**
+ * What Graph's answer shows besides our write and nobody here has seen yet: somebody else's change. It is not agreed on by
+ * standing in the same answer, and without the tag the next pull does not take it for an echo.
+ */
+function unseenUnits(base: EventBase, answered: EventContent, sent: readonly Unit[]): Unit[] {
+  if (!base.remote) return [];
+  return changedUnits(base.remote, answered).filter(
+    (unit) => !sent.includes(unit) && !base.conflictUnits.includes(unit),
+  );
+}
+
+/** Refused for good: the event keeps its error and is tried again only when somebody changes it. */
+export function parkedBase({ event, operation }: Outgoing, known: EventBase, error: SyncError): EventBase {
+  return {
+    ...known,
+    local: operation?.kind === 'create' ? null : known.local,
+    errorCode: error.graphCode ?? error.code,
+    errorMessage: error.message,
+    failedRevision: event.revision,
+  };
+}
