@@ -17,7 +17,6 @@ export interface StoredConnection {
   readonly status: ConnectionStatus;
   readonly errorMessage?: string | undefined;
   readonly timeZone?: string | undefined;
-  readonly clockOffsetMs: number;
   readonly pausedUntil?: Date | undefined;
   readonly createdAt: Date;
 }
@@ -30,7 +29,6 @@ interface ConnectionRow {
   readonly status: ConnectionStatus;
   readonly errorMessage: string | null;
   readonly timeZone: string | null;
-  readonly clockOffsetMs: number;
   readonly pausedUntil: unknown;
   readonly createdAt: unknown;
 }
@@ -57,7 +55,6 @@ export class ConnectionRepository {
       status: row.status,
       errorMessage: optional(row.errorMessage),
       timeZone: optional(row.timeZone),
-      clockOffsetMs: row.clockOffsetMs,
       pausedUntil: toOptionalDate(row.pausedUntil),
       createdAt: toDate(row.createdAt),
     };

@@ -133,7 +133,7 @@ describe('connections', () =>
       await world.db.transaction((tx) => world.connections.setStatus(tx, ALICE, 'REAUTH_REQUIRED', 'sign in again'));
       expect(await world.connections.find(world.db, ALICE)).toEqual({
         ...{ userId: ALICE, mailbox: 'alice@example.com', mailboxId: 'id-alice', mode: 'application', timeZone: 'UTC' },
-        ...{ status: 'REAUTH_REQUIRED', errorMessage: 'sign in again', clockOffsetMs: 0, createdAt: NOW },
+        ...{ status: 'REAUTH_REQUIRED', errorMessage: 'sign in again', createdAt: NOW },
         pausedUntil: undefined,
       });
       await connect(world, ALICE, LATER);

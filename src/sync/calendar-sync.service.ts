@@ -162,7 +162,7 @@ export class CalendarSyncService {
     const failures: SyncError[] = [];
     const pulled = new Set(row.request.pulledCalendars);
     for (const calendar of await calendarsOf(this.#scope, row)) {
-      const contextFor = (it: StoredCalendar) => this.#contextFor(row, connection, it, lease, { ...shared, session });
+      const contextFor = (it: StoredCalendar) => this.#contextFor(row, it, lease, { ...shared, session });
       try {
         const result = await this.#runFound(calendar, contextFor, pulled);
         if (result.outcome === 'out-of-capacity') outcome = result.outcome;
@@ -241,7 +241,6 @@ export class CalendarSyncService {
 
   async #contextFor(
     row: StoredRun,
-    connection: StoredConnection,
     calendar: StoredCalendar,
     lease: Lease,
     shared: { counters: RunCounters; session: GraphSession; signal: AbortSignal },
@@ -251,7 +250,7 @@ export class CalendarSyncService {
       jobId: row.id,
       lease,
       session: shared.session,
-      clockOffsetMs: () => this.#graph.serverClockOffsetMs() ?? connection.clockOffsetMs,
+      clockOffsetMs: () => this.#graph.serverClockOffsetMs() ?? 0,
       counters: shared.counters,
       signal: shared.signal,
     };

@@ -191,7 +191,7 @@ export class PreviewService {
       jobId: 'preview' as JobId,
       lease: { userId, holder: 'preview', fence: 0n },
       session: where.session,
-      clockOffsetMs: () => this.#graph.serverClockOffsetMs() ?? where.connection.clockOffsetMs,
+      clockOffsetMs: () => this.#graph.serverClockOffsetMs() ?? 0,
       counters: new RunCounters(Number.POSITIVE_INFINITY),
       signal: where.session.signal ?? new AbortController().signal,
     };
