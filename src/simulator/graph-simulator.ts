@@ -1,16 +1,16 @@
-import { expireTokens } from './delta-token.ts';
-import type { ScriptedFault } from './faults.ts';
-import { ConnectionDropped, GraphService } from './graph-service.ts';
-import type { SimulatedRequest } from './http-types.ts';
-import type { Mailbox, MailboxChanges } from './mailbox.ts';
-import type { OutboxMail } from './model.ts';
-import type { RequestLogEntry } from './request-log.ts';
+import { expireTokens } from './calendar/delta-token.ts';
+import type { ScriptedFault } from './http/faults.ts';
+import { ConnectionDropped, GraphService } from './http/graph-service.ts';
+import type { SimulatedRequest } from './http/http-types.ts';
+import type { RequestLogEntry } from './http/request-log.ts';
+import { type RunningServer, startServer } from './http/server.ts';
+import { type ClientRegistration, DEFAULT_CLIENT, issueToken } from './identity/tokens.ts';
+import type { Mailbox, MailboxChanges } from './mailbox/mailbox.ts';
+import type { OutboxMail } from './mailbox/model.ts';
+import { SimulatedMailbox } from './mailbox/simulated-mailbox.ts';
+import { World, type WorldSnapshot } from './mailbox/world.ts';
 import { systemNow } from './runtime.ts';
-import { type RunningServer, startServer } from './server.ts';
-import { SimulatedMailbox } from './simulated-mailbox.ts';
 import { defaultSwitches, type SimulatorSwitches } from './switches.ts';
-import { type ClientRegistration, DEFAULT_CLIENT, issueToken } from './tokens.ts';
-import { World, type WorldSnapshot } from './world.ts';
 
 export interface SimulatorOptions {
   /** Epoch milliseconds; the machine's clock unless given. */

@@ -1,8 +1,8 @@
-import { generateMailbox } from './generated-mailbox.ts';
+import { generateMailbox } from './furnish/generated-mailbox.ts';
+import { loadSampleMailbox } from './furnish/sample-mailbox.ts';
 import { GraphSimulator, type SimulatorOptions } from './graph-simulator.ts';
-import { loadSampleMailbox } from './sample-mailbox.ts';
+import type { ClientRegistration } from './identity/tokens.ts';
 import { StateFile } from './state-file.ts';
-import type { ClientRegistration } from './tokens.ts';
 
 export interface StartOptions
   extends Pick<SimulatorOptions, 'now' | 'seed' | 'clients' | 'switches' | 'tokenLifetimeSeconds'> {

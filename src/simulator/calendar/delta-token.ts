@@ -1,0 +1,76 @@
+import { badRequest, GraphError } from '../http/graph-error.ts';
+import type { Mailbox } from '../mailbox/mailbox.ts';
+import type { Window } from '../mailbox/window.ts';
+import type { World } from '../mailbox/world.ts';
+
+/** Where a round goes on: after this item and part. */
+export interface DeltaCursor {
+  n: number;
+  part: string;
+}
+
+/** `since` of a round that tells everything. */
+export const FIRST_ROUND = -1;
+
+/** What a link carries. Everything: the server keeps no state of a round, so links survive a restart. */
+export interface DeltaToken {
+  mailboxId: string;
+  folder: number;
+  window: Window;
+  /** Changes after this are the round's; {@link FIRST_ROUND} stands for the first, complete one. */
+  since: number;
+  /** Changes up to this are the round's; later ones belong to the next. */
+  until: number;
+  /** Absent in a deltaLink, which opens a new round. */
+  cursor?: DeltaCursor | undefined;
+  page: number;
+  serial: number;
+}
+
+/** Real tokens are 150 characters and more; nobody may count on short ones. */
+const PREFIX = 'R0usmc';
+
+export function writeToken(world: World, token: DeltaToken): string {
+  const text = Buffer.from(JSON.stringify(token)).toString('base64url');
+  return `${PREFIX}${text}.${world.sign(text)}`;
+}
+
+/**
+ * @throws {GraphError} 400 `BadRequest` "Badly formed token." for anything not issued here for this calendar;
+ *   410 `SyncStateNotFound` for a token that was evicted or is ahead of the store
+ */
+export function readToken(world: World, mailbox: Mailbox, folder: number, text: string): DeltaToken {
+  const [payload, signature] = text.startsWith(PREFIX) ? text.slice(PREFIX.length).split('.') : [];
+  if (payload === undefined || signature === undefined || !world.isSigned(payload, signature)) throw badlyFormed();
+  const token = JSON.parse(Buffer.from(payload, 'base64url').toString()) as DeltaToken;
+  if (token.mailboxId !== mailbox.state.id || token.folder !== folder) throw badlyFormed();
+  if (token.serial < mailbox.state.oldestToken || token.until >= mailbox.state.nextSeq) {
+    throw syncStateNotFound(token.serial, mailbox.state.tokensIssued);
+  }
+  return token;
+}
+
+const badlyFormed = (): GraphError => badRequest('Badly formed token.');
+
+const syncStateNotFound = (serial: number, newest: number): GraphError =>
+  new GraphError(
+    410,
+    'SyncStateNotFound',
+    `The sync state generation is not found; generation=${serial};[highest=${newest}][${newest}].`,
+  );
+
+/** Counts an issued token and evicts the oldest ones when the mailbox keeps only so many. */
+export function nextSerial(world: World, mailbox: Mailbox): number {
+  const { state } = mailbox;
+  state.tokensIssued += 1;
+  const kept = world.switches.deltaTokensKept;
+  if (kept > 0) state.oldestToken = Math.max(state.oldestToken, state.tokensIssued - kept + 1);
+  mailbox.markDirty();
+  return state.tokensIssued;
+}
+
+/** Makes every token issued so far dead: the next use answers 410. */
+export function expireTokens(mailbox: Mailbox): void {
+  mailbox.state.oldestToken = mailbox.state.tokensIssued + 1;
+  mailbox.markDirty();
+}

@@ -1,0 +1,176 @@
+import { GraphError, invalidRequest, itemNotFound, unreadableBody } from '../http/graph-error.ts';
+import { readJson, type SimulatedResponse } from '../http/http-types.ts';
+import {
+  metadataUrl,
+  noContent,
+  noSuchSegment,
+  ok,
+  type RouteContext,
+  requireMethod,
+  userUrl,
+} from '../http/routing.ts';
+import {
+  type Actor,
+  createEvent,
+  deleteItem,
+  type FoundEvent,
+  findEvent,
+  updateItem,
+} from '../mailbox/event-operations.ts';
+import type { StoredCalendar } from '../mailbox/model.ts';
+import { deleteOccurrence, updateOccurrence } from '../mailbox/occurrence-operations.ts';
+import { cancelMeeting, respond } from '../mailbox/responses.ts';
+import { instanceOf, instancesBetween, overlaps } from '../mailbox/series.ts';
+import { readWindow } from '../mailbox/window.ts';
+import type { Row } from './event-filter.ts';
+import { type EventQuery, readEventQuery, renderRow } from './event-query.ts';
+
+const actorOf = ({ world, mailbox, request }: RouteContext): Actor => ({
+  world,
+  mailbox,
+  ifMatch: request.headers['if-match'],
+});
+
+/** `…/events`: single events and masters, never occurrences. */
+export function answerEvents(context: RouteContext, calendar: StoredCalendar): SimulatedResponse {
+  requireMethod(context, 'GET', 'POST');
+  const { mailbox, request, preferences } = context;
+  if (request.method === 'GET') {
+    const rows = [...mailbox.itemsIn(calendar.folder)].map((item): Row => ({ mailbox, item }));
+    return list(context, rows, 'events');
+  }
+  const body = readJson(request);
+  if (body === undefined) throw unreadableBody('The request body is empty.');
+  const item = createEvent(actorOf(context), calendar, body);
+  const event = renderRow({ mailbox, item }, preferences.view, ALL);
+  const headers = {
+    location: `${userUrl(context)}/events('${event['id'] as string}')`,
+    etag: event['@odata.etag'] as string,
+  };
+  return ok({ '@odata.context': metadataUrl(context, 'events/$entity'), ...event }, 201, headers);
+}
+
+const ALL: Pick<EventQuery, 'select' | 'expand'> = { select: undefined, expand: new Map() };
+
+/** `…/calendarView`: singles, occurrences and exceptions of a window; no masters. */
+export function answerCalendarView(context: RouteContext, calendar: StoredCalendar): SimulatedResponse {
+  requireMethod(context, 'GET');
+  const { mailbox, world } = context;
+  const window = readWindow(context.query);
+  const byZone = world.switches.allDayWindow === 'zone';
+  const rows: Row[] = [];
+  for (const item of mailbox.itemsIn(calendar.folder)) {
+    if (item.recurrence === null) {
+      if (overlaps(item.content, window.startMs, window.endMs, byZone)) rows.push({ mailbox, item });
+    } else {
+      const members = instancesBetween(item, window.startMs, window.endMs, byZone);
+      for (const instance of members) rows.push({ mailbox, item, instance });
+    }
+  }
+  return list(context, rows, 'calendarView');
+}
+
+/** `…/events/{id}/instances`: the members of one series in a window. */
+function answerInstances(context: RouteContext, { item }: FoundEvent): SimulatedResponse {
+  requireMethod(context, 'GET');
+  const window = readWindow(context.query);
+  if (item.recurrence === null) throw invalidRequest('The instances of an event that does not recur cannot be listed.');
+  const rows = instancesBetween(item, window.startMs, window.endMs).map(
+    (instance): Row => ({ mailbox: context.mailbox, item, instance }),
+  );
+  return list(context, rows, 'events');
+}
+
+function list(context: RouteContext, rows: Row[], path: string): SimulatedResponse {
+  const { request, world, preferences } = context;
+  const query = readEventQuery(context.query, world.switches);
+  let found = query.filter === undefined ? rows : rows.filter(query.filter);
+  if (query.orderBy !== undefined) found = [...found].sort(query.orderBy);
+  const size = context.query.has('$top')
+    ? query.top
+    : Math.min(preferences.maxPageSize ?? query.top, world.switches.maxTop);
+  const page = found.slice(query.skip, query.skip + size);
+  const body: Record<string, unknown> = { '@odata.context': metadataUrl(context, path) };
+  if (query.count) body['@odata.count'] = found.length;
+  body['value'] = page.map((row) => renderRow(row, preferences.view, query));
+  if (query.skip + size < found.length) {
+    // Not a snapshot: a link counts rows, and rows move under it.
+    const next = new URL(request.url);
+    next.searchParams.set('$skip', String(query.skip + size));
+    body['@odata.nextLink'] = next.href;
+  }
+  return ok(body);
+}
+
+/** `…/events/{id}` and everything below. */
+export function answerEvent(
+  context: RouteContext,
+  id: string,
+  rest: string[],
+  calendar?: StoredCalendar,
+): SimulatedResponse {
+  const { mailbox, request } = context;
+  const action = rest[0]?.toLowerCase();
+  const found = findForRequest(context, id, calendar);
+  if (rest.length > 1) throw noSuchSegment(rest[1]!);
+  if (action === undefined) return answerEntity(context, found);
+  if (action === 'instances') return answerInstances(context, found);
+  requireMethod(context, 'POST');
+  const actor = actorOf(context);
+  if (action === 'permanentdelete') {
+    if (request.body === '' && request.headers['content-length'] === undefined) {
+      throw new GraphError(411, 'LengthRequired', 'A Content-Length header is required.');
+    }
+    remove(actor, found);
+    return noContent();
+  }
+  const input = (readJson(request) ?? {}) as Record<string, unknown>;
+  if (action === 'cancel') cancelMeeting(actor, found, input);
+  else if (action === 'accept' || action === 'decline' || action === 'tentativelyaccept')
+    respond(actor, found, action, input);
+  else if (action === 'dismissreminder' || action === 'snoozereminder') return noContent(200);
+  else throw noSuchSegment(rest[0]!);
+  if (!found.item.deleted) mailbox.markDirty();
+  return noContent(202);
+}
+
+function findForRequest(context: RouteContext, id: string, calendar: StoredCalendar | undefined): FoundEvent {
+  const { mailbox, request, world } = context;
+  try {
+    const found = findEvent(mailbox, id, calendar);
+    if (found.date !== '') instanceOf(found.item, found.date);
+    return found;
+  } catch (error) {
+    const again = request.method === 'DELETE' && world.switches.secondDelete === 400;
+    if (again && error instanceof GraphError && error.status === 404)
+      throw invalidRequest('The item was already deleted.');
+    throw error;
+  }
+}
+
+function answerEntity(context: RouteContext, found: FoundEvent): SimulatedResponse {
+  requireMethod(context, 'GET', 'PATCH', 'DELETE');
+  const { mailbox, request, preferences, world } = context;
+  const actor = actorOf(context);
+  if (request.method === 'DELETE') {
+    remove(actor, found);
+    return noContent();
+  }
+  const query = request.method === 'GET' ? readEventQuery(context.query, world.switches) : ALL;
+  if (request.method === 'PATCH') {
+    const body = readJson(request);
+    if (body === undefined) throw unreadableBody('The request body is empty.');
+    if (found.date === '') updateItem(actor, found.item, body);
+    else updateOccurrence(actor, found.item, found.date, body);
+  }
+  const instance = found.date === '' ? undefined : instanceOf(found.item, found.date);
+  if (found.item.deleted) throw itemNotFound();
+  const event = renderRow({ mailbox, item: found.item, instance }, preferences.view, query);
+  const headers = { etag: event['@odata.etag'] as string };
+  return ok({ '@odata.context': metadataUrl(context, 'events/$entity'), ...event }, 200, headers);
+}
+
+export function remove(actor: Actor, { item, date }: FoundEvent): void {
+  if (date === '') deleteItem(actor, item);
+  else deleteOccurrence(actor, item, date);
+}

@@ -1,0 +1,41 @@
+import type { Mailbox } from '../mailbox/mailbox.ts';
+import type { World } from '../mailbox/world.ts';
+import { badRequest, GraphError } from './graph-error.ts';
+import type { SimulatedRequest, SimulatedResponse } from './http-types.ts';
+import type { Preferences } from './prefer.ts';
+
+/** What a route needs to answer one Graph request. */
+export interface RouteContext {
+  world: World;
+  mailbox: Mailbox;
+  request: SimulatedRequest;
+  query: Map<string, string>;
+  preferences: Preferences;
+}
+
+export const ok = (body: unknown, status = 200, headers: Record<string, string> = {}): SimulatedResponse => ({
+  status,
+  headers,
+  body,
+});
+
+export const noContent = (status = 204): SimulatedResponse => ({ status, headers: {} });
+
+/** @throws {GraphError} 405 unless the method is one of those the path knows */
+export function requireMethod(context: RouteContext, ...methods: string[]): void {
+  if (!methods.includes(context.request.method)) {
+    throw new GraphError(405, 'ErrorMethodNotAllowed', 'The OData request is not supported.');
+  }
+}
+
+export const noSuchSegment = (segment: string): GraphError =>
+  badRequest(`Resource not found for the segment '${segment}'.`);
+
+/** `@odata.context` of a collection or entity below a user. */
+export function metadataUrl({ request, mailbox }: RouteContext, path: string): string {
+  return `${request.url.origin}/v1.0/$metadata#users('${mailbox.state.id}')/${path}`;
+}
+
+/** The address of a user's resources, as links returned by the service are written. */
+export const userUrl = ({ request, mailbox }: RouteContext): string =>
+  `${request.url.origin}/v1.0/users('${encodeURIComponent(mailbox.state.address).replaceAll('%40', '@')}')`;

@@ -1,0 +1,262 @@
+import { itemNotFound, malformedId } from '../http/graph-error.ts';
+import { decodeId, encodeId, type IdForm } from './ids.ts';
+import type { LogEntry, MailboxState, StoredCalendar, StoredItem } from './model.ts';
+
+export interface MailboxSnapshot {
+  state: MailboxState;
+  items: StoredItem[];
+  log: LogEntry[];
+}
+
+/** What one step changed, for the journal of a persistent simulator. */
+export interface MailboxChanges {
+  state: MailboxState;
+  items: StoredItem[];
+  log: LogEntry[];
+}
+
+/** One mailbox: calendars, items by number, and the change log that drives delta. */
+export class Mailbox {
+  readonly state: MailboxState;
+  readonly #items = new Map<number, StoredItem>();
+  /** Per calendar: living items in order of creation. */
+  readonly #folders = new Map<number, Map<number, StoredItem>>();
+  readonly #logs = new Map<number, LogEntry[]>();
+  readonly #transactions = new Map<string, number>();
+  readonly #uids = new Map<string, number>();
+  readonly #sorted = new Map<number, number[]>();
+  #dirtyItems = new Set<number>();
+  #dirtyLog: LogEntry[] = [];
+  #dirty = false;
+  /** Told when there is something for {@link takeChanges}. */
+  onDirty: (() => void) | undefined;
+
+  private constructor(state: MailboxState) {
+    this.state = state;
+  }
+
+  static create(o: { id: string; address: string; name: string; timeZone: string }): Mailbox {
+    const mailbox = new Mailbox({
+      ...o,
+      nextItem: 1,
+      nextFolder: 1,
+      nextVersion: 1,
+      nextSeq: 1,
+      tokensIssued: 0,
+      oldestToken: 0,
+      calendars: [],
+    });
+    mailbox.addCalendar({ name: 'Calendar', isDefault: true });
+    return mailbox;
+  }
+
+  // --- calendars
+
+  addCalendar(o: {
+    name: string;
+    isDefault?: boolean;
+    canEdit?: boolean;
+    color?: string;
+    renumbered?: boolean;
+  }): StoredCalendar {
+    const calendar: StoredCalendar = {
+      folder: this.state.nextFolder++,
+      name: o.name,
+      color: o.color ?? 'auto',
+      isDefault: o.isDefault ?? false,
+      canEdit: o.canEdit ?? true,
+      version: this.nextVersion(),
+      deleted: false,
+      renumbered: o.renumbered ?? false,
+    };
+    this.state.calendars.push(calendar);
+    return calendar;
+  }
+
+  get calendars(): StoredCalendar[] {
+    return this.state.calendars.filter((calendar) => !calendar.deleted);
+  }
+
+  get defaultCalendar(): StoredCalendar {
+    return this.state.calendars.find((calendar) => calendar.isDefault)!;
+  }
+
+  /** @throws {GraphError} `ErrorItemNotFound`, `ErrorInvalidIdMalformed` */
+  calendarById(id: string): StoredCalendar {
+    const decoded = decodeId(this.state.id, id);
+    if (decoded.kind !== 'folder') throw decoded.kind === 'provisional-folder' ? itemNotFound() : malformedId();
+    const calendar = this.state.calendars.find(({ folder }) => folder === decoded.folder);
+    if (calendar === undefined || calendar.deleted) throw itemNotFound();
+    return calendar;
+  }
+
+  calendarByFolder(folder: number): StoredCalendar | undefined {
+    return this.state.calendars.find((calendar) => calendar.folder === folder);
+  }
+
+  calendarId(folder: number, provisional = false): string {
+    const kind = provisional ? 'provisional-folder' : 'folder';
+    return encodeId(this.state.id, { kind, form: 'default', folder, n: 0, date: '' });
+  }
+
+  // --- items
+
+  item(n: number): StoredItem | undefined {
+    return this.#items.get(n);
+  }
+
+  itemByTransaction(transactionId: string): StoredItem | undefined {
+    return this.#items.get(this.#transactions.get(transactionId) ?? -1);
+  }
+
+  /** The living copy of a meeting, by the part of `iCalUId` all copies share. */
+  itemByUid(uid: string): StoredItem | undefined {
+    const item = this.#items.get(this.#uids.get(uid) ?? -1);
+    return item?.deleted === false ? item : undefined;
+  }
+
+  itemsIn(folder: number): Iterable<StoredItem> {
+    return this.#folders.get(folder)?.values() ?? [];
+  }
+
+  /** Item numbers of a calendar in ascending order: the key order of paging. */
+  numbersIn(folder: number): readonly number[] {
+    let sorted = this.#sorted.get(folder);
+    if (sorted === undefined) {
+      sorted = [...(this.#folders.get(folder)?.keys() ?? [])].sort((a, b) => a - b);
+      this.#sorted.set(folder, sorted);
+    }
+    return sorted;
+  }
+
+  itemId(item: { n: number; folder: number }, form: IdForm, date = ''): string {
+    const kind = date === '' ? 'item' : 'occurrence';
+    return encodeId(this.state.id, { kind, form, folder: item.folder, n: item.n, date });
+  }
+
+  nextItemNumber(): number {
+    return this.state.nextItem++;
+  }
+
+  nextVersion(): number {
+    return this.state.nextVersion++;
+  }
+
+  /** Saves an item and writes the change log; the log is what delta reads. */
+  put(item: StoredItem, what: string, at: number): void {
+    this.#index(item);
+    this.append({ folder: item.folder, n: item.n, what, at });
+    this.#dirtyItems.add(item.n);
+    this.onDirty?.();
+  }
+
+  /** A move: gone from one calendar's log, new in the other's. */
+  move(item: StoredItem, folder: number, at: number): void {
+    this.append({ folder: item.folder, n: item.n, what: 'removed', at });
+    this.#folders.get(item.folder)?.delete(item.n);
+    this.#sorted.delete(item.folder);
+    item.folder = folder;
+    this.put(item, 'all', at);
+  }
+
+  #index(item: StoredItem): void {
+    this.#items.set(item.n, item);
+    let folder = this.#folders.get(item.folder);
+    if (folder === undefined) {
+      folder = new Map();
+      this.#folders.set(item.folder, folder);
+    }
+    if (item.deleted) {
+      if (folder.delete(item.n)) this.#sorted.delete(item.folder);
+    } else if (!folder.has(item.n)) {
+      folder.set(item.n, item);
+      this.#sorted.delete(item.folder);
+    }
+    if (item.transactionId !== null) this.#transactions.set(item.transactionId, item.n);
+    if (!item.deleted) this.#uids.set(item.uid, item.n);
+  }
+
+  // --- change log
+
+  append(entry: Omit<LogEntry, 'seq'>): void {
+    const logged = { seq: this.state.nextSeq++, ...entry };
+    this.#appendLogged(logged);
+    this.#dirtyLog.push(logged);
+    this.onDirty?.();
+  }
+
+  #appendLogged(entry: LogEntry): void {
+    const log = this.#logs.get(entry.folder);
+    if (log === undefined) this.#logs.set(entry.folder, [entry]);
+    else log.push(entry);
+  }
+
+  /** Sequence number of the last change visible at `latest` (a change shows up only after its delay). */
+  headSeq(folder: number, latest: number): number {
+    const log = this.#logs.get(folder) ?? [];
+    for (let at = log.length - 1; at >= 0; at -= 1) if (log[at]!.at <= latest) return log[at]!.seq;
+    return 0;
+  }
+
+  /** Changes after `since` up to and including `until`. */
+  logBetween(folder: number, since: number, until: number): LogEntry[] {
+    const log = this.#logs.get(folder) ?? [];
+    let low = 0;
+    let high = log.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (log[middle]!.seq <= since) low = middle + 1;
+      else high = middle;
+    }
+    let end = low;
+    while (end < log.length && log[end]!.seq <= until) end += 1;
+    return log.slice(low, end);
+  }
+
+  // --- persistence
+
+  markDirty(): void {
+    this.#dirty = true;
+    this.onDirty?.();
+  }
+
+  /** What changed since the last call, or undefined. */
+  takeChanges(): MailboxChanges | undefined {
+    if (!this.#dirty && this.#dirtyItems.size === 0 && this.#dirtyLog.length === 0) return undefined;
+    const changes = {
+      state: this.state,
+      items: [...this.#dirtyItems].map((n) => this.#items.get(n)!),
+      log: this.#dirtyLog,
+    };
+    this.#dirtyItems = new Set();
+    this.#dirtyLog = [];
+    this.#dirty = false;
+    return changes;
+  }
+
+  apply(changes: MailboxChanges): void {
+    Object.assign(this.state, changes.state);
+    for (const item of changes.items) {
+      const before = this.#items.get(item.n);
+      if (before !== undefined && before.folder !== item.folder) {
+        this.#folders.get(before.folder)?.delete(item.n);
+        this.#sorted.delete(before.folder);
+      }
+      // The map's object is replaced, so the folder must take the new one too.
+      this.#folders.get(item.folder)?.delete(item.n);
+      this.#sorted.delete(item.folder);
+      this.#index(item);
+    }
+    for (const entry of changes.log) this.#appendLogged(entry);
+  }
+
+  snapshot(): MailboxSnapshot {
+    return { state: this.state, items: [...this.#items.values()], log: [...this.#logs.values()].flat() };
+  }
+
+  static restore(snapshot: MailboxSnapshot): Mailbox {
+    const mailbox = new Mailbox({ ...snapshot.state });
+    mailbox.apply({ state: snapshot.state, items: snapshot.items, log: snapshot.log });
+    return mailbox;
+  }
+}

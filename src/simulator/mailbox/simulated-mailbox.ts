@@ -1,0 +1,254 @@
+import { addCalendar, removeCalendar } from '../calendar/calendar-routes.ts';
+import { touchItem } from '../calendar/delta.ts';
+import { renderInstance, renderItem, type View } from '../calendar/event-render.ts';
+import { remove } from '../calendar/event-routes.ts';
+import { GraphError } from '../http/graph-error.ts';
+import type { WireEvent } from '../wire-types.ts';
+import { createEvent, type FoundEvent, findEvent, updateItem } from './event-operations.ts';
+import type { Mailbox } from './mailbox.ts';
+import { markCancelled } from './meetings.ts';
+import { NEVER, type ResponseStatus } from './model.ts';
+import { deleteOccurrence, updateOccurrence } from './occurrence-operations.ts';
+import { respond } from './responses.ts';
+import { instanceOf, instancesBetween } from './series.ts';
+import type { World } from './world.ts';
+import { parseInstant } from './zones.ts';
+
+/**
+ * A person at this mailbox in Outlook. The same rules as over HTTP, without `If-Match`; refusals are thrown
+ * as {@link GraphError}. Ids are immutable ones, so that they stay good when the person moves an event;
+ * default ids are accepted as well.
+ */
+export class SimulatedMailbox {
+  readonly #world: World;
+  readonly #id: string;
+  readonly #commit: () => void;
+
+  constructor(world: World, mailbox: Mailbox, commit: () => void) {
+    this.#world = world;
+    this.#id = mailbox.state.id;
+    this.#commit = commit;
+  }
+
+  /** Looked up each time: a restored simulator has new objects for the same mailboxes. */
+  get #mailbox(): Mailbox {
+    return this.#world.mailbox(this.#id);
+  }
+
+  get address(): string {
+    return this.#mailbox.state.address;
+  }
+
+  get id(): string {
+    return this.#mailbox.state.id;
+  }
+
+  get name(): string {
+    return this.#mailbox.state.name;
+  }
+
+  get timeZone(): string {
+    return this.#mailbox.state.timeZone;
+  }
+
+  get defaultCalendarId(): string {
+    return this.#mailbox.calendarId(this.#mailbox.defaultCalendar.folder);
+  }
+
+  get #actor() {
+    return { world: this.#world, mailbox: this.#mailbox };
+  }
+
+  // --- calendars
+
+  listCalendars(): { id: string; name: string; canEdit: boolean }[] {
+    return this.#mailbox.calendars.map(({ folder, name, canEdit }) => ({
+      id: this.#mailbox.calendarId(folder),
+      name,
+      canEdit,
+    }));
+  }
+
+  /** @returns the calendar's id */
+  addCalendar(name: string, o: { canEdit?: boolean } = {}): string {
+    const calendar = addCalendar(this.#mailbox, { name, ...o });
+    this.#commit();
+    return this.#mailbox.calendarId(calendar.folder);
+  }
+
+  removeCalendar(id: string): void {
+    removeCalendar(this.#mailbox, this.#mailbox.calendarById(id));
+    this.#commit();
+  }
+
+  /** Withdraws or grants writing, as a sharer would. */
+  setCanEdit(id: string, canEdit: boolean): void {
+    this.#mailbox.calendarById(id).canEdit = canEdit;
+    this.#mailbox.markDirty();
+    this.#commit();
+  }
+
+  #calendar(id: string | undefined) {
+    return id === undefined ? this.#mailbox.defaultCalendar : this.#mailbox.calendarById(id);
+  }
+
+  // --- events
+
+  createEvent(event: object, o: { calendarId?: string } = {}): WireEvent {
+    const item = createEvent(this.#actor, this.#calendar(o.calendarId), event);
+    return this.#done({ item, date: '' });
+  }
+
+  updateEvent(id: string, patch: object): WireEvent {
+    const found = findEvent(this.#mailbox, id);
+    if (found.date === '') updateItem(this.#actor, found.item, patch);
+    else updateOccurrence(this.#actor, found.item, found.date, patch);
+    return this.#done(found);
+  }
+
+  /** Also takes the id of an occurrence. */
+  deleteEvent(id: string): void {
+    remove(this.#actor, findEvent(this.#mailbox, id));
+    this.#commit();
+  }
+
+  /** @param originalDate `yyyy-MM-dd`, in the series' zone */
+  deleteOccurrence(masterId: string, originalDate: string): void {
+    deleteOccurrence(this.#actor, findEvent(this.#mailbox, masterId).item, originalDate);
+    this.#commit();
+  }
+
+  updateOccurrence(masterId: string, originalDate: string, patch: object): WireEvent {
+    const { item } = findEvent(this.#mailbox, masterId);
+    updateOccurrence(this.#actor, item, originalDate, patch);
+    return this.#done({ item, date: originalDate });
+  }
+
+  /** Graph has no move; people do it in Outlook. The default id changes, the immutable one stays. */
+  moveEvent(id: string, calendarId: string): WireEvent {
+    const { item } = findEvent(this.#mailbox, id);
+    const target = this.#mailbox.calendarById(calendarId);
+    item.version = this.#mailbox.nextVersion();
+    item.contentVersion = item.version;
+    item.modifiedMs = this.#world.now();
+    this.#mailbox.move(item, target.folder, this.#world.now());
+    return this.#done({ item, date: '' });
+  }
+
+  /** changeKey and lastModifiedDateTime move, content does not. */
+  touch(id: string): void {
+    touchItem(this.#world, this.#mailbox, findEvent(this.#mailbox, id).item);
+    this.#commit();
+  }
+
+  getEvent(id: string, o: { bodyText?: boolean; idForm?: 'default' | 'immutable' } = {}): WireEvent | undefined {
+    const view: View = { ...OWN_VIEW, bodyType: o.bodyText ? 'text' : 'html', form: o.idForm ?? 'immutable' };
+    try {
+      return this.#render(findEvent(this.#mailbox, id), view);
+    } catch (error) {
+      if (error instanceof GraphError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** Single events and series masters of one calendar, or of all. */
+  listEvents(o: { calendarId?: string; bodyText?: boolean } = {}): WireEvent[] {
+    const calendars = o.calendarId === undefined ? this.#mailbox.calendars : [this.#mailbox.calendarById(o.calendarId)];
+    const view: View = { ...OWN_VIEW, bodyType: o.bodyText ? 'text' : 'html' };
+    return calendars.flatMap(({ folder }) =>
+      [...this.#mailbox.itemsIn(folder)].map((item) => this.#render({ item, date: '' }, view)),
+    );
+  }
+
+  /** Members of a series that overlap [start, end), ISO instants. */
+  occurrences(masterId: string, start: string, end: string): WireEvent[] {
+    const { item } = findEvent(this.#mailbox, masterId);
+    const [from, to] = [parseInstant(start), parseInstant(end)];
+    if (from === undefined || to === undefined) throw new TypeError('occurrences: start and end must be ISO 8601');
+    return instancesBetween(item, from, to).map((instance) =>
+      structuredClone(renderInstance(this.#mailbox, item, instance, OWN_VIEW)),
+    );
+  }
+
+  /** Original dates of a series that were deleted. */
+  cancelledDates(masterId: string): string[] {
+    return [...findEvent(this.#mailbox, masterId).item.cancelled];
+  }
+
+  // --- meetings of others
+
+  /** An invitation from somebody outside: `isOrganizer` false, this mailbox among the attendees. */
+  addForeignMeeting(
+    event: Record<string, unknown> & {
+      organizer: { emailAddress: { name?: string; address: string } };
+      responseStatus?: ResponseStatus;
+    },
+    o: { calendarId?: string } = {},
+  ): WireEvent {
+    const { organizer, responseStatus, ...rest } = event;
+    const own = { type: 'required', emailAddress: { name: this.name, address: this.address } };
+    const sent = (rest as { attendees?: { emailAddress?: { address?: string } }[] }).attendees ?? [];
+    const invited = sent.some(
+      ({ emailAddress }) => emailAddress?.address?.toLowerCase() === this.address.toLowerCase(),
+    );
+    const item = this.#quietly(() =>
+      createEvent(this.#actor, this.#calendar(o.calendarId), {
+        showAs: 'tentative',
+        ...rest,
+        attendees: invited ? sent : [...sent, own],
+      }),
+    );
+    item.isOrganizer = false;
+    item.organizer = {
+      name: organizer.emailAddress.name ?? organizer.emailAddress.address,
+      address: organizer.emailAddress.address,
+    };
+    item.response = responseStatus ?? { response: 'notResponded', time: NEVER };
+    return this.#done({ item, date: '' });
+  }
+
+  /** The organiser changes a meeting this person attends; any property, personal ones stay out of it. */
+  updateByOrganizer(id: string, patch: object): WireEvent {
+    return this.#quietly(() => this.updateEvent(id, patch));
+  }
+
+  /** The organiser calls it off: the copy stays, free and "Canceled: ". */
+  cancelByOrganizer(id: string): WireEvent {
+    const { item } = findEvent(this.#mailbox, id);
+    markCancelled(this.#world, this.#mailbox, item);
+    return this.#done({ item, date: '' });
+  }
+
+  respond(id: string, verb: 'accept' | 'decline' | 'tentativelyAccept', o: { sendResponse?: boolean } = {}): void {
+    const lower = verb.toLowerCase() as 'accept' | 'decline' | 'tentativelyaccept';
+    respond(this.#actor, findEvent(this.#mailbox, id), lower, { sendResponse: o.sendResponse ?? true });
+    this.#commit();
+  }
+
+  /** Runs something that mails nobody: furnishing, or what somebody else does. */
+  #quietly<T>(action: () => T): T {
+    const before = this.#world.quiet;
+    this.#world.quiet = true;
+    try {
+      return action();
+    } finally {
+      this.#world.quiet = before;
+    }
+  }
+
+  #done(found: FoundEvent): WireEvent {
+    this.#commit();
+    return this.#render(found, OWN_VIEW);
+  }
+
+  /** A copy: the caller may do with it what it likes. */
+  #render({ item, date }: FoundEvent, view: View): WireEvent {
+    return structuredClone(
+      date === ''
+        ? renderItem(this.#mailbox, item, view)
+        : renderInstance(this.#mailbox, item, instanceOf(item, date), view),
+    );
+  }
+}
+
+const OWN_VIEW: View = { form: 'immutable', zone: 'UTC', bodyType: 'html' };

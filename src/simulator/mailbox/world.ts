@@ -1,0 +1,147 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { GraphError } from '../http/graph-error.ts';
+import { SeededRandom } from '../runtime.ts';
+import type { SimulatorSwitches } from '../switches.ts';
+import { Mailbox, type MailboxChanges, type MailboxSnapshot } from './mailbox.ts';
+import type { OutboxMail } from './model.ts';
+
+export interface WorldSnapshot {
+  format: 1;
+  secret: string;
+  random: number;
+  outbox: OutboxMail[];
+  mailboxes: MailboxSnapshot[];
+}
+
+/** Everything the simulated tenant holds: mailboxes, mail sent, the clock and the dice. */
+export class World {
+  readonly switches: SimulatorSwitches;
+  readonly now: () => number;
+  readonly outbox: OutboxMail[] = [];
+  /** While set, nothing is put into the outbox: a mailbox being furnished mails nobody. */
+  quiet = false;
+  #secret: string;
+  readonly #random: SeededRandom;
+  readonly #byId = new Map<string, Mailbox>();
+  readonly #byAddress = new Map<string, Mailbox>();
+  readonly #dirty = new Set<Mailbox>();
+
+  constructor(o: { now: () => number; seed: number; switches: SimulatorSwitches }) {
+    this.now = o.now;
+    this.switches = o.switches;
+    this.#random = new SeededRandom(o.seed);
+    this.#secret = this.hex(64);
+  }
+
+  get mailboxes(): Mailbox[] {
+    return [...this.#byId.values()];
+  }
+
+  get randomState(): number {
+    return this.#random.state;
+  }
+
+  set randomState(state: number) {
+    this.#random.state = state;
+  }
+
+  next(): number {
+    return this.#random.next();
+  }
+
+  /** Random lower-case hex digits. */
+  hex(length: number): string {
+    let text = '';
+    while (text.length < length)
+      text += Math.floor(this.next() * 2 ** 32)
+        .toString(16)
+        .padStart(8, '0');
+    return text.slice(0, length);
+  }
+
+  guid(): string {
+    const digits = this.hex(32);
+    return [
+      digits.slice(0, 8),
+      digits.slice(8, 12),
+      `4${digits.slice(13, 16)}`,
+      `a${digits.slice(17, 20)}`,
+      digits.slice(20),
+    ].join('-');
+  }
+
+  addMailbox(m: { address: string; name?: string; timeZone?: string; id?: string }): Mailbox {
+    if (this.#byAddress.has(m.address.toLowerCase())) throw new Error(`mailbox ${m.address} exists already`);
+    const mailbox = Mailbox.create({
+      id: m.id ?? this.guid(),
+      address: m.address,
+      name: m.name ?? m.address.split('@')[0] ?? m.address,
+      timeZone: m.timeZone ?? 'UTC',
+    });
+    this.#register(mailbox);
+    return mailbox;
+  }
+
+  /** What changed since the last call. */
+  takeChanges(): MailboxChanges[] {
+    const changes = [...this.#dirty].map((mailbox) => mailbox.takeChanges()).filter((each) => each !== undefined);
+    this.#dirty.clear();
+    return changes;
+  }
+
+  #register(mailbox: Mailbox): void {
+    mailbox.onDirty = () => this.#dirty.add(mailbox);
+    this.#byId.set(mailbox.state.id.toLowerCase(), mailbox);
+    this.#byAddress.set(mailbox.state.address.toLowerCase(), mailbox);
+  }
+
+  findMailbox(addressOrId: string): Mailbox | undefined {
+    const key = addressOrId.toLowerCase();
+    return this.#byAddress.get(key) ?? this.#byId.get(key);
+  }
+
+  /** @throws {GraphError} 404 `ErrorInvalidUser` */
+  mailbox(addressOrId: string): Mailbox {
+    const found = this.findMailbox(addressOrId);
+    if (found === undefined) {
+      throw new GraphError(404, 'ErrorInvalidUser', `The requested user '${addressOrId}' is invalid.`);
+    }
+    return found;
+  }
+
+  mail(mail: Omit<OutboxMail, 'at'>): void {
+    if (this.quiet || mail.to.length === 0) return;
+    this.outbox.push({ ...mail, at: new Date(this.now()).toISOString() });
+  }
+
+  /** Signs text, so that tokens and links are opaque and forgeries show. */
+  sign(text: string): string {
+    return createHmac('sha256', this.#secret).update(text).digest('base64url');
+  }
+
+  isSigned(text: string, signature: string): boolean {
+    const expected = Buffer.from(this.sign(text));
+    const given = Buffer.from(signature);
+    return expected.length === given.length && timingSafeEqual(expected, given);
+  }
+
+  snapshot(): WorldSnapshot {
+    return {
+      format: 1,
+      secret: this.#secret,
+      random: this.#random.state,
+      outbox: this.outbox,
+      mailboxes: this.mailboxes.map((mailbox) => mailbox.snapshot()),
+    };
+  }
+
+  restore(snapshot: WorldSnapshot): void {
+    this.#secret = snapshot.secret;
+    this.randomState = snapshot.random;
+    this.outbox.splice(0, this.outbox.length, ...snapshot.outbox);
+    this.#byId.clear();
+    this.#byAddress.clear();
+    this.#dirty.clear();
+    for (const mailbox of snapshot.mailboxes) this.#register(Mailbox.restore(mailbox));
+  }
+}
