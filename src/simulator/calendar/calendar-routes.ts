@@ -1,6 +1,7 @@
-import { accessDenied, GraphError, itemNotFound, unreadableBody } from '../http/graph-error.ts';
+import { GraphError, unreadableBody } from '../http/graph-error.ts';
 import { readJson, type SimulatedResponse } from '../http/http-types.ts';
 import { metadataUrl, noContent, ok, type RouteContext, requireMethod } from '../http/routing.ts';
+import { addCalendar, removeCalendar, requireFreeName } from '../mailbox/calendar-operations.ts';
 import { encodeChangeKey } from '../mailbox/ids.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
 import type { StoredCalendar } from '../mailbox/model.ts';
@@ -79,22 +80,6 @@ function create(context: RouteContext): SimulatedResponse {
   return ok({ '@odata.context': metadataUrl(context, 'calendars/$entity'), ...body }, 201);
 }
 
-/** @throws {GraphError} 409 `ErrorFolderExists` when the name is taken */
-export function addCalendar(
-  mailbox: Mailbox,
-  o: { name: string; color?: string | undefined; canEdit?: boolean; renumbered?: boolean },
-): StoredCalendar {
-  requireFreeName(mailbox, o.name);
-  const { color, ...rest } = o;
-  mailbox.markDirty();
-  return mailbox.addCalendar({ ...rest, ...(color === undefined ? {} : { color }) });
-}
-
-function requireFreeName(mailbox: Mailbox, name: string, own?: StoredCalendar): void {
-  const taken = mailbox.calendars.some((each) => each !== own && each.name.toLowerCase() === name.toLowerCase());
-  if (taken) throw new GraphError(409, 'ErrorFolderExists', 'A folder with the specified name already exists.');
-}
-
 /** `/calendar` and `/calendars/{id}`. */
 export function answerCalendar(context: RouteContext, calendar: StoredCalendar): SimulatedResponse {
   requireMethod(context, 'GET', 'PATCH', 'DELETE');
@@ -110,18 +95,6 @@ export function answerCalendar(context: RouteContext, calendar: StoredCalendar):
     mailbox.markDirty();
   }
   return ok({ '@odata.context': metadataUrl(context, 'calendars/$entity'), ...renderCalendar(mailbox, calendar) });
-}
-
-/** Removes a calendar with its events. @throws {GraphError} 403 for the default one */
-export function removeCalendar(mailbox: Mailbox, calendar: StoredCalendar): void {
-  if (calendar.isDefault) throw accessDenied();
-  if (calendar.deleted) throw itemNotFound();
-  calendar.deleted = true;
-  for (const item of [...mailbox.itemsIn(calendar.folder)]) {
-    item.deleted = true;
-    mailbox.put(item, 'removed', item.modifiedMs);
-  }
-  mailbox.markDirty();
 }
 
 function readCalendar(body: unknown): { name?: string; color?: string } {

@@ -1,10 +1,11 @@
+import { touchItem } from '../mailbox/event-operations.ts';
+import { renderBareOccurrence, renderInstance, renderItem, type View } from '../mailbox/event-render.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
 import type { LogEntry, StoredCalendar, StoredItem } from '../mailbox/model.ts';
 import { type Instance, instancesBetween, overlaps } from '../mailbox/series.ts';
 import type { Window } from '../mailbox/window.ts';
 import type { World } from '../mailbox/world.ts';
 import { type DeltaCursor, type DeltaToken, FIRST_ROUND, nextSerial, readToken, writeToken } from './delta-token.ts';
-import { renderBareOccurrence, renderInstance, renderItem, type View } from './event-render.ts';
 
 /**
  * `calendarView/delta` (Microsoft Graph "event: delta", "Get incremental changes to events in a calendar view").
@@ -68,13 +69,6 @@ function touchSomething({ world, mailbox, calendar }: DeltaRequest): void {
   const numbers = mailbox.numbersIn(calendar.folder);
   const item = mailbox.item(numbers[Math.floor(world.next() * numbers.length)] ?? -1);
   if (item !== undefined) touchItem(world, mailbox, item);
-}
-
-export function touchItem(world: World, mailbox: Mailbox, item: StoredItem): void {
-  item.version = mailbox.nextVersion();
-  item.contentVersion = item.version;
-  item.modifiedMs = world.now();
-  mailbox.put(item, 'all', world.now());
 }
 
 function page(request: DeltaRequest, token: DeltaToken): DeltaPage {

@@ -1,10 +1,10 @@
 import { badRequest, GraphError } from '../http/graph-error.ts';
+import { occurrenceId, renderInstance, renderItem, type View } from '../mailbox/event-render.ts';
 import { EVENT_PROPERTIES } from '../mailbox/event-schema.ts';
 import { instanceOf } from '../mailbox/series.ts';
 import { wireInstant } from '../mailbox/zones.ts';
 import type { SimulatorSwitches } from '../switches.ts';
 import { compileFilter, type Row, readerOf } from './event-filter.ts';
-import { occurrenceId, renderInstance, renderItem, type View } from './event-render.ts';
 
 /** The query options of event lists (Microsoft Graph "Use query parameters"). */
 export interface EventQuery {

@@ -18,7 +18,7 @@ import {
   updateItem,
 } from '../mailbox/event-operations.ts';
 import type { StoredCalendar } from '../mailbox/model.ts';
-import { deleteOccurrence, updateOccurrence } from '../mailbox/occurrence-operations.ts';
+import { removeEvent, updateOccurrence } from '../mailbox/occurrence-operations.ts';
 import { cancelMeeting, respond } from '../mailbox/responses.ts';
 import { instanceOf, instancesBetween, overlaps } from '../mailbox/series.ts';
 import { readWindow } from '../mailbox/window.ts';
@@ -121,7 +121,7 @@ export function answerEvent(
     if (request.body === '' && request.headers['content-length'] === undefined) {
       throw new GraphError(411, 'LengthRequired', 'A Content-Length header is required.');
     }
-    remove(actor, found);
+    removeEvent(actor, found);
     return noContent();
   }
   const input = (readJson(request) ?? {}) as Record<string, unknown>;
@@ -153,7 +153,7 @@ function answerEntity(context: RouteContext, found: FoundEvent): SimulatedRespon
   const { mailbox, request, preferences, world } = context;
   const actor = actorOf(context);
   if (request.method === 'DELETE') {
-    remove(actor, found);
+    removeEvent(actor, found);
     return noContent();
   }
   const query = request.method === 'GET' ? readEventQuery(context.query, world.switches) : ALL;
@@ -168,9 +168,4 @@ function answerEntity(context: RouteContext, found: FoundEvent): SimulatedRespon
   const event = renderRow({ mailbox, item: found.item, instance }, preferences.view, query);
   const headers = { etag: event['@odata.etag'] as string };
   return ok({ '@odata.context': metadataUrl(context, 'events/$entity'), ...event }, 200, headers);
-}
-
-export function remove(actor: Actor, { item, date }: FoundEvent): void {
-  if (date === '') deleteItem(actor, item);
-  else deleteOccurrence(actor, item, date);
 }

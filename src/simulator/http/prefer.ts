@@ -1,4 +1,4 @@
-import type { View } from '../calendar/event-render.ts';
+import type { View } from '../mailbox/event-render.ts';
 import { requireZone } from '../mailbox/zones.ts';
 
 /** What a `Prefer` header asks for, and what of it was applied. Anything malformed is ignored, as Graph does. */

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { etag } from '../calendar/event-render.ts';
 import {
   accessDenied,
   GraphError,
@@ -9,6 +8,7 @@ import {
   validationFailure,
 } from '../http/graph-error.ts';
 import { type ContentRules, writeContent } from './event-content.ts';
+import { etag } from './event-render.ts';
 import { type EventInput, readEventInput } from './event-schema.ts';
 import { decodeId } from './ids.ts';
 import type { Mailbox } from './mailbox.ts';
@@ -244,4 +244,12 @@ export function deleteItem(actor: Actor, item: StoredItem): void {
   item.deleted = true;
   item.modifiedMs = world.now();
   mailbox.put(item, 'removed', world.now());
+}
+
+/** changeKey and lastModifiedDateTime move, content does not. */
+export function touchItem(world: World, mailbox: Mailbox, item: StoredItem): void {
+  item.version = mailbox.nextVersion();
+  item.contentVersion = item.version;
+  item.modifiedMs = world.now();
+  mailbox.put(item, 'all', world.now());
 }

@@ -1,6 +1,14 @@
 import { GraphError, validationFailure } from '../http/graph-error.ts';
 import { writeContent } from './event-content.ts';
-import { type Actor, checkIfMatch, refuseTransactionId, requireEditable, rulesFor } from './event-operations.ts';
+import {
+  type Actor,
+  checkIfMatch,
+  deleteItem,
+  type FoundEvent,
+  refuseTransactionId,
+  requireEditable,
+  rulesFor,
+} from './event-operations.ts';
 import { readEventInput } from './event-schema.ts';
 import { changedKeys, meetingChanged, meetingRemoved } from './meetings.ts';
 import type { Content, ResponseStatus, StoredItem } from './model.ts';
@@ -74,4 +82,10 @@ export function deleteOccurrence(actor: Actor, item: StoredItem, date: string): 
   item.modifiedMs = world.now();
   mailbox.put(item, `cut:${date}`, world.now());
   meetingRemoved({ world, mailbox, item }, instance.content, date);
+}
+
+/** DELETE of whatever an id stands for: an event, a series, one occurrence. */
+export function removeEvent(actor: Actor, { item, date }: FoundEvent): void {
+  if (date === '') deleteItem(actor, item);
+  else deleteOccurrence(actor, item, date);
 }

@@ -1,14 +1,12 @@
-import { addCalendar, removeCalendar } from '../calendar/calendar-routes.ts';
-import { touchItem } from '../calendar/delta.ts';
-import { renderInstance, renderItem, type View } from '../calendar/event-render.ts';
-import { remove } from '../calendar/event-routes.ts';
 import { GraphError } from '../http/graph-error.ts';
 import type { WireEvent } from '../wire-types.ts';
-import { createEvent, type FoundEvent, findEvent, updateItem } from './event-operations.ts';
+import { addCalendar, removeCalendar } from './calendar-operations.ts';
+import { createEvent, type FoundEvent, findEvent, touchItem, updateItem } from './event-operations.ts';
+import { renderInstance, renderItem, type View } from './event-render.ts';
 import type { Mailbox } from './mailbox.ts';
 import { markCancelled } from './meetings.ts';
 import { NEVER, type ResponseStatus } from './model.ts';
-import { deleteOccurrence, updateOccurrence } from './occurrence-operations.ts';
+import { deleteOccurrence, removeEvent, updateOccurrence } from './occurrence-operations.ts';
 import { respond } from './responses.ts';
 import { instanceOf, instancesBetween } from './series.ts';
 import type { World } from './world.ts';
@@ -108,7 +106,7 @@ export class SimulatedMailbox {
 
   /** Also takes the id of an occurrence. */
   deleteEvent(id: string): void {
-    remove(this.#actor, findEvent(this.#mailbox, id));
+    removeEvent(this.#actor, findEvent(this.#mailbox, id));
     this.#commit();
   }
 

@@ -1,10 +1,10 @@
-import { previewOf, renderText } from '../mailbox/bodies.ts';
-import { encodeChangeKey, type IdForm, iCalUId } from '../mailbox/ids.ts';
-import type { Mailbox } from '../mailbox/mailbox.ts';
-import { type Content, NEVER, type Recurrence, type StoredItem } from '../mailbox/model.ts';
-import type { Instance } from '../mailbox/series.ts';
-import { findZone, toLocal, windowsName, wireInstant, wireLocal } from '../mailbox/zones.ts';
 import type { WireDateTime, WireEvent, WireRecurrence } from '../wire-types.ts';
+import { previewOf, renderText } from './bodies.ts';
+import { encodeChangeKey, type IdForm, iCalUId } from './ids.ts';
+import type { Mailbox } from './mailbox.ts';
+import { type Content, NEVER, type Recurrence, type StoredItem } from './model.ts';
+import type { Instance } from './series.ts';
+import { findZone, toLocal, windowsName, wireInstant, wireLocal } from './zones.ts';
 
 /** How a caller asked to see events: what its `Prefer` header says. */
 export interface View {
