@@ -1,6 +1,8 @@
 import { expireTokens } from './calendar/delta-token.ts';
+import { bodyText } from './http/answers.ts';
+import { ConnectionDropped } from './http/fault-injection.ts';
 import type { ScriptedFault } from './http/faults.ts';
-import { ConnectionDropped, GraphService } from './http/graph-service.ts';
+import { GraphService } from './http/graph-service.ts';
 import type { SimulatedRequest } from './http/http-types.ts';
 import type { RequestLogEntry } from './http/request-log.ts';
 import { type RunningServer, startServer } from './http/server.ts';
@@ -30,6 +32,9 @@ export interface WorldChanges {
   outbox: OutboxMail[];
   /** State of the dice afterwards: a resumed world must not make the same ids again. */
   random: number;
+  clockShift: number;
+  /** Whole state of the other parts that changed. */
+  parts?: Record<string, unknown>;
 }
 
 /** A strict Microsoft Graph with calendars only, in memory, in-process or behind a socket. */
@@ -123,6 +128,25 @@ export class GraphSimulator {
     }
   }
 
+  // --- time
+
+  /** Moves the clock forward; deliveries, retries and expiries on the way happen in order of time. */
+  async advance(ms: number): Promise<void> {
+    await this.#world.advance(ms);
+    this.#commit(true);
+  }
+
+  /** The clock jumps, back as well, and nothing falls due on the way. */
+  jumpClock(ms: number): void {
+    this.#world.jumpClock(ms);
+    this.#commit(true);
+  }
+
+  /** Waits until everything the service does by itself and is due has happened. */
+  settled(): Promise<void> {
+    return this.#world.agenda.runDue();
+  }
+
   // --- weather
 
   failNext(fault: ScriptedFault): void {
@@ -171,23 +195,28 @@ export class GraphSimulator {
     }
     this.#world.outbox.push(...changes.outbox);
     this.#world.randomState = changes.random;
+    this.#world.clockShift = changes.clockShift;
+    if (changes.parts !== undefined) this.#world.restoreParts(changes.parts);
     this.#mailsSaved = this.#world.outbox.length;
   }
 
   /** `sink` is called with every change before the request that made it is answered. */
   onChange(sink: ((changes: WorldChanges) => void) | undefined): void {
     this.#world.takeChanges();
+    this.#world.takePartChanges();
     this.#mailsSaved = this.#world.outbox.length;
     this.#sink = sink;
   }
 
-  #commit(): void {
+  #commit(isClockMoved = false): void {
     const mailboxes = this.#world.takeChanges();
+    const parts = this.#world.takePartChanges();
     if (this.#sink === undefined) return;
     const outbox = this.#world.outbox.slice(this.#mailsSaved);
-    if (mailboxes.length === 0 && outbox.length === 0) return;
+    if (mailboxes.length === 0 && outbox.length === 0 && parts === undefined && !isClockMoved) return;
     this.#mailsSaved = this.#world.outbox.length;
-    this.#sink({ mailboxes, outbox, random: this.#world.randomState });
+    const { randomState: random, clockShift } = this.#world;
+    this.#sink({ mailboxes, outbox, random, clockShift, ...(parts === undefined ? {} : { parts }) });
   }
 
   // --- transport
@@ -201,8 +230,8 @@ export class GraphSimulator {
     request.signal?.throwIfAborted();
     try {
       const answer = await this.#service.handle(request);
-      const text = answer.text ?? (answer.body === undefined ? null : JSON.stringify(answer.body));
-      const withoutBody = answer.status === 204 || text === null;
+      const text = bodyText(answer);
+      const withoutBody = answer.status === 204 || text === '';
       return new Response(withoutBody ? null : text, { status: answer.status, headers: answer.headers });
     } catch (error) {
       if (error instanceof ConnectionDropped) throw new TypeError('fetch failed', { cause: error });

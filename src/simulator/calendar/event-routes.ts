@@ -9,14 +9,7 @@ import {
   requireMethod,
   userUrl,
 } from '../http/routing.ts';
-import {
-  type Actor,
-  createEvent,
-  deleteItem,
-  type FoundEvent,
-  findEvent,
-  updateItem,
-} from '../mailbox/event-operations.ts';
+import { type Actor, createEvent, type FoundEvent, findEvent, updateItem } from '../mailbox/event-operations.ts';
 import type { StoredCalendar } from '../mailbox/model.ts';
 import { removeEvent, updateOccurrence } from '../mailbox/occurrence-operations.ts';
 import { cancelMeeting, respond } from '../mailbox/responses.ts';

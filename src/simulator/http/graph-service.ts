@@ -1,29 +1,17 @@
-import { answerUser } from '../calendar/user-routes.ts';
 import { answerIdentity, isIdentityPath } from '../identity/identity.ts';
 import { type AccessToken, type ClientRegistration, readAccessToken } from '../identity/tokens.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
 import type { World } from '../mailbox/world.ts';
 import { seededRandom, turn, wait } from '../runtime.ts';
+import { bodyValue, finished, refusal } from './answers.ts';
 import { type BatchAnswer, type BatchItem, readBatch, runBatch } from './batch.ts';
-import { FaultScript, faultBody, randomFault, type ScriptedFault } from './faults.ts';
-import { badRequest, GraphError } from './graph-error.ts';
-import {
-  GRAPH_JSON,
-  type GraphPath,
-  readJson,
-  readPath,
-  readQuery,
-  type SimulatedRequest,
-  type SimulatedResponse,
-} from './http-types.ts';
+import { ConnectionDropped, strike } from './fault-injection.ts';
+import { FaultScript, randomFault } from './faults.ts';
+import { GraphError } from './graph-error.ts';
+import { answerGraph } from './graph-routes.ts';
+import { readJson, type SimulatedRequest, type SimulatedResponse } from './http-types.ts';
 import { Limits } from './limits.ts';
-import { readPreferences } from './prefer.ts';
 import { decoded, RequestLog, type RequestLogEntry } from './request-log.ts';
-
-/** The connection was cut: the caller gets no answer at all. */
-export class ConnectionDropped extends Error {
-  override readonly name = 'ConnectionDropped';
-}
 
 export interface ServiceOptions {
   world: World;
@@ -52,31 +40,47 @@ export class GraphService {
   /** @throws {ConnectionDropped} by scripted fault; the caller's abort reason while hanging */
   async handle(request: SimulatedRequest): Promise<SimulatedResponse> {
     const entry = this.#open(request);
-    const isBatch = /^\/v1\.0\/\$batch$/i.test(request.url.pathname);
-    if (isIdentityPath(request.url.pathname)) {
-      const answer = async () =>
-        answerIdentity(request, { ...this.#o, tokenLifetimeSeconds: this.#o.tokenLifetimeSeconds() });
-      return this.#finish(request, entry, await this.#withFaults(request, entry, true, answer));
-    }
+    const answer = (action: () => Promise<SimulatedResponse>) => this.#answered(request, entry, action);
+    if (isIdentityPath(request.url.pathname)) return answer(() => this.#identity(request, entry));
     const token = readAccessToken(this.#o.world, request.headers['authorization']);
-    if (typeof token === 'string') {
-      const refusal = new GraphError(401, 'InvalidAuthenticationToken', token, {
-        headers: {
-          'www-authenticate': `Bearer realm="", authorization_uri="${request.url.origin}/common/oauth2/authorize"`,
-        },
-      });
-      return this.#finish(
-        request,
-        entry,
-        await this.#withFaults(request, entry, false, async () => this.#refuse(refusal, request, entry)),
-      );
+    if (typeof token === 'string') return answer(() => this.#unauthenticated(request, entry, token));
+    if (/^\/v1\.0\/\$batch$/i.test(request.url.pathname)) {
+      return answer(() => this.#withFaults(request, entry, false, () => this.#batch(request, token, entry)));
     }
-    const answer = isBatch ? () => this.#batch(request, token, entry) : () => this.#one(request, token, entry);
-    return this.#finish(
-      request,
-      entry,
-      isBatch ? await this.#withFaults(request, entry, false, answer) : await answer(),
-    );
+    return answer(() => this.#one(request, token, entry));
+  }
+
+  /** Turns refusals into answers and adds the headers every answer has. */
+  async #answered(
+    request: SimulatedRequest,
+    entry: RequestLogEntry,
+    action: () => Promise<SimulatedResponse>,
+  ): Promise<SimulatedResponse> {
+    const about = { request, entry, nowMs: this.#o.world.now() };
+    try {
+      return finished(await action(), about);
+    } catch (error) {
+      if (error instanceof GraphError) return finished(refusal(error, about), about);
+      throw error;
+    }
+  }
+
+  #identity(request: SimulatedRequest, entry: RequestLogEntry): Promise<SimulatedResponse> {
+    return this.#withFaults(request, entry, true, async () => {
+      const response = await answerIdentity(request, {
+        ...this.#o,
+        tokenLifetimeSeconds: this.#o.tokenLifetimeSeconds(),
+      });
+      this.#o.commit();
+      return response;
+    });
+  }
+
+  #unauthenticated(request: SimulatedRequest, entry: RequestLogEntry, why: string): Promise<SimulatedResponse> {
+    const challenge = `Bearer realm="", authorization_uri="${request.url.origin}/common/oauth2/authorize"`;
+    return this.#withFaults(request, entry, false, async () => {
+      throw new GraphError(401, 'InvalidAuthenticationToken', why, { headers: { 'www-authenticate': challenge } });
+    });
   }
 
   #open(request: SimulatedRequest, batch?: RequestLogEntry): RequestLogEntry {
@@ -102,7 +106,11 @@ export class GraphService {
     return `${part(8)}-${part(4)}-4${part(3)}-a${part(3)}-${part(6)}${part(6)}`;
   }
 
-  #mailboxOf(request: SimulatedRequest): Mailbox | undefined {
+  /** Whose limits a request counts against: the mailbox its path addresses. */
+  #mailboxOf(request: SimulatedRequest, token?: AccessToken): Mailbox | undefined {
+    if (/^\/v1\.0\/me(\/|$)/i.test(request.url.pathname)) {
+      return token?.oid === undefined ? undefined : this.#o.world.findMailbox(token.oid);
+    }
     const found = /^\/v1\.0\/users(?:\('([^']+)'\)|\/([^/]+))/i.exec(request.url.pathname);
     const key = found?.[1] ?? found?.[2];
     return key === undefined ? undefined : this.#o.world.findMailbox(decoded(key));
@@ -110,76 +118,47 @@ export class GraphService {
 
   /** One request to one mailbox: takes a slot for as long as it runs. */
   async #one(request: SimulatedRequest, token: AccessToken, entry: RequestLogEntry): Promise<SimulatedResponse> {
-    const mailbox = this.#mailboxOf(request);
-    let leave = () => {};
+    const { world } = this.#o;
+    const mailbox = this.#mailboxOf(request, token);
+    if (mailbox !== undefined) entry.mailbox = mailbox.state.address;
+    const leave = mailbox === undefined ? () => {} : this.limits.enter(token.appid, mailbox.state.id);
     try {
-      if (mailbox !== undefined) leave = this.limits.enter(token.appid, mailbox.state.id);
       return await this.#withFaults(request, entry, false, async () => {
         await turn();
-        if (this.#o.world.switches.latencyMs > 0) await wait(this.#o.world.switches.latencyMs, request.signal);
-        const response = this.#answer(request, entry);
-        this.#o.commit();
-        return response;
+        if (world.switches.latencyMs > 0) await wait(world.switches.latencyMs, request.signal);
+        return this.#carryOut(request, token, entry);
       });
-    } catch (error) {
-      if (error instanceof GraphError) return this.#refuse(error, request, entry);
-      throw error;
     } finally {
       leave();
     }
   }
 
-  #answer(request: SimulatedRequest, entry: RequestLogEntry): SimulatedResponse {
-    try {
-      return this.#route(request);
-    } catch (error) {
-      if (error instanceof GraphError) return this.#refuse(error, request, entry);
-      throw error;
-    }
-  }
-
-  #route(request: SimulatedRequest): SimulatedResponse {
+  /** A refusal is an answer like any other here: a fault after the commit must not hide it from the store. */
+  async #carryOut(request: SimulatedRequest, token: AccessToken, entry: RequestLogEntry): Promise<SimulatedResponse> {
     const { world } = this.#o;
-    if (!/^\/v1\.0(\/|$)/i.test(request.url.pathname)) throw badRequest('Invalid version.');
-    const path: GraphPath = readPath(request.url.pathname.slice('/v1.0'.length));
-    const [root, id, ...rest] = path.segments;
-    if (root?.toLowerCase() === 'me') throw badRequest('/me request is only valid with delegated authentication flow.');
-    if (root?.toLowerCase() !== 'users' || id === undefined)
-      throw badRequest(`Resource not found for the segment '${root ?? ''}'.`);
-    const mailbox = world.findMailbox(id);
-    if (mailbox === undefined && rest.length === 0) {
-      throw new GraphError(
-        404,
-        'Request_ResourceNotFound',
-        `Resource '${id}' does not exist or one of its queried reference-property objects are not present.`,
-      );
+    try {
+      return await answerGraph(world, token, request);
+    } catch (error) {
+      if (error instanceof GraphError) return refusal(error, { request, entry, nowMs: world.now() });
+      throw error;
+    } finally {
+      this.#o.commit();
     }
-    const query = new Map([...path.parameters, ...readQuery(request.url)]);
-    const preferences = readPreferences(request.headers['prefer']);
-    const response = answerUser({ world, mailbox: mailbox ?? world.mailbox(id), request, query, preferences }, rest);
-    if (preferences.applied.length === 0) return response;
-    return { ...response, headers: { ...response.headers, 'preference-applied': preferences.applied.join(', ') } };
   }
 
   async #batch(request: SimulatedRequest, token: AccessToken, entry: RequestLogEntry): Promise<SimulatedResponse> {
-    const { world } = this.#o;
-    try {
-      if (request.method !== 'POST') throw new GraphError(405, 'MethodNotAllowed', 'Only POST is allowed on $batch.');
-      const items = readBatch(readJson(request));
-      const dropped: ConnectionDropped[] = [];
-      const inner = (item: BatchItem) => innerRequest(request, item);
-      const responses = await runBatch(items, {
-        mailboxOf: (item) => this.#mailboxOf(inner(item))?.state.id ?? '',
-        run: (item) => this.#batchItem(inner(item), item, token, entry, dropped),
-        next: () => this.#nextRequestId(),
-        shuffle: world.switches.shuffleBatch,
-      });
-      if (dropped[0] !== undefined) throw dropped[0];
-      return { status: 200, headers: {}, body: { responses } };
-    } catch (error) {
-      if (error instanceof GraphError) return this.#refuse(error, request, entry);
-      throw error;
-    }
+    if (request.method !== 'POST') throw new GraphError(405, 'MethodNotAllowed', 'Only POST is allowed on $batch.');
+    const items = readBatch(readJson(request));
+    const dropped: ConnectionDropped[] = [];
+    const inner = (item: BatchItem) => innerRequest(request, item);
+    const responses = await runBatch(items, {
+      mailboxOf: (item) => this.#mailboxOf(inner(item), token)?.state.id ?? '',
+      run: (item) => this.#batchItem(inner(item), item, token, entry, dropped),
+      next: () => this.#nextRequestId(),
+      shuffle: this.#o.world.switches.shuffleBatch,
+    });
+    if (dropped[0] !== undefined) throw dropped[0];
+    return { status: 200, headers: {}, body: { responses } };
   }
 
   /** A dropped item takes the whole answer with it, but not what the other items did. */
@@ -193,7 +172,7 @@ export class GraphService {
     const entry = this.#open(request, batch);
     let response: SimulatedResponse;
     try {
-      response = this.#finish(request, entry, await this.#one(request, token, entry));
+      response = await this.#answered(request, entry, () => this.#one(request, token, entry));
     } catch (error) {
       if (!(error instanceof ConnectionDropped)) throw error;
       dropped.push(error);
@@ -212,8 +191,7 @@ export class GraphService {
         .filter(([name]) => name in names)
         .map(([name, value]) => [names[name]!, value]),
     );
-    const body =
-      response.body ?? (response.text === undefined ? undefined : Buffer.from(response.text).toString('base64url'));
+    const body = bodyValue(response);
     return { id: item.id, status: response.status, headers, ...(body === undefined ? {} : { body }) };
   }
 
@@ -223,7 +201,7 @@ export class GraphService {
     isIdentity: boolean,
     answer: () => Promise<SimulatedResponse>,
   ): Promise<SimulatedResponse> {
-    const mailbox = this.#mailboxOf(request)?.state;
+    const mailbox = entry.mailbox === undefined ? undefined : this.#o.world.findMailbox(entry.mailbox)?.state;
     const scripted = this.faults.take({
       method: request.method,
       path: entry.path + request.url.search,
@@ -235,78 +213,8 @@ export class GraphService {
     const isStruck = scripted === undefined && !isIdentity && faultRate > 0 && this.#nextRequestId() < faultRate;
     const fault = isStruck ? randomFault(request.method, this.#nextRequestId) : scripted;
     if (fault === undefined) return answer();
-    const kind = fault.kind ?? 'status';
-    entry.fault = kind;
-    switch (kind) {
-      case 'status':
-        return this.#faulty(fault, request, entry);
-      case 'status-after-commit':
-        await answer();
-        return this.#faulty(fault, request, entry);
-      case 'drop-before':
-        throw new ConnectionDropped('connection dropped before the request');
-      case 'drop-after-commit':
-        await answer();
-        throw new ConnectionDropped('connection dropped before the answer');
-      case 'truncated-json': {
-        const { body, ...rest } = await answer();
-        const text = JSON.stringify(body) ?? '';
-        return { ...rest, text: text.slice(0, Math.floor(text.length / 2)) };
-      }
-      case 'gateway-html':
-        return {
-          status: fault.status ?? 502,
-          headers: { 'content-type': 'text/html', ...fault.headers },
-          text: '<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><center><h1>502 Bad Gateway</h1></center></body>\r\n</html>\r\n',
-        };
-      case 'slow':
-        await wait(fault.slowMs ?? 1000, request.signal);
-        return answer();
-      case 'hang':
-        await wait(Number.POSITIVE_INFINITY, request.signal);
-        throw new ConnectionDropped('the connection hung');
-    }
-  }
-
-  #faulty(fault: ScriptedFault, request: SimulatedRequest, entry: RequestLogEntry): SimulatedResponse {
-    const { status, code, message } = faultBody(fault);
-    const retryAfter = fault.retryAfter === undefined ? {} : { 'retry-after': String(fault.retryAfter) };
-    return this.#refuse(
-      new GraphError(status, code, message, { headers: { ...retryAfter, ...fault.headers } }),
-      request,
-      entry,
-    );
-  }
-
-  #refuse(error: GraphError, request: SimulatedRequest, entry: RequestLogEntry): SimulatedResponse {
-    entry.code = error.code;
-    const date = new Date(this.#o.world.now()).toISOString().slice(0, 19);
-    const ids = {
-      'request-id': entry.requestId,
-      'client-request-id': request.headers['client-request-id'] ?? entry.requestId,
-    };
-    return {
-      status: error.status,
-      headers: error.headers,
-      body: { error: { code: error.code, message: error.message, ...error.extra, innerError: { date, ...ids } } },
-    };
-  }
-
-  /** The headers every answer has. */
-  #finish(request: SimulatedRequest, entry: RequestLogEntry, response: SimulatedResponse): SimulatedResponse {
-    entry.status = response.status;
-    const type = response.body === undefined ? {} : { 'content-type': GRAPH_JSON };
-    const headers = {
-      ...type,
-      'request-id': entry.requestId,
-      'client-request-id': request.headers['client-request-id'] ?? entry.requestId,
-      'x-ms-ags-diagnostic':
-        '{"ServerInfo":{"DataCenter":"Simulated","Slice":"E","Ring":"1","ScaleUnit":"000","RoleInstance":"SIM0001"}}',
-      date: new Date(this.#o.world.now()).toUTCString(),
-      'strict-transport-security': 'max-age=31536000',
-      ...response.headers,
-    };
-    return { ...response, headers };
+    entry.fault = fault.kind ?? 'status';
+    return strike(fault, request, answer);
   }
 }
 

@@ -14,6 +14,8 @@ export interface SimulatedResponse {
   headers: Record<string, string>;
   /** A JSON value, or text for what is not JSON; undefined for no content. */
   body?: unknown;
+  /** A JSON document that is written already: pages of lists are put together from rendered events. */
+  json?: string;
   text?: string;
 }
 

@@ -1,16 +1,25 @@
+import type { AccessToken } from '../identity/tokens.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
 import type { World } from '../mailbox/world.ts';
 import { badRequest, GraphError } from './graph-error.ts';
 import type { SimulatedRequest, SimulatedResponse } from './http-types.ts';
 import type { Preferences } from './prefer.ts';
 
-/** What a route needs to answer one Graph request. */
-export interface RouteContext {
+/** What is known of a request before its path says whose mailbox it is about. */
+export interface RootContext {
   world: World;
-  mailbox: Mailbox;
+  caller: AccessToken;
   request: SimulatedRequest;
   query: Map<string, string>;
   preferences: Preferences;
+}
+
+/** What a route needs to answer one Graph request. */
+export interface RouteContext extends RootContext {
+  /** The mailbox the path addresses, which need not be the caller's. */
+  mailbox: Mailbox;
+  /** Whether the path began with `/me`. */
+  isMe: boolean;
 }
 
 export const ok = (body: unknown, status = 200, headers: Record<string, string> = {}): SimulatedResponse => ({

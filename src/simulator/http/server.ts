@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { bodyText } from './answers.ts';
 import type { SimulatedRequest, SimulatedResponse } from './http-types.ts';
 
 export interface RunningServer {
@@ -59,7 +60,7 @@ async function answer(
   const host = headers['x-forwarded-host'] ?? headers['host'] ?? 'localhost';
   const url = new URL(incoming.url ?? '/', `${scheme}://${host}`);
   const response = await handle({ method: incoming.method ?? 'GET', url, headers, body, signal: aborted.signal });
-  const text = response.text ?? (response.body === undefined ? '' : JSON.stringify(response.body));
+  const text = bodyText(response);
   outgoing.writeHead(response.status, { ...response.headers, 'content-length': Buffer.byteLength(text) });
   outgoing.end(text);
 }

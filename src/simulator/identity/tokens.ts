@@ -13,10 +13,19 @@ export const DEFAULT_CLIENT: ClientRegistration = {
   tenantId: '22222222-2222-4222-8222-222222222222',
 };
 
+/** The facts of an access token the simulator issued: who calls. */
 export interface AccessToken {
   appid: string;
   tid: string;
+  iat: number;
   exp: number;
+  idtyp: 'app' | 'user';
+  /** Application permissions of an app-only token. */
+  roles?: string[];
+  /** The signed-in user of a delegated token: a mailbox's id. */
+  oid?: string;
+  /** Delegated permissions, separated by blanks. */
+  scp?: string;
 }
 
 /** An app-only access token. It looks like a JWT because real ones do; clients must not read it. */

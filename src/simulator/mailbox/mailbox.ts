@@ -30,6 +30,8 @@ export class Mailbox {
   #dirty = false;
   /** Told when there is something for {@link takeChanges}. */
   onDirty: (() => void) | undefined;
+  /** Told of each new entry of the change log. */
+  onLogged: ((entry: LogEntry) => void) | undefined;
 
   private constructor(state: MailboxState) {
     this.state = state;
@@ -183,6 +185,7 @@ export class Mailbox {
     this.#appendLogged(logged);
     this.#dirtyLog.push(logged);
     this.onDirty?.();
+    this.onLogged?.(logged);
   }
 
   #appendLogged(entry: LogEntry): void {

@@ -1,9 +1,10 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { Agenda } from '../agenda.ts';
 import { GraphError } from '../http/graph-error.ts';
 import { SeededRandom } from '../runtime.ts';
 import type { SimulatorSwitches } from '../switches.ts';
 import { Mailbox, type MailboxChanges, type MailboxSnapshot } from './mailbox.ts';
-import type { OutboxMail } from './model.ts';
+import type { LogEntry, OutboxMail } from './model.ts';
 
 export interface WorldSnapshot {
   format: 1;
@@ -11,12 +12,27 @@ export interface WorldSnapshot {
   random: number;
   outbox: OutboxMail[];
   mailboxes: MailboxSnapshot[];
+  /** Milliseconds the clock was moved. */
+  clockShift?: number;
+  /** State of the other parts of the service, by name (see {@link World.register}). */
+  parts?: Record<string, unknown>;
+}
+
+/** A part of the service with state of its own: subscriptions, grants. The state is plain JSON. */
+export interface Part {
+  save(): unknown;
+  /** `state` is undefined when the snapshot is older than the part. */
+  restore(state: unknown): void;
 }
 
 /** Everything the simulated tenant holds: mailboxes, mail sent, the clock and the dice. */
 export class World {
   readonly switches: SimulatorSwitches;
+  /** Epoch milliseconds, {@link advance} included. */
   readonly now: () => number;
+  readonly agenda: Agenda;
+  /** Told of every change in a mailbox right after it is in the change log. */
+  onLogged: ((mailbox: Mailbox, entry: LogEntry) => void) | undefined;
   readonly outbox: OutboxMail[] = [];
   /** While set, nothing is put into the outbox: a mailbox being furnished mails nobody. */
   quiet = false;
@@ -25,9 +41,13 @@ export class World {
   readonly #byId = new Map<string, Mailbox>();
   readonly #byAddress = new Map<string, Mailbox>();
   readonly #dirty = new Set<Mailbox>();
+  readonly #parts = new Map<string, Part>();
+  readonly #dirtyParts = new Set<string>();
+  #clockShift = 0;
 
   constructor(o: { now: () => number; seed: number; switches: SimulatorSwitches }) {
-    this.now = o.now;
+    this.now = () => o.now() + this.#clockShift;
+    this.agenda = new Agenda(this.now);
     this.switches = o.switches;
     this.#random = new SeededRandom(o.seed);
     this.#secret = this.hex(64);
@@ -35,6 +55,61 @@ export class World {
 
   get mailboxes(): Mailbox[] {
     return [...this.#byId.values()];
+  }
+
+  // --- time
+
+  /**
+   * Moves the clock forward, and does on the way whatever falls due, in order of time.
+   *
+   * @param ms milliseconds, 0 or more
+   */
+  async advance(ms: number): Promise<void> {
+    if (!(ms >= 0)) throw new RangeError('advance: milliseconds, 0 or more');
+    const end = this.now() + ms;
+    for (let due = this.agenda.nextDueMs; due !== undefined && due <= end; due = this.agenda.nextDueMs) {
+      this.#clockShift += Math.max(0, due - this.now());
+      await this.agenda.runDue();
+    }
+    this.#clockShift += Math.max(0, end - this.now());
+    await this.agenda.runDue();
+  }
+
+  /** A clock that jumps, back as well: nothing falls due on the way, as on a server whose time was set. */
+  jumpClock(ms: number): void {
+    this.#clockShift += ms;
+  }
+
+  // --- parts
+
+  /** Makes a part's state belong to snapshots and to the journal. */
+  register(name: string, part: Part): void {
+    this.#parts.set(name, part);
+  }
+
+  /** To be called after each change of a part's state. */
+  markPartDirty(name: string): void {
+    this.#dirtyParts.add(name);
+  }
+
+  /** The state of every part changed since the last call. */
+  takePartChanges(): Record<string, unknown> | undefined {
+    if (this.#dirtyParts.size === 0) return undefined;
+    const changed = Object.fromEntries([...this.#dirtyParts].map((name) => [name, this.#parts.get(name)?.save()]));
+    this.#dirtyParts.clear();
+    return changed;
+  }
+
+  restoreParts(parts: Record<string, unknown>): void {
+    for (const [name, state] of Object.entries(parts)) this.#parts.get(name)?.restore(structuredClone(state));
+  }
+
+  get clockShift(): number {
+    return this.#clockShift;
+  }
+
+  set clockShift(ms: number) {
+    this.#clockShift = ms;
   }
 
   get randomState(): number {
@@ -91,6 +166,7 @@ export class World {
 
   #register(mailbox: Mailbox): void {
     mailbox.onDirty = () => this.#dirty.add(mailbox);
+    mailbox.onLogged = (entry) => this.onLogged?.(mailbox, entry);
     this.#byId.set(mailbox.state.id.toLowerCase(), mailbox);
     this.#byAddress.set(mailbox.state.address.toLowerCase(), mailbox);
   }
@@ -132,16 +208,21 @@ export class World {
       random: this.#random.state,
       outbox: this.outbox,
       mailboxes: this.mailboxes.map((mailbox) => mailbox.snapshot()),
+      clockShift: this.#clockShift,
+      parts: Object.fromEntries([...this.#parts].map(([name, part]) => [name, part.save()])),
     };
   }
 
   restore(snapshot: WorldSnapshot): void {
     this.#secret = snapshot.secret;
     this.randomState = snapshot.random;
+    this.#clockShift = snapshot.clockShift ?? 0;
     this.outbox.splice(0, this.outbox.length, ...snapshot.outbox);
     this.#byId.clear();
     this.#byAddress.clear();
     this.#dirty.clear();
     for (const mailbox of snapshot.mailboxes) this.#register(Mailbox.restore(mailbox));
+    for (const [name, part] of this.#parts) part.restore(structuredClone(snapshot.parts?.[name]));
+    this.#dirtyParts.clear();
   }
 }
