@@ -12,7 +12,8 @@ export interface EventQuery {
   select: Set<string> | undefined;
   expand: Map<string, string>;
   filter: ((row: Row) => boolean) | undefined;
-  orderBy: ((a: Row, b: Row) => number) | undefined;
+  /** A copy in the wanted order. */
+  orderBy: ((rows: readonly Row[]) => Row[]) | undefined;
   top: number;
   skip: number;
   count: boolean;
@@ -91,19 +92,24 @@ function readExpand(text: string | undefined): Map<string, string> {
   return expand;
 }
 
-function readOrder(text: string | undefined): ((a: Row, b: Row) => number) | undefined {
+function readOrder(text: string | undefined): EventQuery['orderBy'] {
   if (text === undefined) return undefined;
   const keys = text.split(',').map((part) => {
     const [path, direction] = part.trim().split(/\s+/);
     return { read: readerOf(path ?? ''), sign: direction?.toLowerCase() === 'desc' ? -1 : 1 };
   });
-  return (a, b) => {
-    for (const { read, sign } of keys) {
-      const [left, right] = [read(a) ?? '', read(b) ?? ''];
-      if (left !== right) return left < right ? -sign : sign;
-    }
-    return 0;
-  };
+  // Each row's keys are read once, not at every comparison.
+  return (rows) =>
+    rows
+      .map((row) => ({ row, values: keys.map(({ read }) => read(row) ?? '') }))
+      .sort((a, b) => {
+        for (const [at, { sign }] of keys.entries()) {
+          const [left, right] = [a.values[at]!, b.values[at]!];
+          if (left !== right) return left < right ? -sign : sign;
+        }
+        return 0;
+      })
+      .map(({ row }) => row);
 }
 
 /** One row as the query wants it: complete or selected, expanded, with the properties only `$select` brings out. */

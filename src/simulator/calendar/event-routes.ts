@@ -13,10 +13,11 @@ import { type Actor, createEvent, type FoundEvent, findEvent, updateItem } from 
 import type { StoredCalendar } from '../mailbox/model.ts';
 import { removeEvent, updateOccurrence } from '../mailbox/occurrence-operations.ts';
 import { cancelMeeting, respond } from '../mailbox/responses.ts';
-import { instanceOf, instancesBetween, overlaps } from '../mailbox/series.ts';
+import { instanceOf } from '../mailbox/series.ts';
 import { readWindow } from '../mailbox/window.ts';
-import type { Row } from './event-filter.ts';
 import { type EventQuery, readEventQuery, renderRow } from './event-query.ts';
+import { documentWith, renderRows } from './rendered-events.ts';
+import { findRows, itemRows, memberRows, type RowSource, viewRows } from './row-list.ts';
 
 const actorOf = ({ world, mailbox, request }: RouteContext): Actor => ({
   world,
@@ -29,8 +30,7 @@ export function answerEvents(context: RouteContext, calendar: StoredCalendar): S
   requireMethod(context, 'GET', 'POST');
   const { mailbox, request, preferences } = context;
   if (request.method === 'GET') {
-    const rows = [...mailbox.itemsIn(calendar.folder)].map((item): Row => ({ mailbox, item }));
-    return list(context, rows, 'events');
+    return list(context, itemRows(mailbox, calendar.folder), 'events');
   }
   const body = readJson(request);
   if (body === undefined) throw unreadableBody('The request body is empty.');
@@ -51,16 +51,7 @@ export function answerCalendarView(context: RouteContext, calendar: StoredCalend
   const { mailbox, world } = context;
   const window = readWindow(context.query);
   const byZone = world.switches.allDayWindow === 'zone';
-  const rows: Row[] = [];
-  for (const item of mailbox.itemsIn(calendar.folder)) {
-    if (item.recurrence === null) {
-      if (overlaps(item.content, window.startMs, window.endMs, byZone)) rows.push({ mailbox, item });
-    } else {
-      const members = instancesBetween(item, window.startMs, window.endMs, byZone);
-      for (const instance of members) rows.push({ mailbox, item, instance });
-    }
-  }
-  return list(context, rows, 'calendarView');
+  return list(context, viewRows(mailbox, calendar.folder, window, byZone), 'calendarView');
 }
 
 /** `…/events/{id}/instances`: the members of one series in a window. */
@@ -68,31 +59,30 @@ function answerInstances(context: RouteContext, { item }: FoundEvent): Simulated
   requireMethod(context, 'GET');
   const window = readWindow(context.query);
   if (item.recurrence === null) throw invalidRequest('The instances of an event that does not recur cannot be listed.');
-  const rows = instancesBetween(item, window.startMs, window.endMs).map(
-    (instance): Row => ({ mailbox: context.mailbox, item, instance }),
-  );
-  return list(context, rows, 'events');
+  return list(context, memberRows(context.mailbox, item, window), 'events');
 }
 
-function list(context: RouteContext, rows: Row[], path: string): SimulatedResponse {
+function list(context: RouteContext, source: RowSource, path: string): SimulatedResponse {
   const { request, world, preferences } = context;
   const query = readEventQuery(context.query, world.switches);
-  let found = query.filter === undefined ? rows : rows.filter(query.filter);
-  if (query.orderBy !== undefined) found = [...found].sort(query.orderBy);
+  const found = findRows(source, query, {
+    filter: context.query.get('$filter') ?? '',
+    order: context.query.get('$orderby') ?? '',
+  });
   const size = context.query.has('$top')
     ? query.top
     : Math.min(preferences.maxPageSize ?? query.top, world.switches.maxTop);
-  const page = found.slice(query.skip, query.skip + size);
-  const body: Record<string, unknown> = { '@odata.context': metadataUrl(context, path) };
-  if (query.count) body['@odata.count'] = found.length;
-  body['value'] = page.map((row) => renderRow(row, preferences.view, query));
+  const before: Record<string, unknown> = { '@odata.context': metadataUrl(context, path) };
+  if (query.count) before['@odata.count'] = found.length;
+  const value = renderRows(world, found.slice(query.skip, query.skip + size), { view: preferences.view, query });
+  const after: Record<string, unknown> = {};
   if (query.skip + size < found.length) {
     // Not a snapshot: a link counts rows, and rows move under it.
     const next = new URL(request.url);
     next.searchParams.set('$skip', String(query.skip + size));
-    body['@odata.nextLink'] = next.href;
+    after['@odata.nextLink'] = next.href;
   }
-  return ok(body);
+  return { status: 200, headers: {}, json: documentWith(before, value, after) };
 }
 
 /** `…/events/{id}` and everything below. */
