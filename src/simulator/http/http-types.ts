@@ -21,6 +21,8 @@ export interface SimulatedResponse {
   /** What is no text at all: a file; the route gives its content type. */
   bytes?: Uint8Array;
   text?: string;
+  /** The connection is cut in the middle of the body. */
+  isCutShort?: boolean;
 }
 
 /** Body type of every Graph answer. */

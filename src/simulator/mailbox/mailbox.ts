@@ -1,7 +1,7 @@
 import { itemNotFound, malformedId } from '../http/graph-error.ts';
 import { CalendarIndex } from './calendar-index.ts';
-import { decodeId, encodeId, type IdForm } from './ids.ts';
-import type { LogEntry, MailboxState, StoredCalendar, StoredItem } from './model.ts';
+import { decodeId, encodeId, type IdForm, type ObjectId } from './ids.ts';
+import type { LogEntry, MailboxState, Seen, StoredCalendar, StoredItem } from './model.ts';
 
 export interface MailboxSnapshot {
   state: MailboxState;
@@ -27,6 +27,8 @@ export class Mailbox {
   #dirtyItems = new Set<number>();
   #dirtyLog: LogEntry[] = [];
   #dirty = false;
+  /** Set while somebody who is not the owner looks at it (see sharing/). */
+  readonly seen: Seen | undefined;
   /** Told when there is something for {@link takeChanges}. */
   onDirty: (() => void) | undefined;
   /** Told of each new entry of the change log. */
@@ -84,7 +86,7 @@ export class Mailbox {
 
   /** @throws {GraphError} `ErrorItemNotFound`, `ErrorInvalidIdMalformed` */
   calendarById(id: string): StoredCalendar {
-    const decoded = decodeId(this.state.id, id);
+    const decoded = this.decodeId(id);
     if (decoded.kind !== 'folder') throw decoded.kind === 'provisional-folder' ? itemNotFound() : malformedId();
     const calendar = this.state.calendars.find(({ folder }) => folder === decoded.folder);
     if (calendar === undefined || calendar.deleted) throw itemNotFound();
@@ -98,6 +100,16 @@ export class Mailbox {
   calendarId(folder: number, provisional = false): string {
     const kind = provisional ? 'provisional-folder' : 'folder';
     return encodeId(this.state.id, { kind, form: 'default', folder, n: 0, date: '' });
+  }
+
+  /** Names whose ids its things have: its own, or those of somebody it is shared with. */
+  get idSpace(): string {
+    return this.state.id;
+  }
+
+  /** Of an item or calendar here. @throws {GraphError} as `decodeId` of ids.ts */
+  decodeId(text: string): ObjectId {
+    return decodeId(this.state.id, text);
   }
 
   // --- items
