@@ -1,9 +1,10 @@
 import { badRequest, GraphError } from '../http/graph-error.ts';
 import type { SimulatedResponse } from '../http/http-types.ts';
-import { ok, type RouteContext, requireMethod, userUrl } from '../http/routing.ts';
+import { type RouteContext, requireMethod, userUrl } from '../http/routing.ts';
 import type { StoredCalendar } from '../mailbox/model.ts';
 import { readWindow } from '../mailbox/window.ts';
 import { continueRound, type DeltaPage, openRound } from './delta.ts';
+import { documentWith } from './rendered-events.ts';
 
 const UNSUPPORTED = ['$select', '$expand', '$filter', '$orderby', '$search', '$top'];
 /** More than this on one page is cut, as `odata.maxpagesize` is an upper bound only. */
@@ -23,20 +24,17 @@ export function answerDelta(context: RouteContext, calendar: StoredCalendar): Si
   const token = query.get('$deltatoken') ?? query.get('$skiptoken');
   const page = token === undefined ? openRound(request, readWindow(query)) : continueRound(request, token);
   preferences.applied.push('odata.track-changes');
-  return ok(
-    {
-      '@odata.context': `${context.request.url.origin}/v1.0/$metadata#Collection(event)`,
-      value: page.value,
-      ...linkOf(context, calendar, page),
-    },
-    200,
-    { 'cache-control': 'private' },
-  );
+  const before = { '@odata.context': `${context.request.url.origin}/v1.0/$metadata#Collection(event)` };
+  const json = documentWith(before, page.value, linkOf(context, calendar, page));
+  return { status: 200, headers: { 'cache-control': 'private' }, json };
 }
 
 function linkOf(context: RouteContext, calendar: StoredCalendar, page: DeltaPage): object {
   const { mailbox } = context;
-  const below = calendar.isDefault ? '' : `/calendars('${encodeURIComponent(mailbox.calendarId(calendar.folder))}')`;
+  const below =
+    calendar.isDefault && mailbox.seen?.entry === undefined
+      ? ''
+      : `/calendars('${encodeURIComponent(mailbox.calendarId(calendar.folder))}')`;
   const url = `${userUrl(context)}${below}/calendarView/delta`;
   return page.isLast
     ? { '@odata.deltaLink': `${url}?$deltatoken=${page.token}` }

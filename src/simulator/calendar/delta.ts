@@ -1,11 +1,16 @@
 import { touchItem } from '../mailbox/event-operations.ts';
 import { renderBareOccurrence, renderInstance, renderItem, type View } from '../mailbox/event-render.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
-import type { LogEntry, StoredCalendar, StoredItem } from '../mailbox/model.ts';
+import type { StoredCalendar, StoredItem } from '../mailbox/model.ts';
 import { type Instance, instancesBetween, overlaps } from '../mailbox/series.ts';
+import { lowerBound } from '../mailbox/time-index.ts';
 import type { Window } from '../mailbox/window.ts';
 import type { World } from '../mailbox/world.ts';
+import { changedItems } from './changed-items.ts';
 import { type DeltaCursor, type DeltaToken, FIRST_ROUND, nextSerial, readToken, writeToken } from './delta-token.ts';
+import type { Row } from './event-filter.ts';
+import { rowWriter } from './rendered-events.ts';
+import { membersIn } from './row-list.ts';
 
 /**
  * `calendarView/delta` (Microsoft Graph "event: delta", "Get incremental changes to events in a calendar view").
@@ -15,7 +20,8 @@ import { type DeltaCursor, type DeltaToken, FIRST_ROUND, nextSerial, readToken, 
  * the middle of a round is never lost: it is in the log behind the round's upper end.
  */
 export interface DeltaPage {
-  value: object[];
+  /** Each one written already, as JSON. */
+  value: Buffer[];
   token: string;
   /** Whether the token belongs into a nextLink or a deltaLink. */
   isLast: boolean;
@@ -33,6 +39,8 @@ interface DeltaRequest {
 interface Entry {
   n: number;
   part: string;
+  /** What it shows; a tombstone has none. */
+  row?: Row;
   render: () => object;
 }
 
@@ -90,7 +98,10 @@ function page(request: DeltaRequest, token: DeltaToken): DeltaPage {
     }
   }
   const last = entries.at(-1);
-  const value = entries.map((entry) => entry.render());
+  const write = rowWriter({ world, mailbox, view: request.view, shape: 'delta' });
+  const value = entries.map(({ row, render }) =>
+    row === undefined ? Buffer.from(JSON.stringify(render())) : write(row, render),
+  );
   const stuck = switches.deltaStuck && entries.length > 0;
   const cursor = stuck
     ? start
@@ -113,40 +124,38 @@ function* walk(request: DeltaRequest, token: DeltaToken, after: DeltaCursor): Ge
   const { mailbox, calendar } = request;
   const isAfter = (entry: Entry) => entry.n > after.n || (entry.n === after.n && entry.part > after.part);
   if (token.since === FIRST_ROUND) {
-    for (const n of mailbox.numbersIn(calendar.folder)) {
-      if (n < after.n) continue;
+    for (const n of from(mailbox.numbersIn(calendar.folder), after.n)) {
       const item = mailbox.item(n)!;
       for (const entry of initialEntries(request, item, token.window))
         if (after.n === -1 || isAfter(entry)) yield entry;
     }
     return;
   }
-  const changes = changesByItem(mailbox.logBetween(calendar.folder, token.since, token.until));
-  for (const n of [...changes.keys()].sort((a, b) => a - b)) {
-    if (n < after.n) continue;
-    for (const entry of changedEntries(request, mailbox.item(n)!, changes.get(n)!, token.window)) {
+  const changes = changedItems(mailbox, calendar.folder, token.since, token.until);
+  for (const n of from(changes.numbers, after.n)) {
+    for (const entry of changedEntries(request, mailbox.item(n)!, changes.what.get(n)!, token.window)) {
       if (after.n === -1 || isAfter(entry)) yield entry;
     }
   }
 }
 
-function changesByItem(log: LogEntry[]): Map<number, Set<string>> {
-  const changes = new Map<number, Set<string>>();
-  for (const { n, what } of log) {
-    const known = changes.get(n);
-    if (known === undefined) changes.set(n, new Set([what]));
-    else known.add(what);
-  }
-  return changes;
+/** The numbers at or after one, without walking over those before. */
+function* from(numbers: readonly number[], n: number): Generator<number> {
+  for (let at = lowerBound(numbers, n); at < numbers.length; at += 1) yield numbers[at]!;
 }
 
 /** Everything of an item that lies in the window; a master only with members there. */
 function initialEntries(request: DeltaRequest, item: StoredItem, window: Window): Entry[] {
   const { world, mailbox, view } = request;
   const byZone = world.switches.allDayWindow === 'zone';
-  const whole = { n: item.n, part: '', render: () => typed(renderItem(mailbox, item, view)) };
+  const whole = {
+    n: item.n,
+    part: '',
+    row: { mailbox, item },
+    render: () => typed(renderItem(mailbox, item, view)),
+  };
   if (item.recurrence === null) return overlaps(item.content, window.startMs, window.endMs, byZone) ? [whole] : [];
-  const members = instancesBetween(item, window.startMs, window.endMs, byZone);
+  const members = membersIn(item, window, byZone);
   return members.length === 0 ? [] : [whole, ...members.map((instance) => memberEntry(request, item, instance))];
 }
 
@@ -154,6 +163,7 @@ function memberEntry({ mailbox, view }: DeltaRequest, item: StoredItem, instance
   return {
     n: item.n,
     part: instance.date,
+    row: { mailbox, item, instance },
     render: () =>
       instance.exception === undefined
         ? renderBareOccurrence(mailbox, item, instance, view)
@@ -162,7 +172,12 @@ function memberEntry({ mailbox, view }: DeltaRequest, item: StoredItem, instance
 }
 
 /** What the log says about one item, as it is to be told now. */
-function changedEntries(request: DeltaRequest, item: StoredItem, changes: Set<string>, window: Window): Entry[] {
+function changedEntries(
+  request: DeltaRequest,
+  item: StoredItem,
+  changes: ReadonlySet<string>,
+  window: Window,
+): Entry[] {
   const { world, calendar } = request;
   if (item.deleted || item.folder !== calendar.folder) return goneEntries(request, item, window);
   const present = initialEntries(request, item, window);

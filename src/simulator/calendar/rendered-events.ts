@@ -1,4 +1,5 @@
 import type { View } from '../mailbox/event-render.ts';
+import type { Mailbox } from '../mailbox/mailbox.ts';
 import type { StoredItem } from '../mailbox/model.ts';
 import type { World } from '../mailbox/world.ts';
 import type { Row } from './event-filter.ts';
@@ -13,6 +14,9 @@ interface Rendered {
 /** Bytes of one of two generations: when the younger is full, the older is forgotten. */
 const GENERATION_BYTES = 128 * 1024 * 1024;
 
+/** Selections are the caller's free choice, so their names are forgotten as well. */
+const VARIANTS_MAX = 1000;
+
 /** Rendered events as JSON in UTF-8, so that a page that was told before is put together, not written again. */
 class RenderedEvents {
   readonly #variants = new Map<string, number>();
@@ -24,6 +28,7 @@ class RenderedEvents {
   variant(text: string): number {
     let number = this.#variants.get(text);
     if (number === undefined) {
+      if (this.#variants.size === VARIANTS_MAX) this.#forget();
       number = this.#variants.size;
       this.#variants.set(text, number);
     }
@@ -40,6 +45,13 @@ class RenderedEvents {
     const rendered = isGood ? old : { item, version: item.version, bytes: Buffer.from(JSON.stringify(render())) };
     this.#keep(key, rendered);
     return rendered.bytes;
+  }
+
+  #forget(): void {
+    this.#variants.clear();
+    this.#young.clear();
+    this.#old.clear();
+    this.#youngBytes = 0;
   }
 
   #keep(key: string, rendered: Rendered): void {
@@ -76,19 +88,29 @@ export function renderRows(
   const render = (row: Row) => renderRow(row, view, query);
   if (query.expand.size > 0) return rows.map((row) => Buffer.from(JSON.stringify(render(row))));
   const select = query.select === undefined ? '' : [...query.select].join();
-  return renderKept(world, rows, `list ${viewText(view)} ${select}`, render);
+  const mailbox = rows[0]?.mailbox;
+  if (mailbox === undefined) return [];
+  const write = rowWriter({ world, mailbox, view, shape: `list ${select}` });
+  return rows.map((row) => write(row, render));
 }
 
-/** The same for rows of another shape; `shape` names it together with the view. */
-export function renderKept(world: World, rows: readonly Row[], shape: string, render: (row: Row) => object): Buffer[] {
-  const first = rows[0];
-  if (first === undefined) return [];
-  const cache = cacheOf(world);
-  const variant = cache.variant(`${first.mailbox.state.id} ${shape} ${JSON.stringify(world.switches)}`);
-  return rows.map((row) => cache.get(row, variant, () => render(row)));
+/**
+ * Writes rows of one shape as JSON, those it has written before without calling `render`.
+ *
+ * @param o.shape names everything `render` depends on besides the row, the view and the switches
+ */
+export function rowWriter(o: {
+  world: World;
+  mailbox: Mailbox;
+  view: View;
+  shape: string;
+}): (row: Row, render: (row: Row) => object) => Buffer {
+  const { form, zone, bodyType } = o.view;
+  const cache = cacheOf(o.world);
+  const about = [o.mailbox.idSpace, form, zone, bodyType, o.shape, JSON.stringify(o.world.switches)];
+  const variant = cache.variant(about.join(' '));
+  return (row, render) => cache.get(row, variant, () => render(row));
 }
-
-export const viewText = ({ form, zone, bodyType }: View): string => `${form} ${zone} ${bodyType}`;
 
 const OPEN = Buffer.from('[');
 const COMMA = Buffer.from(',');
