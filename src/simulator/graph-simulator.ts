@@ -7,7 +7,7 @@ import type { SimulatedRequest } from './http/http-types.ts';
 import type { RequestLogEntry } from './http/request-log.ts';
 import { type RunningServer, startServer } from './http/server.ts';
 import { type ClientRegistration, DEFAULT_CLIENT, issueToken } from './identity/tokens.ts';
-import type { Mailbox, MailboxChanges } from './mailbox/mailbox.ts';
+import type { Mailbox, MailboxChanges, MailboxSnapshot } from './mailbox/mailbox.ts';
 import type { OutboxMail } from './mailbox/model.ts';
 import { SimulatedMailbox } from './mailbox/simulated-mailbox.ts';
 import { World, type WorldSnapshot } from './mailbox/world.ts';
@@ -24,6 +24,8 @@ export interface SimulatorOptions {
   tokenLifetimeSeconds?: number;
   /** Base of relative addresses given to {@link GraphSimulator.fetch}. */
   origin?: string;
+  /** Takes the place of the network for POSTs to webhooks: an application's own handler, in-process. */
+  webhookFetch?: typeof fetch;
 }
 
 /** What one step changed in each mailbox, and the mails it sent: enough to repeat it. */
@@ -49,6 +51,7 @@ export class GraphSimulator {
   readonly #origin: string;
   readonly #people = new Map<string, SimulatedMailbox>();
   #sink: ((changes: WorldChanges) => void) | undefined;
+  #onReplaced: (() => void) | undefined;
   #mailsSaved = 0;
 
   constructor(options: SimulatorOptions = {}) {
@@ -84,8 +87,16 @@ export class GraphSimulator {
 
   /** Forgets requests, mails and high-water marks. */
   clearLog(): void {
+    this.clearRequests();
+    this.clearOutbox();
+  }
+
+  clearRequests(): void {
     this.#service.log.clear();
     this.#service.limits.forgetHighest();
+  }
+
+  clearOutbox(): void {
     this.#world.outbox.length = 0;
     this.#mailsSaved = 0;
   }
@@ -102,6 +113,14 @@ export class GraphSimulator {
   /** @throws {GraphError} 404 `ErrorInvalidUser` */
   mailbox(addressOrId: string): SimulatedMailbox {
     return this.#person(this.#world.mailbox(addressOrId));
+  }
+
+  /** The mailbox is gone with all that was in it; paths to it answer as for a user who never was. */
+  removeMailbox(addressOrId: string): void {
+    const mailbox = this.#world.mailbox(addressOrId);
+    this.#world.removeMailbox(mailbox);
+    this.#people.delete(mailbox.state.id);
+    this.#onReplaced?.();
   }
 
   get mailboxes(): SimulatedMailbox[] {
@@ -129,6 +148,16 @@ export class GraphSimulator {
   }
 
   // --- time
+
+  /** Epoch milliseconds of the simulator's clock. */
+  now(): number {
+    return this.#world.now();
+  }
+
+  /** Milliseconds by which the clock was moved so far. */
+  get clockShiftMs(): number {
+    return this.#world.clockShift;
+  }
 
   /** Moves the clock forward; deliveries, retries and expiries on the way happen in order of time. */
   async advance(ms: number): Promise<void> {
@@ -185,6 +214,26 @@ export class GraphSimulator {
     this.#world.restore(JSON.parse(snapshot) as WorldSnapshot);
     this.#people.clear();
     this.#mailsSaved = this.#world.outbox.length;
+    this.#onReplaced?.();
+  }
+
+  /** One mailbox as JSON: what is in it, its change log, and nothing of the others. */
+  snapshotMailbox(addressOrId: string): string {
+    return JSON.stringify({ format: 1, mailbox: this.#world.mailbox(addressOrId).snapshot() });
+  }
+
+  /**
+   * Puts one mailbox back, or adds it when it is not here. Delta tokens issued since the snapshot answer 410 from now
+   * on, those from before it go on working; ids and changeKeys made since are not made again.
+   *
+   * @throws {Error} for anything but a mailbox's snapshot, and when another mailbox has its address
+   */
+  restoreMailbox(snapshot: string): SimulatedMailbox {
+    const { mailbox } = JSON.parse(snapshot) as { mailbox?: MailboxSnapshot };
+    if (mailbox?.state === undefined) throw new Error('this is no snapshot of a mailbox');
+    const restored = this.#world.putBack(mailbox);
+    this.#onReplaced?.();
+    return this.#person(restored);
   }
 
   /** Repeats changes recorded through {@link onChange}. */
@@ -200,8 +249,12 @@ export class GraphSimulator {
     this.#mailsSaved = this.#world.outbox.length;
   }
 
-  /** `sink` is called with every change before the request that made it is answered. */
-  onChange(sink: ((changes: WorldChanges) => void) | undefined): void {
+  /**
+   * `sink` is called with every change before the request that made it is answered; `onReplaced` when the state became
+   * another one, which no list of changes tells: a snapshot put back, a mailbox removed.
+   */
+  onChange(sink: ((changes: WorldChanges) => void) | undefined, onReplaced?: () => void): void {
+    this.#onReplaced = onReplaced;
     this.#world.takeChanges();
     this.#world.takePartChanges();
     this.#mailsSaved = this.#world.outbox.length;

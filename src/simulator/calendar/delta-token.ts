@@ -44,7 +44,8 @@ export function readToken(world: World, mailbox: Mailbox, folder: number, text: 
   if (payload === undefined || signature === undefined || !world.isSigned(payload, signature)) throw badlyFormed();
   const token = JSON.parse(Buffer.from(payload, 'base64url').toString()) as DeltaToken;
   if (token.mailboxId !== mailbox.state.id || token.folder !== folder) throw badlyFormed();
-  if (token.serial < mailbox.state.oldestToken || token.until >= mailbox.state.nextSeq) {
+  const isAhead = token.until >= mailbox.state.nextSeq || mailbox.isTokenDiscarded(token.serial);
+  if (token.serial < mailbox.state.oldestToken || isAhead) {
     throw syncStateNotFound(token.serial, mailbox.state.tokensIssued);
   }
   return token;

@@ -1,16 +1,31 @@
 import { GraphError } from '../http/graph-error.ts';
-import type { WireEvent } from '../wire-types.ts';
+import type { WireDateTime, WireEvent } from '../wire-types.ts';
 import { addCalendar, removeCalendar } from './calendar-operations.ts';
-import { createEvent, type FoundEvent, findEvent, touchItem, updateItem } from './event-operations.ts';
+import { createEvent, deleteItem, type FoundEvent, findEvent, touchItem } from './event-operations.ts';
 import { renderInstance, renderItem, type View } from './event-render.ts';
 import type { Mailbox } from './mailbox.ts';
 import { markCancelled } from './meetings.ts';
-import { NEVER, type ResponseStatus } from './model.ts';
+import type { ResponseStatus } from './model.ts';
 import { deleteOccurrence, removeEvent, updateOccurrence } from './occurrence-operations.ts';
-import { respond } from './responses.ts';
+import {
+  changeFound,
+  deleteFollowing,
+  moveItem,
+  quietly,
+  receiveInvitation,
+  restoreItem,
+  updateFollowing,
+} from './people-actions.ts';
+import { cancelMeeting, respond } from './responses.ts';
 import { instanceOf, instancesBetween } from './series.ts';
 import type { World } from './world.ts';
 import { parseInstant } from './zones.ts';
+
+export interface ResponseOptions {
+  sendResponse?: boolean;
+  comment?: string;
+  proposedNewTime?: { start: WireDateTime; end: WireDateTime };
+}
 
 /**
  * A person at this mailbox in Outlook. The same rules as over HTTP, without `If-Match`; refusals are thrown
@@ -99,14 +114,35 @@ export class SimulatedMailbox {
 
   updateEvent(id: string, patch: object): WireEvent {
     const found = findEvent(this.#mailbox, id);
-    if (found.date === '') updateItem(this.#actor, found.item, patch);
-    else updateOccurrence(this.#actor, found.item, found.date, patch);
+    changeFound(this.#actor, found, patch);
     return this.#done(found);
+  }
+
+  /** Drags an event, or one occurrence, to another time. */
+  reschedule(id: string, times: { start: WireDateTime; end: WireDateTime }): WireEvent {
+    return this.updateEvent(id, { start: times.start, end: times.end });
   }
 
   /** Also takes the id of an occurrence. */
   deleteEvent(id: string): void {
     removeEvent(this.#actor, findEvent(this.#mailbox, id));
+    this.#commit();
+  }
+
+  /** The whole series, also by the id of one of its members. */
+  deleteSeries(id: string): void {
+    deleteItem(this.#actor, findEvent(this.#mailbox, id).item);
+    this.#commit();
+  }
+
+  /** "This and all following": the series ends before the date, the rest becomes a new one, which is returned. */
+  updateFollowing(masterId: string, originalDate: string, change: object): WireEvent {
+    const { item } = findEvent(this.#mailbox, masterId);
+    return this.#done({ item: updateFollowing(this.#actor, item, originalDate, change), date: '' });
+  }
+
+  deleteFollowing(masterId: string, originalDate: string): void {
+    deleteFollowing(this.#actor, findEvent(this.#mailbox, masterId).item, originalDate);
     this.#commit();
   }
 
@@ -125,12 +161,13 @@ export class SimulatedMailbox {
   /** Graph has no move; people do it in Outlook. The default id changes, the immutable one stays. */
   moveEvent(id: string, calendarId: string): WireEvent {
     const { item } = findEvent(this.#mailbox, id);
-    const target = this.#mailbox.calendarById(calendarId);
-    item.version = this.#mailbox.nextVersion();
-    item.contentVersion = item.version;
-    item.modifiedMs = this.#world.now();
-    this.#mailbox.move(item, target.folder, this.#world.now());
+    moveItem(this.#actor, item, this.#mailbox.calendarById(calendarId));
     return this.#done({ item, date: '' });
+  }
+
+  /** Takes a deleted event out of Deleted Items, back to where it was. */
+  restoreEvent(id: string): WireEvent {
+    return this.#done({ item: restoreItem(this.#actor, id), date: '' });
   }
 
   /** changeKey and lastModifiedDateTime move, content does not. */
@@ -183,31 +220,13 @@ export class SimulatedMailbox {
     },
     o: { calendarId?: string } = {},
   ): WireEvent {
-    const { organizer, responseStatus, ...rest } = event;
-    const own = { type: 'required', emailAddress: { name: this.name, address: this.address } };
-    const sent = (rest as { attendees?: { emailAddress?: { address?: string } }[] }).attendees ?? [];
-    const invited = sent.some(
-      ({ emailAddress }) => emailAddress?.address?.toLowerCase() === this.address.toLowerCase(),
-    );
-    const item = this.#quietly(() =>
-      createEvent(this.#actor, this.#calendar(o.calendarId), {
-        showAs: 'tentative',
-        ...rest,
-        attendees: invited ? sent : [...sent, own],
-      }),
-    );
-    item.isOrganizer = false;
-    item.organizer = {
-      name: organizer.emailAddress.name ?? organizer.emailAddress.address,
-      address: organizer.emailAddress.address,
-    };
-    item.response = responseStatus ?? { response: 'notResponded', time: NEVER };
+    const item = receiveInvitation(this.#actor, this.#calendar(o.calendarId), event);
     return this.#done({ item, date: '' });
   }
 
   /** The organiser changes a meeting this person attends; any property, personal ones stay out of it. */
   updateByOrganizer(id: string, patch: object): WireEvent {
-    return this.#quietly(() => this.updateEvent(id, patch));
+    return quietly(this.#world, () => this.updateEvent(id, patch));
   }
 
   /** The organiser calls it off: the copy stays, free and "Canceled: ". */
@@ -217,21 +236,17 @@ export class SimulatedMailbox {
     return this.#done({ item, date: '' });
   }
 
-  respond(id: string, verb: 'accept' | 'decline' | 'tentativelyAccept', o: { sendResponse?: boolean } = {}): void {
-    const lower = verb.toLowerCase() as 'accept' | 'decline' | 'tentativelyaccept';
-    respond(this.#actor, findEvent(this.#mailbox, id), lower, { sendResponse: o.sendResponse ?? true });
+  /** The organiser's own "Cancel meeting", of a whole one or of one occurrence; attendees are told. */
+  cancelMeeting(id: string, comment = ''): void {
+    cancelMeeting(this.#actor, findEvent(this.#mailbox, id), { comment });
     this.#commit();
   }
 
-  /** Runs something that mails nobody: furnishing, or what somebody else does. */
-  #quietly<T>(action: () => T): T {
-    const before = this.#world.quiet;
-    this.#world.quiet = true;
-    try {
-      return action();
-    } finally {
-      this.#world.quiet = before;
-    }
+  /** Declining takes the event off the calendar; `proposedNewTime` is for the other two answers than accept. */
+  respond(id: string, verb: 'accept' | 'decline' | 'tentativelyAccept', o: ResponseOptions = {}): void {
+    const lower = verb.toLowerCase() as 'accept' | 'decline' | 'tentativelyaccept';
+    respond(this.#actor, findEvent(this.#mailbox, id), lower, { ...o, sendResponse: o.sendResponse ?? true });
+    this.#commit();
   }
 
   #done(found: FoundEvent): WireEvent {
