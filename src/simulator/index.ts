@@ -1,7 +1,9 @@
 export { generateMailbox } from './furnish/generated-mailbox.ts';
 export { loadSampleMailbox } from './furnish/sample-mailbox.ts';
 export { GraphSimulator, type SimulatorOptions } from './graph-simulator.ts';
-export type { FaultKind, ScriptedFault } from './http/faults.ts';
+export type { DialectName } from './http/dialects.ts';
+export type { FaultKind, FaultTarget } from './http/fault-kinds.ts';
+export type { PendingFault, ScriptedFault } from './http/faults.ts';
 export { GraphError } from './http/graph-error.ts';
 export type { RequestLogEntry } from './http/request-log.ts';
 export { type ClientRegistration, DEFAULT_CLIENT } from './identity/tokens.ts';

@@ -17,7 +17,9 @@ export function refusal(
   return {
     status: error.status,
     headers: error.headers,
-    body: { error: { code: error.code, message: error.message, ...error.extra, innerError: { ...error.inner, date, ...ids } } },
+    body: {
+      error: { code: error.code, message: error.message, ...error.extra, innerError: { ...error.inner, date, ...ids } },
+    },
   };
 }
 

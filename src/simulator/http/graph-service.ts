@@ -5,13 +5,14 @@ import type { World } from '../mailbox/world.ts';
 import { seededRandom, turn, wait } from '../runtime.ts';
 import { bodyValue, finished, refusal } from './answers.ts';
 import { type BatchAnswer, type BatchItem, readBatch, runBatch } from './batch.ts';
-import { ConnectionDropped, strike } from './fault-injection.ts';
-import { FaultScript, randomFault } from './faults.ts';
+import { ConnectionDropped } from './fault-injection.ts';
+import type { FaultScript } from './faults.ts';
 import { GraphError } from './graph-error.ts';
 import { answerGraph } from './graph-routes.ts';
 import { readJson, type SimulatedRequest, type SimulatedResponse } from './http-types.ts';
 import { Limits } from './limits.ts';
 import { decoded, RequestLog, type RequestLogEntry } from './request-log.ts';
+import { Weather } from './weather.ts';
 
 export interface ServiceOptions {
   world: World;
@@ -25,7 +26,8 @@ export interface ServiceOptions {
 /** One front door for sockets and in-process calls: identity, authorisation, limits, faults, batches, routes. */
 export class GraphService {
   readonly log = new RequestLog();
-  readonly faults = new FaultScript();
+  readonly faults: FaultScript;
+  readonly weather: Weather;
   readonly limits: Limits;
   readonly #o: ServiceOptions;
   /** Of its own, so that reading more or less does not change what is stored. */
@@ -34,6 +36,8 @@ export class GraphService {
   constructor(options: ServiceOptions) {
     this.#o = options;
     this.limits = new Limits(options.world);
+    this.weather = new Weather(options.world, options.seed + 2);
+    this.faults = this.weather.script;
     this.#nextRequestId = seededRandom(options.seed + 1);
   }
 
@@ -83,7 +87,7 @@ export class GraphService {
     });
   }
 
-  #open(request: SimulatedRequest, batch?: RequestLogEntry): RequestLogEntry {
+  #open(request: SimulatedRequest, batch?: RequestLogEntry, batchItemId?: string): RequestLogEntry {
     return this.log.open(
       {
         method: request.method,
@@ -95,6 +99,7 @@ export class GraphService {
         at: new Date(this.#o.world.now()).toISOString(),
       },
       batch,
+      batchItemId,
     );
   }
 
@@ -121,7 +126,9 @@ export class GraphService {
     const { world } = this.#o;
     const mailbox = this.#mailboxOf(request, token);
     if (mailbox !== undefined) entry.mailbox = mailbox.state.address;
-    const leave = mailbox === undefined ? () => {} : this.limits.enter(token.appid, mailbox.state.id);
+    this.limits.enterApp(token.appid);
+    const upload = { method: request.method, bytes: request.bytes?.length ?? Buffer.byteLength(request.body) };
+    const leave = mailbox === undefined ? () => {} : this.limits.enter(token.appid, mailbox.state.id, upload);
     try {
       return await this.#withFaults(request, entry, false, async () => {
         await turn();
@@ -137,7 +144,8 @@ export class GraphService {
   async #carryOut(request: SimulatedRequest, token: AccessToken, entry: RequestLogEntry): Promise<SimulatedResponse> {
     const { world } = this.#o;
     try {
-      return await answerGraph(world, token, request);
+      const mailbox = this.#mailboxOf(request, token);
+      return await this.weather.reading(mailbox, request, () => answerGraph(world, token, request));
     } catch (error) {
       if (error instanceof GraphError) return refusal(error, { request, entry, nowMs: world.now() });
       throw error;
@@ -169,7 +177,7 @@ export class GraphService {
     batch: RequestLogEntry,
     dropped: ConnectionDropped[],
   ): Promise<BatchAnswer> {
-    const entry = this.#open(request, batch);
+    const entry = this.#open(request, batch, item.id);
     let response: SimulatedResponse;
     try {
       response = await this.#answered(request, entry, () => this.#one(request, token, entry));
@@ -195,26 +203,14 @@ export class GraphService {
     return { id: item.id, status: response.status, headers, ...(body === undefined ? {} : { body }) };
   }
 
-  async #withFaults(
+  #withFaults(
     request: SimulatedRequest,
     entry: RequestLogEntry,
     isIdentity: boolean,
     answer: () => Promise<SimulatedResponse>,
   ): Promise<SimulatedResponse> {
-    const mailbox = entry.mailbox === undefined ? undefined : this.#o.world.findMailbox(entry.mailbox)?.state;
-    const scripted = this.faults.take({
-      method: request.method,
-      path: entry.path + request.url.search,
-      mailboxes: mailbox === undefined ? [] : [mailbox.address.toLowerCase(), mailbox.id.toLowerCase()],
-      batchItem: entry.batchItem,
-      isIdentity,
-    });
-    const { faultRate } = this.#o.world.switches;
-    const isStruck = scripted === undefined && !isIdentity && faultRate > 0 && this.#nextRequestId() < faultRate;
-    const fault = isStruck ? randomFault(request.method, this.#nextRequestId) : scripted;
-    if (fault === undefined) return answer();
-    entry.fault = fault.kind ?? 'status';
-    return strike(fault, request, answer);
+    const mailbox = entry.mailbox === undefined ? undefined : this.#o.world.findMailbox(entry.mailbox);
+    return this.weather.around(request, entry, { isIdentity, mailbox }, answer);
   }
 }
 
