@@ -91,6 +91,38 @@ export interface SimulatorSwitches {
   faultSeed: number;
   /** Batch answers come in any order, as Graph's do. */
   shuffleBatch: boolean;
+  /** Signing in asks nobody: `login_hint`'s mailbox, else the first, accepts at once. */
+  autoConsent: boolean;
+  /** Who may consent to an application's permissions: everybody for themselves, or administrators only. */
+  userConsent: 'allowed' | 'admin-only';
+  /** Subscriptions: which addresses notifications may go to besides `https`: plain `http` on this machine, none, all. */
+  webhookUrls: 'loopback' | 'https' | 'any';
+  /** Subscriptions: what `/me/events` covers. The English page says the mailbox, an older one the default calendar. */
+  userEventsScope: 'mailbox' | 'default-calendar';
+  /** Subscriptions: longest lifetime; 4230 until about 2024, and still met. */
+  subscriptionMaxMinutes: number;
+  /** Subscriptions: how many a mailbox can have, of all applications together. */
+  subscriptionQuota: number;
+  /** Real time an endpoint has to send the validation token back. */
+  handshakeTimeoutMs: number;
+  /** Real time an endpoint has to answer a notification. */
+  deliveryTimeoutMs: number;
+  /** Notifications: from a change to its POST; what happens meanwhile goes into the same one. */
+  notificationDelayMs: number;
+  /** Notifications: share (0 to 1) that comes a second time, later. */
+  notificationDuplicates: number;
+  /** Notifications: in any order, within a POST and across several. */
+  notificationReordering: boolean;
+  /** Notifications: does a create also say `updated`? */
+  createdIsAlsoUpdated: boolean;
+  /** Notifications: how many `updated` one edit yields. */
+  updatedPerEdit: number;
+  /** Notifications: whose id a changed occurrence comes under. */
+  exceptionNotifications: 'master' | 'exception';
+  /** Notifications: which generation of the pages says what a slow endpoint is, and what becomes of it. */
+  slowEndpointPolicy: 'current' | '2022';
+  /** Subscriptions: `reauthorizationRequired` comes so long before the end. 0: never by itself. */
+  reauthorizationLeadMs: number;
 }
 
 export const defaultSwitches: SimulatorSwitches = {
@@ -139,4 +171,20 @@ export const defaultSwitches: SimulatorSwitches = {
   faultKinds: 'errors',
   faultSeed: 0,
   shuffleBatch: true,
+  autoConsent: false,
+  userConsent: 'allowed',
+  webhookUrls: 'loopback',
+  userEventsScope: 'mailbox',
+  subscriptionMaxMinutes: 10_080,
+  subscriptionQuota: 1_000,
+  handshakeTimeoutMs: 10_000,
+  deliveryTimeoutMs: 10_000,
+  notificationDelayMs: 1_000,
+  notificationDuplicates: 0,
+  notificationReordering: false,
+  createdIsAlsoUpdated: true,
+  updatedPerEdit: 1,
+  exceptionNotifications: 'master',
+  slowEndpointPolicy: 'current',
+  reauthorizationLeadMs: 30 * 60_000,
 };
