@@ -1,7 +1,11 @@
+import { answerUploadRange, isUploadPath } from '../event-resources/upload-sessions.ts';
+import { isRefused, type RefusedCaller, readCaller } from '../identity/caller.ts';
 import { answerIdentity, isIdentityPath } from '../identity/identity.ts';
-import { type AccessToken, type ClientRegistration, readAccessToken } from '../identity/tokens.ts';
+import type { Platform } from '../identity/platform.ts';
+import type { Caller } from '../identity/tokens.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
 import type { World } from '../mailbox/world.ts';
+import type { Notifications } from '../notifications/notifications.ts';
 import { seededRandom, turn, wait } from '../runtime.ts';
 import { bodyValue, finished, refusal } from './answers.ts';
 import { type BatchAnswer, type BatchItem, readBatch, runBatch } from './batch.ts';
@@ -16,8 +20,8 @@ import { Weather } from './weather.ts';
 
 export interface ServiceOptions {
   world: World;
-  clients: readonly ClientRegistration[];
-  tokenLifetimeSeconds: () => number;
+  notifications: Notifications;
+  platform: Platform;
   /** Called when a request may have changed the store, before it is answered. */
   commit: () => void;
   seed: number;
@@ -46,8 +50,9 @@ export class GraphService {
     const entry = this.#open(request);
     const answer = (action: () => Promise<SimulatedResponse>) => this.#answered(request, entry, action);
     if (isIdentityPath(request.url.pathname)) return answer(() => this.#identity(request, entry));
-    const token = readAccessToken(this.#o.world, request.headers['authorization']);
-    if (typeof token === 'string') return answer(() => this.#unauthenticated(request, entry, token));
+    if (isUploadPath(request.url.pathname)) return answer(() => this.#upload(request, entry));
+    const token = readCaller(this.#o.platform.directory, request);
+    if (isRefused(token)) return answer(() => this.#unauthenticated(request, entry, token));
     if (/^\/v1\.0\/\$batch$/i.test(request.url.pathname)) {
       return answer(() => this.#withFaults(request, entry, false, () => this.#batch(request, token, entry)));
     }
@@ -69,21 +74,27 @@ export class GraphService {
     }
   }
 
-  #identity(request: SimulatedRequest, entry: RequestLogEntry): Promise<SimulatedResponse> {
-    return this.#withFaults(request, entry, true, async () => {
-      const response = await answerIdentity(request, {
-        ...this.#o,
-        tokenLifetimeSeconds: this.#o.tokenLifetimeSeconds(),
-      });
+  /** A range of a large attachment, at an address that needs no access token. */
+  #upload(request: SimulatedRequest, entry: RequestLogEntry): Promise<SimulatedResponse> {
+    return this.#withFaults(request, entry, false, async () => {
+      const response = answerUploadRange(this.#o.world, request);
       this.#o.commit();
       return response;
     });
   }
 
-  #unauthenticated(request: SimulatedRequest, entry: RequestLogEntry, why: string): Promise<SimulatedResponse> {
-    const challenge = `Bearer realm="", authorization_uri="${request.url.origin}/common/oauth2/authorize"`;
+  #identity(request: SimulatedRequest, entry: RequestLogEntry): Promise<SimulatedResponse> {
+    return this.#withFaults(request, entry, true, async () => {
+      const response = await answerIdentity(request, this.#o.platform);
+      this.#o.commit();
+      return response;
+    });
+  }
+
+  #unauthenticated(request: SimulatedRequest, entry: RequestLogEntry, why: RefusedCaller): Promise<SimulatedResponse> {
     return this.#withFaults(request, entry, false, async () => {
-      throw new GraphError(401, 'InvalidAuthenticationToken', why, { headers: { 'www-authenticate': challenge } });
+      const headers = { 'www-authenticate': why.challenge };
+      throw new GraphError(401, 'InvalidAuthenticationToken', why.message, { headers });
     });
   }
 
@@ -112,7 +123,7 @@ export class GraphService {
   }
 
   /** Whose limits a request counts against: the mailbox its path addresses. */
-  #mailboxOf(request: SimulatedRequest, token?: AccessToken): Mailbox | undefined {
+  #mailboxOf(request: SimulatedRequest, token?: Caller): Mailbox | undefined {
     if (/^\/v1\.0\/me(\/|$)/i.test(request.url.pathname)) {
       return token?.oid === undefined ? undefined : this.#o.world.findMailbox(token.oid);
     }
@@ -122,7 +133,7 @@ export class GraphService {
   }
 
   /** One request to one mailbox: takes a slot for as long as it runs. */
-  async #one(request: SimulatedRequest, token: AccessToken, entry: RequestLogEntry): Promise<SimulatedResponse> {
+  async #one(request: SimulatedRequest, token: Caller, entry: RequestLogEntry): Promise<SimulatedResponse> {
     const { world } = this.#o;
     const mailbox = this.#mailboxOf(request, token);
     if (mailbox !== undefined) entry.mailbox = mailbox.state.address;
@@ -141,11 +152,11 @@ export class GraphService {
   }
 
   /** A refusal is an answer like any other here: a fault after the commit must not hide it from the store. */
-  async #carryOut(request: SimulatedRequest, token: AccessToken, entry: RequestLogEntry): Promise<SimulatedResponse> {
+  async #carryOut(request: SimulatedRequest, token: Caller, entry: RequestLogEntry): Promise<SimulatedResponse> {
     const { world } = this.#o;
     try {
       const mailbox = this.#mailboxOf(request, token);
-      return await this.weather.reading(mailbox, request, () => answerGraph(world, token, request));
+      return await this.weather.reading(mailbox, request, () => answerGraph(this.#o, token, request));
     } catch (error) {
       if (error instanceof GraphError) return refusal(error, { request, entry, nowMs: world.now() });
       throw error;
@@ -154,7 +165,7 @@ export class GraphService {
     }
   }
 
-  async #batch(request: SimulatedRequest, token: AccessToken, entry: RequestLogEntry): Promise<SimulatedResponse> {
+  async #batch(request: SimulatedRequest, token: Caller, entry: RequestLogEntry): Promise<SimulatedResponse> {
     if (request.method !== 'POST') throw new GraphError(405, 'MethodNotAllowed', 'Only POST is allowed on $batch.');
     const items = readBatch(readJson(request));
     const dropped: ConnectionDropped[] = [];
@@ -173,7 +184,7 @@ export class GraphService {
   async #batchItem(
     request: SimulatedRequest,
     item: BatchItem,
-    token: AccessToken,
+    token: Caller,
     batch: RequestLogEntry,
     dropped: ConnectionDropped[],
   ): Promise<BatchAnswer> {
