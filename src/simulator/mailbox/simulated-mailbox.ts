@@ -1,11 +1,13 @@
 import { GraphError } from '../http/graph-error.ts';
+import { addReadOnlyCalendar, feed, ownList, shareAsOwner, unshareAsOwner } from '../sharing/owner-actions.ts';
 import type { WireDateTime, WireEvent } from '../wire-types.ts';
+import { addGroup, findGroup, groupId } from './calendar-groups.ts';
 import { addCalendar, removeCalendar } from './calendar-operations.ts';
 import { createEvent, deleteItem, type FoundEvent, findEvent, touchItem } from './event-operations.ts';
 import { renderInstance, renderItem, type View } from './event-render.ts';
 import type { Mailbox } from './mailbox.ts';
 import { markCancelled } from './meetings.ts';
-import type { ResponseStatus } from './model.ts';
+import type { CalendarRole, ResponseStatus } from './model.ts';
 import { deleteOccurrence, removeEvent, updateOccurrence } from './occurrence-operations.ts';
 import {
   changeFound,
@@ -75,16 +77,14 @@ export class SimulatedMailbox {
   // --- calendars
 
   listCalendars(): { id: string; name: string; canEdit: boolean }[] {
-    return this.#mailbox.calendars.map(({ folder, name, canEdit }) => ({
-      id: this.#mailbox.calendarId(folder),
-      name,
-      canEdit,
-    }));
+    return ownList(this.#actor);
   }
 
   /** @returns the calendar's id */
-  addCalendar(name: string, o: { canEdit?: boolean } = {}): string {
-    const calendar = addCalendar(this.#mailbox, { name, ...o });
+  addCalendar(name: string, o: { canEdit?: boolean; groupId?: string } = {}): string {
+    const { groupId: id, ...rest } = o;
+    const group = id === undefined ? undefined : findGroup(this.#mailbox, id).n;
+    const calendar = addCalendar(this.#mailbox, { name, group, ...rest });
     this.#commit();
     return this.#mailbox.calendarId(calendar.folder);
   }
@@ -101,8 +101,51 @@ export class SimulatedMailbox {
     this.#commit();
   }
 
+  /** @returns the group's id */
+  addCalendarGroup(name: string): string {
+    const group = addGroup(this.#mailbox, { name, classId: this.#world.guid() });
+    this.#commit();
+    return groupId(this.#mailbox, group.n);
+  }
+
+  /** Holidays, birthdays, or a calendar subscribed from an ICS address: people can only read it. */
+  addReadOnlyCalendar(name: string, events: readonly object[] = []): string {
+    const calendar = addReadOnlyCalendar(this.#actor, name, events);
+    this.#commit();
+    return this.#mailbox.calendarId(calendar.folder);
+  }
+
+  /** Replaces the events of a read-only calendar, as its source does. */
+  feedCalendar(id: string, events: readonly object[]): void {
+    feed(this.#actor, this.#mailbox.calendarById(id), events);
+    this.#commit();
+  }
+
+  /**
+   * Shares a calendar, or shares it again in another role. `withAddress` may be "My Organization".
+   *
+   * @returns its id in the sharee's mailbox; undefined when they live elsewhere or get no entry
+   */
+  shareCalendar(id: string, withAddress: string, role: CalendarRole, o: { oldStyle?: boolean } = {}) {
+    const entryId = shareAsOwner(this.#place(id), withAddress, role, o);
+    this.#commit();
+    return entryId;
+  }
+
+  unshareCalendar(id: string, address: string): void {
+    unshareAsOwner(this.#place(id), address);
+    this.#commit();
+  }
+
+  #place(id: string) {
+    return { ...this.#actor, calendar: this.#mailbox.calendarById(id) };
+  }
+
+  /** Of this mailbox: what is shared with it is changed by its owner, or over HTTP. */
   #calendar(id: string | undefined) {
-    return id === undefined ? this.#mailbox.defaultCalendar : this.#mailbox.calendarById(id);
+    const calendar = id === undefined ? this.#mailbox.defaultCalendar : this.#mailbox.calendarById(id);
+    if (calendar.link !== undefined) throw new TypeError(`${calendar.name} lies in another mailbox: act there`);
+    return calendar;
   }
 
   // --- events
@@ -165,6 +208,11 @@ export class SimulatedMailbox {
     return this.#done({ item, date: '' });
   }
 
+  /** What is in Deleted Items, oldest deletion first; what was deleted for good is not. */
+  deletedEvents(): WireEvent[] {
+    return this.#mailbox.deletedItems.map((item) => this.#render({ item, date: '' }, OWN_VIEW));
+  }
+
   /** Takes a deleted event out of Deleted Items, back to where it was. */
   restoreEvent(id: string): WireEvent {
     return this.#done({ item: restoreItem(this.#actor, id), date: '' });
@@ -193,6 +241,11 @@ export class SimulatedMailbox {
     return calendars.flatMap(({ folder }) =>
       [...this.#mailbox.itemsIn(folder)].map((item) => this.#render({ item, date: '' }, view)),
     );
+  }
+
+  /** Single events and series in all calendars. */
+  get eventCount(): number {
+    return this.#mailbox.calendars.reduce((sum, { folder }) => sum + [...this.#mailbox.itemsIn(folder)].length, 0);
   }
 
   /** Members of a series that overlap [start, end), ISO instants. */
