@@ -1,3 +1,4 @@
+import { answerEventPart } from '../event-resources/event-parts.ts';
 import { GraphError, invalidRequest, itemNotFound, unreadableBody } from '../http/graph-error.ts';
 import { readJson, type SimulatedResponse } from '../http/http-types.ts';
 import {
@@ -13,8 +14,9 @@ import { type Actor, createEvent, type FoundEvent, findEvent, updateItem } from 
 import type { StoredCalendar } from '../mailbox/model.ts';
 import { removeEvent, updateOccurrence } from '../mailbox/occurrence-operations.ts';
 import { cancelMeeting, respond } from '../mailbox/responses.ts';
-import { instanceOf } from '../mailbox/series.ts';
+import { instanceOf, instancesBetween } from '../mailbox/series.ts';
 import { readWindow } from '../mailbox/window.ts';
+import { renderCalendar } from './calendar-routes.ts';
 import { type EventQuery, readEventQuery, renderRow } from './event-query.ts';
 import { documentWith, renderRows } from './rendered-events.ts';
 import { findRows, itemRows, memberRows, type RowSource, viewRows } from './row-list.ts';
@@ -95,9 +97,15 @@ export function answerEvent(
   const { mailbox, request } = context;
   const action = rest[0]?.toLowerCase();
   const found = findForRequest(context, id, calendar);
+  const part = answerEventPart(context, actorOf(context), found, rest);
+  if (part !== undefined) return part;
+  if (action === 'instances' && rest[1]?.toLowerCase() === 'delta') {
+    throw new GraphError(501, 'NotImplemented', 'instances/delta is not simulated.');
+  }
   if (rest.length > 1) throw noSuchSegment(rest[1]!);
   if (action === undefined) return answerEntity(context, found);
   if (action === 'instances') return answerInstances(context, found);
+  if (action === 'calendar') return answerCalendarOf(context, found);
   requireMethod(context, 'POST');
   const actor = actorOf(context);
   if (action === 'permanentdelete') {
@@ -105,16 +113,25 @@ export function answerEvent(
       throw new GraphError(411, 'LengthRequired', 'A Content-Length header is required.');
     }
     removeEvent(actor, found);
+    if (found.date === '') found.item.purged = true;
     return noContent();
   }
   const input = (readJson(request) ?? {}) as Record<string, unknown>;
   if (action === 'cancel') cancelMeeting(actor, found, input);
   else if (action === 'accept' || action === 'decline' || action === 'tentativelyaccept')
     respond(actor, found, action, input);
-  else if (action === 'dismissreminder' || action === 'snoozereminder') return noContent(200);
   else throw noSuchSegment(rest[0]!);
   if (!found.item.deleted) mailbox.markDirty();
   return noContent(202);
+}
+
+/** `…/events/{id}/calendar`: the one it is in. */
+function answerCalendarOf(context: RouteContext, { item }: FoundEvent): SimulatedResponse {
+  requireMethod(context, 'GET');
+  const { mailbox } = context;
+  const calendar = mailbox.calendarByFolder(item.folder);
+  if (calendar === undefined) throw itemNotFound();
+  return ok({ '@odata.context': metadataUrl(context, 'calendars/$entity'), ...renderCalendar(mailbox, calendar) });
 }
 
 function findForRequest(context: RouteContext, id: string, calendar: StoredCalendar | undefined): FoundEvent {
@@ -139,7 +156,7 @@ function answerEntity(context: RouteContext, found: FoundEvent): SimulatedRespon
     removeEvent(actor, found);
     return noContent();
   }
-  const query = request.method === 'GET' ? readEventQuery(context.query, world.switches) : ALL;
+  const query = request.method === 'GET' ? { ...readEventQuery(context.query, world.switches), isEntity: true } : ALL;
   if (request.method === 'PATCH') {
     const body = readJson(request);
     if (body === undefined) throw unreadableBody('The request body is empty.');
@@ -149,6 +166,17 @@ function answerEntity(context: RouteContext, found: FoundEvent): SimulatedRespon
   const instance = found.date === '' ? undefined : instanceOf(found.item, found.date);
   if (found.item.deleted) throw itemNotFound();
   const event = renderRow({ mailbox, item: found.item, instance }, preferences.view, query);
+  if (query.expand.has('instances')) event['instances'] = expandInstances(context, found);
   const headers = { etag: event['@odata.etag'] as string };
   return ok({ '@odata.context': metadataUrl(context, 'events/$entity'), ...event }, 200, headers);
+}
+
+/** `$expand=instances` needs the window `/instances` needs; an event that does not recur has none. */
+function expandInstances(context: RouteContext, { item, date }: FoundEvent): object[] {
+  const window = readWindow(context.query);
+  if (item.recurrence === null || date !== '') return [];
+  const { mailbox, preferences } = context;
+  return instancesBetween(item, window.startMs, window.endMs).map((instance) =>
+    renderRow({ mailbox, item, instance }, preferences.view, ALL),
+  );
 }

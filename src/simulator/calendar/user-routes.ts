@@ -1,3 +1,6 @@
+import { answerMasterCategories } from '../event-resources/master-categories.ts';
+import { answerFindMeetingTimes } from '../event-resources/meeting-times.ts';
+import { answerReminderView } from '../event-resources/reminder-view.ts';
 import { badRequest, GraphError, itemNotFound } from '../http/graph-error.ts';
 import { readJson, type SimulatedResponse } from '../http/http-types.ts';
 import { metadataUrl, noSuchSegment, ok, type RouteContext, requireMethod } from '../http/routing.ts';

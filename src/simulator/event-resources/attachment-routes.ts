@@ -105,7 +105,8 @@ function contentOf(attachment: StoredAttachment): SimulatedResponse {
 function answerUpload(context: RouteContext, found: FoundEvent): SimulatedResponse {
   requireMethod(context, 'POST');
   const { caller, mailbox, request, world } = context;
-  if (caller.oid !== undefined && world.findMailbox(caller.oid) !== mailbox) throw accessDenied();
+  const isOther = caller.oid !== undefined && world.findMailbox(caller.oid)?.state.id !== mailbox.state.id;
+  if (isOther) throw accessDenied();
   const session = openUpload({ world, mailbox }, found, readJson(request), request.url.origin);
   return ok(
     { '@odata.context': `${request.url.origin}/v1.0/$metadata#microsoft.graph.uploadSession`, ...session },

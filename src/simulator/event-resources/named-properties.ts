@@ -21,6 +21,20 @@ const ID =
 
 /** One spelling of an id: types, GUIDs and numbers in any case, a name exactly as it is. */
 export function canonicalId(id: string): string {
+  let known = canonical.get(id);
+  if (known === undefined) {
+    known = spell(id);
+    if (canonical.size === KNOWN_MAX) canonical.clear();
+    canonical.set(id, known);
+  }
+  return known;
+}
+
+/** A filter compares the ids of every event with one: spelling each anew would be most of its work. */
+const canonical = new Map<string, string>();
+const KNOWN_MAX = 1000;
+
+function spell(id: string): string {
   const found = ID.exec(id.trim());
   if (found === null) return id;
   const [, type, array = '', guid, name, number, tag] = found;
@@ -29,7 +43,7 @@ export function canonicalId(id: string): string {
   return `${kind} ${guid!.toLowerCase()} ${name === undefined ? `id ${Number(number)}` : `name ${name}`}`;
 }
 
-const sameId = (a: string, b: string): boolean => canonicalId(a) === canonicalId(b);
+export const sameId = (a: string, b: string): boolean => canonicalId(a) === canonicalId(b);
 
 /** The properties an `$expand` or `$filter` names. */
 export function propertiesWith<T extends { id: string }>(properties: readonly T[], ids: readonly string[]): T[] {

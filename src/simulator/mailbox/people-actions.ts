@@ -53,11 +53,12 @@ export function restoreItem({ world, mailbox }: Actor, id: string): StoredItem {
   const decoded = decodeId(mailbox.state.id, id);
   if (decoded.kind !== 'item') throw malformedId();
   const item = mailbox.item(decoded.n);
-  if (item === undefined) throw itemNotFound();
+  if (item === undefined || item.purged === true) throw itemNotFound();
   if (!item.deleted) throw validationFailure();
   const now = world.now();
   if (mailbox.calendarByFolder(item.folder)?.deleted !== false) item.folder = mailbox.defaultCalendar.folder;
   item.deleted = false;
+  item.generation = (item.generation ?? 0) + 1;
   item.version = mailbox.nextVersion();
   item.contentVersion = item.version;
   item.modifiedMs = now;
