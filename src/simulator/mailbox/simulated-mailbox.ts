@@ -1,6 +1,7 @@
 import { GraphError } from '../http/graph-error.ts';
 import { addReadOnlyCalendar, feed, ownList, shareAsOwner, unshareAsOwner } from '../sharing/owner-actions.ts';
 import type { WireDateTime, WireEvent } from '../wire-types.ts';
+import { MisfortunesOfMailbox } from '../misfortunes/mailbox-misfortunes.ts';
 import { addGroup, findGroup, groupId } from './calendar-groups.ts';
 import { addCalendar, removeCalendar } from './calendar-operations.ts';
 import { createEvent, deleteItem, type FoundEvent, findEvent, touchItem } from './event-operations.ts';
@@ -68,6 +69,11 @@ export class SimulatedMailbox {
 
   get defaultCalendarId(): string {
     return this.#mailbox.calendarId(this.#mailbox.defaultCalendar.folder);
+  }
+
+  /** What can befall the mailbox as a whole, and its stored data. */
+  get misfortunes(): MisfortunesOfMailbox {
+    return new MisfortunesOfMailbox(this.#world, () => this.#mailbox, this.#commit);
   }
 
   get #actor() {

@@ -88,6 +88,9 @@ export class Notifications {
       troubleOf: (mailbox) => this.#troubles[mailbox],
     };
     world.register(PART, { save: () => this.#save(), restore: (state) => this.#restore(state) });
+    world.onReplaced = ({ state }) => {
+      for (const { id, target } of this.#store.living) if (target.mailbox === state.id) this.#store.remove(id);
+    };
     const before = world.onLogged;
     world.onLogged = (mailbox, entry) => {
       before?.(mailbox, entry);
