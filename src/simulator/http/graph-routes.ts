@@ -1,8 +1,8 @@
 import { answerUser } from '../calendar/user-routes.ts';
 import { requireAccess, withoutBodies } from '../identity/graph-access.ts';
 import type { Caller } from '../identity/tokens.ts';
-import { answerSubscriptions } from '../notifications/subscription-routes.ts';
 import { requireReachable } from '../misfortunes/reach.ts';
+import { answerSubscriptions } from '../notifications/subscription-routes.ts';
 import { badRequest, GraphError } from './graph-error.ts';
 import { readPath, readQuery, type SimulatedRequest, type SimulatedResponse } from './http-types.ts';
 import { readPreferences } from './prefer.ts';

@@ -152,7 +152,6 @@ function sorted(value: unknown): unknown {
   );
 }
 
-
 function readRecurrenceOf(actor: Actor, input: EventInput, content: Content, startDates: string[]): Recurrence | null {
   const sent = input['recurrence'] as Record<string, unknown> | null | undefined;
   if (sent === undefined || sent === null) return null;
@@ -188,6 +187,7 @@ export function updateItem(actor: Actor, item: StoredItem, body: unknown): Store
     version,
     contentVersion: version,
     modifiedMs: world.now(),
+    isDraft: false,
   });
   mailbox.put(item, 'all', world.now());
   meetingChanged({ world, mailbox, item }, before, content, {
