@@ -128,7 +128,7 @@ function render(mailbox: Mailbox, item: StoredItem, view: View, facts: Facts): W
     onlineMeetingProvider: content.onlineMeetingProvider,
     allowNewTimeProposals: content.allowNewTimeProposals,
     occurrenceId: isMember ? occurrenceId(mailbox, item, date, view) : null,
-    isDraft: false,
+    isDraft: item.isDraft ?? false,
     hideAttendees: content.hideAttendees,
     responseStatus: responseOf(item, facts),
     body: {

@@ -141,6 +141,8 @@ export interface StoredItem extends Hangings {
   extended: { id: string; value: string }[];
   /** Laid over the event wherever it is shown: damage the store has no words for. */
   shown?: Record<string, unknown> | undefined;
+  /** The organiser changed it in Outlook and has not sent that to anybody yet. */
+  isDraft?: boolean;
   /** Of the attachment added last. */
   lastAttachment?: number;
   /** By original date, '' for the item itself: a reminder that was dismissed or put off. */
