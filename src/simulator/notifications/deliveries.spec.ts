@@ -347,8 +347,10 @@ describe('a slow endpoint', () => {
       policy: 'current',
     });
     await sim.advance(9 * MINUTE);
+    mailbox.createEvent(anEvent());
+    expect(told()).toEqual([]);
+    await sim.advance(MINUTE + SECOND);
     expect(told()).toEqual(['missed']);
-    await sim.advance(MINUTE);
     endpoint.received.length = 0;
     mailbox.createEvent(anEvent());
     await sim.advance(SECOND);
@@ -410,6 +412,28 @@ describe('the life of a subscription', () => {
     expect((await call('POST', `/subscriptions/${id}/reauthorize`)).status).toBe(204);
     await sim.advance(MINUTE);
     expect(told()).toEqual(['reauthorizationRequired', 'created']);
+  });
+
+  it('waits for its own authorisation only, not for that of others with the same address', async () => {
+    const { sim, subscribe, id, mailbox, endpoint } = await subscribed();
+    const other = await subscribe({ changeType: 'created' });
+    mailbox.createEvent(anEvent());
+    sim.notifications.requireReauthorization(other, { lapse: true });
+    await sim.advance(MINUTE);
+    const changes = endpoint.notifications().filter(({ changeType }) => changeType === 'created');
+    expect(changes.map(({ subscriptionId }) => subscriptionId)).toEqual([id]);
+    expect(sim.notifications.outstanding).toBe(1);
+    await sim.advance(4 * HOUR);
+    expect(sim.notifications.outstanding).toBe(0);
+    expect(endpoint.notifications().at(-1)).toMatchObject({ lifecycleEvent: 'missed', subscriptionId: other });
+  });
+
+  it('is over without a word when its mailbox comes back from a backup', async () => {
+    const { sim, mailbox, told } = await subscribed();
+    mailbox.createEvent(anEvent());
+    mailbox.misfortunes.restoreFromBackup();
+    await sim.advance(MINUTE);
+    expect([sim.notifications.list(), told()]).toEqual([[], []]);
   });
 
   it('can be told that something was missed, and be paused', async () => {

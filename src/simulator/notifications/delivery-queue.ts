@@ -46,7 +46,8 @@ export interface QueueOwner {
   verdictOn(item: QueuedNotification, kind: NotificationKind): 'send' | 'wait' | 'drop';
   collect(items: readonly QueuedNotification[]): Collection;
   onAccepted(url: string): void;
-  onLost(items: readonly QueuedNotification[], kind: NotificationKind): void;
+  /** @param againInMs when the endpoint will be told anything again; 0: now */
+  onLost(items: readonly QueuedNotification[], kind: NotificationKind, againInMs: number): void;
   /** The state changed and is to be kept. */
   onChanged(): void;
   /** One try is over: what it changed belongs on disk. */
@@ -92,6 +93,15 @@ export class DeliveryQueue {
     return this.#isPaused;
   }
 
+  /** Whether a lifecycle notification of this kind waits for its first try. */
+  hasWaiting(subscriptionId: string, lifecycleEvent: string): boolean {
+    return [...this.#parcels.values()].some(
+      ({ attempts, items }) =>
+        attempts === 0 &&
+        items.some((item) => item.subscriptionId === subscriptionId && item.body['lifecycleEvent'] === lifecycleEvent),
+    );
+  }
+
   /** @param extraDelayMs beyond the usual time from a change to its notification */
   add(url: string, kind: NotificationKind, item: QueuedNotification, extraDelayMs = 0): void {
     const { switches } = this.#world;
@@ -102,7 +112,7 @@ export class DeliveryQueue {
     }
     const treatment = this.#health.treatmentOf(url, this.#world.now());
     if (treatment.kind === 'drop') {
-      this.#owner.onLost([item], kind);
+      this.#owner.onLost([item], kind, treatment.forMs);
       return;
     }
     const usualMs = delayMs + (treatment.kind === 'slow' ? treatment.delayMs : 0);
@@ -133,7 +143,7 @@ export class DeliveryQueue {
   }
 
   #newParcel(o: Omit<Parcel, 'id'>): void {
-    const parcel = { id: this.#nextParcel++, ...o };
+    const parcel = { ...o, id: this.#nextParcel++ };
     this.#parcels.set(parcel.id, parcel);
     this.#plan(parcel);
   }
@@ -201,7 +211,7 @@ export class DeliveryQueue {
     const now = this.#world.now();
     if (now >= lastMs) {
       this.#finish(parcel);
-      this.#owner.onLost(parcel.items, parcel.kind);
+      this.#owner.onLost(parcel.items, parcel.kind, 0);
       return;
     }
     parcel.dueMs = Math.min(lastMs, now + RETRY_BASE_MS * 2 ** (parcel.attempts - 1));
