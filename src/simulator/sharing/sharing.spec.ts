@@ -227,6 +227,14 @@ describe('a calendar shared with somebody', () => {
     expect(grace.listEvents()).toMatchObject([{ isOrganizer: false }]);
   });
 
+  it('invites nobody to their own meeting', async () => {
+    const { asGrace, entry, ada } = shared('write');
+    const attendees = [{ type: 'required', emailAddress: { name: 'Ada', address: ADDRESS } }];
+    await asGrace('POST', `/me/calendars/${entry}/events`, anEvent({ attendees }));
+    expect(ada.listEvents()).toMatchObject([{ isOrganizer: true, attendees: [{ emailAddress: { name: 'Ada' } }] }]);
+    expect(ada.listEvents()[0]!.attendees).toHaveLength(1);
+  });
+
   it('survives in a snapshot', async () => {
     const { sim, ada, entry } = shared('write');
     ada.createEvent(anEvent());
