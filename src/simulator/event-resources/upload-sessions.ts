@@ -1,5 +1,6 @@
 import { GraphError, itemNotFound, unreadableBody } from '../http/graph-error.ts';
 import type { SimulatedRequest, SimulatedResponse } from '../http/http-types.ts';
+import { decoded } from '../http/request-log.ts';
 import { type Actor, type FoundEvent, requireEditable } from '../mailbox/event-operations.ts';
 import type { World } from '../mailbox/world.ts';
 import { wireInstant } from '../mailbox/zones.ts';
@@ -41,7 +42,7 @@ function uploadsOf(world: World): Map<string, Upload> {
   return known;
 }
 
-export const isUploadPath = (pathname: string): boolean => PATH.test(decodeURIComponent(pathname));
+export const isUploadPath = (pathname: string): boolean => PATH.test(decoded(pathname));
 
 /** @throws {GraphError} 400 for a file that must come inline, 413 for one that is too large */
 export function openUpload(actor: Actor, found: FoundEvent, body: unknown, origin: string): UploadSession {
@@ -92,7 +93,7 @@ function readItem(body: unknown): NewAttachment {
 
 /** PUT, GET and DELETE on an upload's own address. @throws {GraphError} 401, 404, 416 */
 export function answerUploadRange(world: World, request: SimulatedRequest): SimulatedResponse {
-  const key = PATH.exec(decodeURIComponent(request.url.pathname))![1]!;
+  const key = PATH.exec(decoded(request.url.pathname))![1]!;
   if (!world.isSigned(key, request.url.searchParams.get('authtoken') ?? '')) {
     throw new GraphError(401, 'InvalidAuthenticationToken', 'The token of the upload session is invalid.');
   }
