@@ -33,6 +33,14 @@ describe('a calendar shared with somebody', () => {
     expect((await asGrace('GET', `/me/calendars/${entry}`)).body.id).toBe(entry);
   });
 
+  it('is renamed and coloured by its sharee for themselves alone', async () => {
+    const { asGrace, call, entry } = shared('read');
+    const patched = await asGrace('PATCH', `/me/calendars/${entry}`, { name: 'Calendar', color: 'lightRed' });
+    expect(patched.body).toMatchObject({ id: entry, name: 'Calendar', color: 'lightRed', owner: { address: ADDRESS } });
+    expect((await call('GET', '~/calendar')).body.color).toBe('auto');
+    expect((await asGrace('POST', '/me/calendars', { name: 'Ada Lemke' })).status).toBe(201);
+  });
+
   it('has ids on each side that are not found on the other', async () => {
     const { asGrace, call, entry, ada } = shared('read');
     const own = ada.createEvent(anEvent());
