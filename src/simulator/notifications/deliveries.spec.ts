@@ -176,6 +176,16 @@ describe('a notification', () => {
     expect(endpoint.received.map(({ body }) => JSON.parse(body).value.length)).toEqual([2, 1]);
   });
 
+  it('does not wait any longer once a hundred are together', async () => {
+    const { mailbox, sim, endpoint } = await subscribed({ options: { switches: { notificationDelayMs: MINUTE } } });
+    for (let made = 0; made < 120; made += 1) mailbox.createEvent(anEvent());
+    await sim.settled();
+    const sizes = () => endpoint.received.map(({ body }) => JSON.parse(body).value.length);
+    expect(sizes()).toEqual([100]);
+    await sim.advance(MINUTE);
+    expect(sizes()).toEqual([100, 20]);
+  });
+
   it('may come twice, and in any order', async () => {
     const doubled = await subscribed({ options: { switches: { notificationDuplicates: 1 } } });
     doubled.mailbox.createEvent(anEvent());

@@ -58,6 +58,8 @@ export interface QueueOwner {
 const RETRY_BASE_MS = 10_000;
 /** How long a notification is tried (Microsoft Graph "change-notifications-delivery-webhooks"). */
 export const RETRY_FOR_MS = 4 * 3_600_000;
+/** A full parcel goes out without waiting for more: a flood of changes keeps both the POST and the state small. */
+const MOST_PER_POST = 100;
 /** Longer than any threshold: an answer that never came. */
 const NEVER_MS = Number.MAX_SAFE_INTEGER;
 
@@ -126,9 +128,14 @@ export class DeliveryQueue {
 
   #put(url: string, kind: NotificationKind, item: QueuedNotification, delayMs: number): void {
     const open = [...this.#parcels.values()].find(
-      (each) => each.url === url && each.kind === kind && each.delayMs === delayMs && each.attempts === 0,
+      (each) =>
+        each.url === url &&
+        each.kind === kind &&
+        each.delayMs === delayMs &&
+        each.attempts === 0 &&
+        each.items.length < MOST_PER_POST,
     );
-    if (open !== undefined) open.items.push(item);
+    if (open !== undefined) this.#join(open, item);
     else
       this.#newParcel({
         url,
@@ -140,6 +147,13 @@ export class DeliveryQueue {
         items: [item],
       });
     this.#owner.onChanged();
+  }
+
+  #join(parcel: Parcel, item: QueuedNotification): void {
+    parcel.items.push(item);
+    if (parcel.items.length < MOST_PER_POST) return;
+    parcel.dueMs = this.#world.now();
+    this.#plan(parcel);
   }
 
   #newParcel(o: Omit<Parcel, 'id'>): void {

@@ -72,7 +72,7 @@ export class EndpointHealth {
   }
 
   save(): HealthState {
-    return structuredClone(this.#answers);
+    return this.#answers;
   }
 
   restore(state: HealthState): void {

@@ -206,11 +206,9 @@ export class Notifications {
 
   // --- state
 
+  /** Not copied: it is asked for with every change, and written down at once. */
   #save(): NotificationsState {
-    return structuredClone({
-      subscriptions: this.#store.save(),
-      queue: this.#queue.save(),
-    });
+    return { subscriptions: this.#store.save(), queue: this.#queue.save() };
   }
 
   #restore(state: unknown): void {
