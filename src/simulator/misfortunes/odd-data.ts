@@ -83,8 +83,3 @@ function rawOf(raw: RawEvent | Oddity): RawEvent {
   if (!Object.hasOwn(ODDITIES, raw)) throw new TypeError(`corrupt: ${Object.keys(ODDITIES).join(', ')}, or an object`);
   return ODDITIES[raw];
 }
-
-/** Seconds in the start of an event; a series shows them on its master only, its members start at whole minutes. */
-export const withSeconds = (seconds: number, content: Content): RawEvent => ({
-  content: { startMs: content.startMs + seconds * 1000, endMs: content.endMs + seconds * 1000 },
-});
