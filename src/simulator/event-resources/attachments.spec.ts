@@ -263,6 +263,19 @@ describe('an upload session', () => {
     }
   });
 
+  it('is not reached through the address of another one', async () => {
+    const { sim, call, url } = await withEvent();
+    const open = async (name: string) =>
+      (await call('POST', `${url}/createUploadSession`, item({ name }))).body.uploadUrl;
+    const first = await open('first');
+    const second = await open('second');
+    expect((await sim.fetch(first, { method: 'DELETE' })).status).toBe(204);
+    const third = await open('third');
+    expect(new Set([first, second, third]).size).toBe(3);
+    expect((await sim.fetch(first)).status).toBe(404);
+    expect(await (await sim.fetch(second)).json()).toMatchObject({ nextExpectedRanges: ['0'] });
+  });
+
   it('refuses small files, huge ones, forged addresses and late ranges', async () => {
     const { sim, call, url, clock } = await withEvent();
     const open = (size: number) => call('POST', `${url}/createUploadSession`, item({ size }));

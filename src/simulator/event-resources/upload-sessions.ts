@@ -34,10 +34,15 @@ const MAX_RANGE_BYTES = 4 * 1024 * 1024;
 const LIFETIME_MS = 24 * 3_600_000;
 const PATH = /^\/api\/gv1\.0\/users\('[^']+'\)\/events\('[^']+'\)\/attachmentsessions\('([^']+)'\)$/i;
 
-const uploads = new WeakMap<World, Map<string, Upload>>();
+interface Uploads {
+  open: Map<string, Upload>;
+  opened: number;
+}
 
-function uploadsOf(world: World): Map<string, Upload> {
-  const known = uploads.get(world) ?? new Map<string, Upload>();
+const uploads = new WeakMap<World, Uploads>();
+
+function uploadsOf(world: World): Uploads {
+  const known = uploads.get(world) ?? { open: new Map<string, Upload>(), opened: 0 };
   uploads.set(world, known);
   return known;
 }
@@ -50,9 +55,11 @@ export function openUpload(actor: Actor, found: FoundEvent, body: unknown, origi
   requireEditable(mailbox, found.item.folder);
   const input = readItem(body);
   const known = uploadsOf(world);
-  const key = `${found.item.n}-${known.size + 1}-${mailbox.state.nextVersion}`;
+  known.opened += 1;
+  // With the version, so that an address from before a restart does not lead to another upload.
+  const key = `${found.item.n}-${known.opened}-${mailbox.nextVersion()}`;
   const expiresMs = world.now() + LIFETIME_MS;
-  known.set(key, { mailboxId: mailbox.state.id, found, input, parts: [], received: 0, expiresMs });
+  known.open.set(key, { mailboxId: mailbox.state.id, found, input, parts: [], received: 0, expiresMs });
   const event = encodeURIComponent(mailbox.itemId(found.item, 'default', found.date));
   const path = `/api/gv1.0/users('${mailbox.state.id}')/events('${event}')/AttachmentSessions('${key}')`;
   const uploadUrl = `${origin}${path}?authtoken=${world.sign(key)}`;
@@ -97,7 +104,7 @@ export function answerUploadRange(world: World, request: SimulatedRequest): Simu
   if (!world.isSigned(key, request.url.searchParams.get('authtoken') ?? '')) {
     throw new GraphError(401, 'InvalidAuthenticationToken', 'The token of the upload session is invalid.');
   }
-  const known = uploadsOf(world);
+  const known = uploadsOf(world).open;
   const upload = known.get(key);
   if (upload === undefined || upload.expiresMs <= world.now()) throw itemNotFound();
   if (request.method === 'DELETE') {
