@@ -54,6 +54,11 @@ export class Announcer implements QueueOwner {
     this.announceCalendars();
   }
 
+  /** The mailboxes hold more than was announced, and it is no news. */
+  catchUp(): void {
+    this.#feed.catchUp();
+  }
+
   announce(mailbox: Mailbox, entry: LogEntry): void {
     const changes = this.#feed.changesIn(mailbox, entry);
     for (const subscription of this.#store.living) {

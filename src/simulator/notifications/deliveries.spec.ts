@@ -115,6 +115,31 @@ describe('a notification', () => {
     ]);
   });
 
+  it('says created of an event that comes out of Deleted Items, under the id it has then', async () => {
+    const { mailbox, sim, endpoint, told } = await subscribed();
+    const { id } = mailbox.createEvent(anEvent());
+    await sim.advance(SECOND);
+    mailbox.deleteEvent(id!);
+    await sim.advance(SECOND);
+    mailbox.restoreEvent(id!);
+    await sim.advance(SECOND);
+    expect(told()).toEqual(['created', 'deleted', 'created']);
+    const ids = endpoint.notifications().map(({ resourceData }) => resourceData.id);
+    expect(ids).toEqual([ids[0], ids[0], mailbox.getEvent(id!, { idForm: 'default' })!.id]);
+    expect(ids[2]).not.toBe(ids[0]);
+  });
+
+  it('tells no old event of a mailbox put back as new', async () => {
+    const { mailbox, sim, told } = await subscribed();
+    const { id } = mailbox.createEvent(anEvent());
+    await sim.advance(SECOND);
+    const snapshot = sim.snapshotMailbox(ADDRESS);
+    sim.restoreMailbox(snapshot);
+    sim.mailbox(ADDRESS).updateEvent(id!, { subject: 'x' });
+    await sim.advance(SECOND);
+    expect(told()).toEqual(['created', 'updated']);
+  });
+
   it('names the master for a changed or removed occurrence', async () => {
     const { mailbox, sim, endpoint } = await subscribed({ prefer: 'IdType="ImmutableId"' });
     const { id } = mailbox.createEvent(aSeries());

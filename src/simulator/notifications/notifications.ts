@@ -123,6 +123,11 @@ export class Notifications {
     this.#announcer.announceCalendars();
   }
 
+  /** To be called when mailboxes hold more than they logged here: a journal played, a mailbox put back. */
+  catchUp(): void {
+    this.#announcer.catchUp();
+  }
+
   // --- for tests and operators
 
   /** Living subscriptions of every application, in order of creation. */
