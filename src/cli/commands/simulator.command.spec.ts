@@ -84,6 +84,17 @@ describe('simulator', () => {
     await expect(fetch(tokenUrl)).rejects.toThrow('fetch failed');
   });
 
+  it('says where it is steered, and lets in who knows the key', async () => {
+    const statuses: number[] = [];
+    await simulator(['--port', '0', '--control-key', 'open sesame'], async (out) => {
+      const controlUrl = /^ {2}control +(http:\S+\/simulator)$/m.exec(out)?.[1] ?? '';
+      statuses.push((await fetch(controlUrl)).status);
+      statuses.push((await fetch(controlUrl, { headers: { authorization: 'Bearer open sesame' } })).status);
+    });
+    expect(statuses).toEqual([401, 200]);
+    expect(await ready(['--events', '0'])).toMatchObject({ controlUrl: expect.stringMatching(/\/simulator$/) });
+  });
+
   it('furnishes as many events as it is told to', async () => {
     expect((await ready(['--events', '7'])).events).toBe(7);
   });
@@ -143,6 +154,22 @@ describe('simulator', () => {
     expect(url).toMatch(/^https:/);
     expect(environment).toMatchObject({ GRAPH_AUTHORITY_HOST: url, NODE_EXTRA_CA_CERTS: caFile });
     expect(status).toBe(200);
+  });
+
+  it('signs people in without a page when it is told to', async () => {
+    let location: string | null = null;
+    await simulator(['--port', '0', '--json', '--auto-consent'], async (text) => {
+      const { environment } = JSON.parse(text) as Ready;
+      const query = new URLSearchParams({
+        client_id: environment['GRAPH_CLIENT_ID']!,
+        response_type: 'code',
+        redirect_uri: 'http://localhost:1/signed-in',
+        scope: 'Calendars.Read',
+      });
+      const url = `${environment['GRAPH_AUTHORITY_HOST']}/common/oauth2/v2.0/authorize?${query}`;
+      location = (await fetch(url, { redirect: 'manual' })).headers.get('location');
+    });
+    expect(location).toMatch(/^http:\/\/localhost:1\/signed-in\?code=/);
   });
 
   it('says when the certificate authority cannot be written', async () => {

@@ -23,6 +23,8 @@ interface SimulatorOptions extends JsonOption {
   readonly seed?: number;
   readonly https?: boolean;
   readonly caFile?: string;
+  readonly autoConsent?: boolean;
+  readonly controlKey?: string;
 }
 
 /** A simulator whose certificate authority can be read from a file. */
@@ -41,6 +43,8 @@ export function simulatorCommand(terminal: Terminal): Command {
     .option('--seed <number>', 'makes its ids and its faults repeatable', wholeNumber(0, 2 ** 31 - 1))
     .option('--https', 'over TLS, with a certificate of its own for this machine')
     .option('--ca-file <path>', 'where it writes the certificate authority to trust; a temporary file unless given')
+    .option('--control-key <key>', 'lets whoever sends it steer from elsewhere; without one only this machine may')
+    .option('--auto-consent', 'signing in asks nobody: the mailbox accepts at once')
     .action(async (options: SimulatorOptions) => {
       const running = await start(options);
       try {
@@ -54,7 +58,7 @@ export function simulatorCommand(terminal: Terminal): Command {
 }
 
 async function start(options: SimulatorOptions): Promise<TrustedSimulator> {
-  const { host, port, mailbox, events, faults, state, seed, https } = options;
+  const { host, port, mailbox, events, faults, state, seed, https, autoConsent, controlKey } = options;
   const settings: StartOptions = {
     host,
     port,
@@ -64,6 +68,8 @@ async function start(options: SimulatorOptions): Promise<TrustedSimulator> {
     ...(state === undefined ? {} : { stateFile: state }),
     ...(seed === undefined ? {} : { seed }),
     ...(https === undefined ? {} : { https }),
+    ...(autoConsent === undefined ? {} : { switches: { autoConsent } }),
+    ...(controlKey === undefined ? {} : { controlKey }),
   };
   try {
     if (state !== undefined) mkdirSync(dirname(state), { recursive: true });
@@ -114,6 +120,7 @@ function describe(running: TrustedSimulator) {
   const mailbox = running.simulator.mailbox(running.mailbox);
   return {
     url: running.url,
+    controlUrl: running.controlUrl,
     mailbox: running.mailbox,
     calendars: mailbox.listCalendars().map(({ name }) => name),
     events: mailbox.listEvents().length,
@@ -123,9 +130,10 @@ function describe(running: TrustedSimulator) {
 }
 
 function printForPeople(running: TrustedSimulator, { out }: Terminal): void {
-  const { url, mailbox, calendars, events, isResumed, environment } = describe(running);
+  const { url, controlUrl, mailbox, calendars, events, isResumed, environment } = describe(running);
   printLine(out, `A simulated Microsoft Graph listens on ${url}${isResumed ? ', going on from its last state' : ''}`);
-  printLine(out, `  mailbox    ${mailbox}: ${events} events and series in ${calendars.join(', ')}\n`);
+  printLine(out, `  mailbox    ${mailbox}: ${events} events and series in ${calendars.join(', ')}`);
+  printLine(out, `  control    ${controlUrl}\n`);
   printLine(out, 'A service that starts in this environment uses it:\n');
   for (const [name, value] of Object.entries(environment)) printLine(out, `export ${name}=${value}`);
   printLine(out, '\nCtrl+C stops it.');
