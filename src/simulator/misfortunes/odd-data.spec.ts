@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { anEvent, aSeries, MARCH_TO_MAY, simulate } from '../../../test/support/simulator-client.ts';
-import type { Oddity } from './odd-data.ts';
+import { ODDITIES, type Oddity } from './odd-data.ts';
 
+const ALL = Object.keys(ODDITIES) as Oddity[];
 const DELTA = `~/calendarView/delta?${MARCH_TO_MAY}`;
 
 describe('stored data no request could have written', () => {
@@ -87,6 +88,33 @@ describe('stored data no request could have written', () => {
     const { body } = await call('PATCH', `~/events/${id}`, { subject: 'New' });
     expect(body).toMatchObject({ subject: 'New', type: 'unknownFutureValue' });
   });
+
+  it.each(ALL)('%s on a series breaks neither lists nor delta, whatever the zone', async (oddity) => {
+    const { mailbox, call, round } = simulate();
+    const { id } = mailbox.createEvent(aSeries());
+    mailbox.updateOccurrence(id, '2026-03-09', { subject: 'Special' });
+    mailbox.misfortunes.corrupt(id, oddity);
+    for (const zone of ['UTC', 'Pacific Standard Time', 'Asia/Tokyo']) {
+      const headers = { prefer: `outlook.timezone="${zone}", odata.maxpagesize=50` };
+      expect((await call('GET', `~/events/${id}`, undefined, headers)).status).toBe(200);
+      for (const path of [`~/calendarView?${MARCH_TO_MAY}`, '~/events', `~/events/${id}/instances?${MARCH_TO_MAY}`]) {
+        expect((await call('GET', path, undefined, headers)).status).toBe(200);
+      }
+      expect((await round(DELTA, headers)).failed).toBeUndefined();
+    }
+    expect((await call('PATCH', `~/events/${id}`, { subject: 'New' })).status).toBe(200);
+    expect((await call('DELETE', `~/events/${id}`)).status).toBe(204);
+  });
+
+  it.each([{ subject: null }, { attendees: 'x' }, { startMs: 1e300 }, { unknown: 1 }, { location: [] }])(
+    'is refused as %o, which no store could hold',
+    (content) => {
+      const { mailbox } = simulate();
+      const { id } = mailbox.createEvent(anEvent());
+      expect(() => mailbox.misfortunes.corrupt(id, { content: content as object })).toThrow(TypeError);
+      expect(mailbox.getEvent(id)).toMatchObject({ subject: 'Tile order' });
+    },
+  );
 
   it('is refused for an oddity or an event nobody knows', () => {
     const { mailbox } = simulate();
