@@ -75,9 +75,6 @@ export class Notifications {
       handshake: () => ({ sender, log: this.#log, timeoutMs: world.switches.handshakeTimeoutMs }),
     };
     world.register(PART, { save: () => this.#save(), restore: (state) => this.#restore(state) });
-    world.onReplaced = ({ state }) => {
-      for (const { id, target } of this.#store.living) if (target.mailbox === state.id) this.#store.remove(id);
-    };
     const { onLogged, onReplaced } = world;
     world.onLogged = (mailbox, entry) => {
       onLogged?.(mailbox, entry);
