@@ -1,4 +1,5 @@
 export { generateMailbox } from './furnish/generated-mailbox.ts';
+export { type IcsLoaded, loadIcs } from './furnish/ics-mailbox.ts';
 export { BUSY_SHAPE, type MailboxShape, type SeriesKind } from './furnish/mailbox-shape.ts';
 export { loadSampleMailbox } from './furnish/sample-mailbox.ts';
 export { GraphSimulator, type SimulatorOptions } from './graph-simulator.ts';
