@@ -19,6 +19,7 @@ interface Ready {
   readonly url: string;
   readonly mailbox: string;
   readonly events: number;
+  readonly calendars: string[];
   readonly isResumed: boolean;
   readonly environment: Record<string, string>;
 }
@@ -55,6 +56,21 @@ async function ready(args: readonly string[]): Promise<Ready> {
 }
 
 describe('simulator', () => {
+  it('furnishes with calendar files, and says what it left out', async () => {
+    const lines = ['BEGIN:VCALENDAR', 'BEGIN:VEVENT', 'UID:1', 'DTSTART:20260302T090000Z', 'END:VEVENT'];
+    const text = [...lines, 'BEGIN:VEVENT', 'UID:2', 'END:VEVENT', 'END:VCALENDAR', ''].join('\r\n');
+    const file = join(folder, 'team.ics');
+    writeFileSync(file, text);
+    const refused = [{ uid: '2', reason: 'there is no DTSTART' }];
+    expect(await ready(['--ics', file])).toMatchObject({ events: 1, ics: { loaded: 1, refused } });
+    expect((await simulator(['--port', '0', '--ics', file])).out).toContain('left out   2: there is no DTSTART');
+  });
+
+  it('generates events of every kind', async () => {
+    const { events, calendars } = await ready(['--events', '40', '--varied']);
+    expect([events, calendars]).toEqual([40, ['Calendar', 'Calendar 2', 'Calendar 3']]);
+  });
+
   it('says where it is and what to put into a service’s environment', async () => {
     const { code, out } = await simulator(['--port', '0', '--mailbox', 'grace@example.com']);
     expect(code).toBe(0);
