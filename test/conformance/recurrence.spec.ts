@@ -8,7 +8,7 @@ import { type Drawn, datesByOutlook, differsFromRfc, drawnRecurrence, rruleOf } 
 import { Traveller } from './traveller.ts';
 
 const RUNS = 500;
-const RULES = 2_500;
+const RULES = 2_000;
 /** How far a series is looked at: several steps of the longest interval, and changes of the clock. */
 const MONTHS = {
   daily: 7,
