@@ -73,8 +73,7 @@ describe('traps of accounts and mailboxes', () => {
     await expect(refresh()).rejects.toThrow(ServerError);
     sim.identity.failTokens({ name: 'revoked', suberror: 'bad_token' });
     await expect(refresh()).rejects.toThrow(InteractionRequiredAuthError);
-    // MSAL tries a 5xx once more before it gives up.
-    sim.failNext({ path: /\/token$/, status: 503, count: 2 });
+    sim.identity.failTokens({ name: 'unavailable' });
     await expect(refresh()).rejects.toThrow();
     const before = sim.requests.length;
     await expect(refresh()).rejects.toThrow();
