@@ -125,6 +125,8 @@ function readAddress(value: unknown): PermissionInput {
   const { name, address } = (value ?? {}) as { name?: unknown; address?: unknown };
   if (typeof address !== 'string' || !/^[^@\s]+@[^@\s]+$/.test(address))
     throw unreadableBody("Cannot convert the value of 'emailAddress' to the expected type.");
+  if (name !== undefined && name !== null && typeof name !== 'string')
+    throw unreadableBody("Cannot convert the value of 'name' to the expected type 'Edm.String'.");
   return { address, ...(typeof name === 'string' ? { name } : {}) };
 }
 

@@ -129,7 +129,8 @@ function timeOf(value: unknown, name: string): number {
 /** In milliseconds. Microsoft's own sample sends the minutes as text. */
 function intervalOf(value: unknown): number {
   const minutes = value === undefined || value === null ? DEFAULT_INTERVAL_MINUTES : Number(value);
-  if (!Number.isInteger(minutes)) throw unreadableBody("Cannot convert 'AvailabilityViewInterval' to 'Edm.Int32'.");
+  if (Array.isArray(value) || !Number.isInteger(minutes))
+    throw unreadableBody("Cannot convert 'AvailabilityViewInterval' to 'Edm.Int32'.");
   if (minutes < 5 || minutes > 1440)
     throw new GraphError(
       400,
