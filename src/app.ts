@@ -30,6 +30,7 @@ import { IdempotencyRepository } from './store/idempotency.repository.ts';
 import { LeaseRepository } from './store/lease.repository.ts';
 import { migrate } from './store/migrator.ts';
 import { OperationRepository } from './store/operation.repository.ts';
+import { withoutScope } from './store/row-scope.ts';
 import { RunRepository } from './store/run.repository.ts';
 import { SettingsRepository } from './store/settings.repository.ts';
 import { StatisticsRepository } from './store/statistics.repository.ts';
@@ -115,7 +116,8 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
     clock,
     concurrency: config.graphLimits.mailboxConcurrency,
     onPause: (mailboxId, until) => {
-      db.transaction((tx) => store.connections.savePause(tx, mailboxId, until)).catch((err) =>
+      // Whoever else is bound to the mailbox is to wait as well.
+      withoutScope(() => db.transaction((tx) => store.connections.savePause(tx, mailboxId, until))).catch((err) =>
         logger.warn({ err, mailboxId }, 'a pause Graph asked for was not written down; it ends with this process'),
       );
     },
@@ -163,7 +165,7 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
       for (const { mailboxId, until } of await store.connections.listPauses(db, clock.now())) {
         limiter.pause(mailboxId, until.getTime() - clock.now().getTime());
       }
-      await startBoss(boss);
+      await startBoss(boss, db);
       isStarted = true;
       if (roles.isWorker) {
         await resumeAfterCrash(db, store.leases, queue, logger);
