@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import { describe, expect, it } from 'vitest';
 import { anEvent } from '../../test/support/events.ts';
 import { ALICE, BOB } from '../../test/support/jobs-world.ts';
-import { onEachDatabase, type StoreWorld, tablesOf } from '../../test/support/store-world.ts';
+import { onEachDatabase, type StoreWorld } from '../../test/support/store-world.ts';
 import {
   type CalendarId,
   type ConflictId,
@@ -234,7 +234,7 @@ async function furnish(world: StoreWorld): Promise<void> {
 
 async function rowsOf(world: StoreWorld, userId: UserId): Promise<string[]> {
   const rows: string[] = [];
-  for (const table of await tablesOf(world.db)) {
+  for (const table of await userTablesOf(world)) {
     const found = await sql<{ row: string }>`
       select t::text as row from ${sql.table(table)} t where t."userId" = ${userId} order by 1
     `.execute(world.db.kysely);
