@@ -1,16 +1,21 @@
 import { expireTokens } from './calendar/delta-token.ts';
-import { bodyText } from './http/answers.ts';
+import { isFileBody } from './http/answers.ts';
 import { ConnectionDropped } from './http/fault-injection.ts';
-import type { ScriptedFault } from './http/faults.ts';
+import type { FaultScript, PendingFault, ScriptedFault } from './http/faults.ts';
+import { fetchResponse } from './http/fetch-response.ts';
 import { GraphService } from './http/graph-service.ts';
 import type { SimulatedRequest } from './http/http-types.ts';
 import type { RequestLogEntry } from './http/request-log.ts';
-import { type RunningServer, startServer } from './http/server.ts';
-import { type ClientRegistration, DEFAULT_CLIENT, issueToken } from './identity/tokens.ts';
-import type { Mailbox, MailboxChanges } from './mailbox/mailbox.ts';
+import { type ListenOptions, type RunningServer, startServer } from './http/server.ts';
+import { createPlatform } from './identity/platform.ts';
+import { SimulatedIdentity, type UserTokenRequest } from './identity/simulated-identity.ts';
+import { DEFAULT_LIFETIME_SECONDS } from './identity/token-issuer.ts';
+import { type ClientRegistration, DEFAULT_CLIENT } from './identity/tokens.ts';
+import type { Mailbox, MailboxChanges, MailboxSnapshot } from './mailbox/mailbox.ts';
 import type { OutboxMail } from './mailbox/model.ts';
 import { SimulatedMailbox } from './mailbox/simulated-mailbox.ts';
 import { World, type WorldSnapshot } from './mailbox/world.ts';
+import { Notifications } from './notifications/notifications.ts';
 import { systemNow } from './runtime.ts';
 import { defaultSwitches, type SimulatorSwitches } from './switches.ts';
 
@@ -24,6 +29,8 @@ export interface SimulatorOptions {
   tokenLifetimeSeconds?: number;
   /** Base of relative addresses given to {@link GraphSimulator.fetch}. */
   origin?: string;
+  /** Takes the place of the network for POSTs to webhooks: an application's own handler, in-process. */
+  webhookFetch?: typeof fetch;
 }
 
 /** What one step changed in each mailbox, and the mails it sent: enough to repeat it. */
@@ -42,6 +49,10 @@ export class GraphSimulator {
   readonly switches: SimulatorSwitches;
   readonly fetch: (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
   readonly clients: readonly ClientRegistration[];
+  /** Consents, revocations, secrets and keys: what administrators and users do to sign-ins. */
+  readonly identity: SimulatedIdentity;
+  /** Subscriptions and their deliveries, as a test or an operator sees them. */
+  readonly notifications: Notifications;
   /** Seconds an access token lives; applies to tokens issued from now on. */
   tokenLifetimeSeconds: number;
   readonly #world: World;
@@ -49,19 +60,33 @@ export class GraphSimulator {
   readonly #origin: string;
   readonly #people = new Map<string, SimulatedMailbox>();
   #sink: ((changes: WorldChanges) => void) | undefined;
+  #onReplaced: (() => void) | undefined;
   #mailsSaved = 0;
 
   constructor(options: SimulatorOptions = {}) {
     const seed = options.seed ?? 1;
     this.switches = { ...defaultSwitches, ...options.switches };
     this.clients = options.clients ?? [DEFAULT_CLIENT];
-    this.tokenLifetimeSeconds = options.tokenLifetimeSeconds ?? 3599;
+    this.tokenLifetimeSeconds = options.tokenLifetimeSeconds ?? DEFAULT_LIFETIME_SECONDS;
     this.#origin = options.origin ?? 'http://graph.sim.test';
     this.#world = new World({ now: options.now ?? systemNow, seed, switches: this.switches });
-    this.#service = new GraphService({
+    this.notifications = new Notifications({
+      world: this.#world,
+      commit: () => this.#commit(),
+      seed: seed + 3,
+      webhookFetch: options.webhookFetch,
+    });
+    const platform = createPlatform({
       world: this.#world,
       clients: this.clients,
-      tokenLifetimeSeconds: () => this.tokenLifetimeSeconds,
+      lifetimeSeconds: () => this.tokenLifetimeSeconds,
+      seed,
+    });
+    this.identity = new SimulatedIdentity(platform, () => this.#commit());
+    this.#service = new GraphService({
+      world: this.#world,
+      notifications: this.notifications,
+      platform,
       commit: () => this.#commit(),
       seed,
     });
@@ -84,8 +109,16 @@ export class GraphSimulator {
 
   /** Forgets requests, mails and high-water marks. */
   clearLog(): void {
+    this.clearRequests();
+    this.clearOutbox();
+  }
+
+  clearRequests(): void {
     this.#service.log.clear();
     this.#service.limits.forgetHighest();
+  }
+
+  clearOutbox(): void {
     this.#world.outbox.length = 0;
     this.#mailsSaved = 0;
   }
@@ -102,6 +135,14 @@ export class GraphSimulator {
   /** @throws {GraphError} 404 `ErrorInvalidUser` */
   mailbox(addressOrId: string): SimulatedMailbox {
     return this.#person(this.#world.mailbox(addressOrId));
+  }
+
+  /** The mailbox is gone with all that was in it; paths to it answer as for a user who never was. */
+  removeMailbox(addressOrId: string): void {
+    const mailbox = this.#world.mailbox(addressOrId);
+    this.#world.removeMailbox(mailbox);
+    this.#people.delete(mailbox.state.id);
+    this.#onReplaced?.();
   }
 
   get mailboxes(): SimulatedMailbox[] {
@@ -130,6 +171,16 @@ export class GraphSimulator {
 
   // --- time
 
+  /** Epoch milliseconds of the simulator's clock. */
+  now(): number {
+    return this.#world.now();
+  }
+
+  /** Milliseconds by which the clock was moved so far. */
+  get clockShiftMs(): number {
+    return this.#world.clockShift;
+  }
+
   /** Moves the clock forward; deliveries, retries and expiries on the way happen in order of time. */
   async advance(ms: number): Promise<void> {
     await this.#world.advance(ms);
@@ -149,12 +200,17 @@ export class GraphSimulator {
 
   // --- weather
 
-  failNext(fault: ScriptedFault): void {
-    this.#service.faults.add(fault);
+  /** The script: what is pending, and how it is taken back. */
+  get faults(): FaultScript {
+    return this.#service.faults;
+  }
+
+  failNext(fault: ScriptedFault): PendingFault {
+    return this.#service.faults.add(fault);
   }
 
   clearFaults(): void {
-    this.#service.faults.clear();
+    this.#service.weather.clear();
   }
 
   /** Every delta link issued so far answers 410 from now on. */
@@ -169,9 +225,9 @@ export class GraphSimulator {
     return this.#service.limits.highest(this.#world.mailbox(mailbox).state.id);
   }
 
-  /** An access token without the round trip, for a caller that tests something else. */
-  accessToken(client: ClientRegistration = this.clients[0]!): string {
-    return issueToken(this.#world, client, this.tokenLifetimeSeconds);
+  /** An access token without the round trip: of an application, or `{ user, scopes }` of somebody signed in. */
+  accessToken(of?: ClientRegistration | UserTokenRequest): string {
+    return this.identity.accessToken(of);
   }
 
   // --- state
@@ -185,6 +241,26 @@ export class GraphSimulator {
     this.#world.restore(JSON.parse(snapshot) as WorldSnapshot);
     this.#people.clear();
     this.#mailsSaved = this.#world.outbox.length;
+    this.#onReplaced?.();
+  }
+
+  /** One mailbox as JSON: what is in it, its change log, and nothing of the others. */
+  snapshotMailbox(addressOrId: string): string {
+    return JSON.stringify({ format: 1, mailbox: this.#world.mailbox(addressOrId).snapshot() });
+  }
+
+  /**
+   * Puts one mailbox back, or adds it when it is not here. Delta tokens issued since the snapshot answer 410 from now
+   * on, those from before it go on working; ids and changeKeys made since are not made again.
+   *
+   * @throws {Error} for anything but a mailbox's snapshot, and when another mailbox has its address
+   */
+  restoreMailbox(snapshot: string): SimulatedMailbox {
+    const { mailbox } = JSON.parse(snapshot) as { mailbox?: MailboxSnapshot };
+    if (mailbox?.state === undefined) throw new Error('this is no snapshot of a mailbox');
+    const restored = this.#world.putBack(mailbox);
+    this.#onReplaced?.();
+    return this.#person(restored);
   }
 
   /** Repeats changes recorded through {@link onChange}. */
@@ -200,8 +276,12 @@ export class GraphSimulator {
     this.#mailsSaved = this.#world.outbox.length;
   }
 
-  /** `sink` is called with every change before the request that made it is answered. */
-  onChange(sink: ((changes: WorldChanges) => void) | undefined): void {
+  /**
+   * `sink` is called with every change before the request that made it is answered; `onReplaced` when the state became
+   * another one, which no list of changes tells: a snapshot put back, a mailbox removed.
+   */
+  onChange(sink: ((changes: WorldChanges) => void) | undefined, onReplaced?: () => void): void {
+    this.#onReplaced = onReplaced;
     this.#world.takeChanges();
     this.#world.takePartChanges();
     this.#mailsSaved = this.#world.outbox.length;
@@ -209,6 +289,7 @@ export class GraphSimulator {
   }
 
   #commit(isClockMoved = false): void {
+    this.notifications.observeCalendars();
     const mailboxes = this.#world.takeChanges();
     const parts = this.#world.takePartChanges();
     if (this.#sink === undefined) return;
@@ -221,7 +302,7 @@ export class GraphSimulator {
 
   // --- transport
 
-  listen(o: { host?: string; port?: number } = {}): Promise<RunningServer> {
+  listen(o: ListenOptions = {}): Promise<RunningServer> {
     return startServer((request) => this.#service.handle(request), o);
   }
 
@@ -229,10 +310,7 @@ export class GraphSimulator {
     const request = await this.#toRequest(input, init);
     request.signal?.throwIfAborted();
     try {
-      const answer = await this.#service.handle(request);
-      const text = bodyText(answer);
-      const withoutBody = answer.status === 204 || text === '';
-      return new Response(withoutBody ? null : text, { status: answer.status, headers: answer.headers });
+      return fetchResponse(await this.#service.handle(request));
     } catch (error) {
       if (error instanceof ConnectionDropped) throw new TypeError('fetch failed', { cause: error });
       throw error;
@@ -243,14 +321,18 @@ export class GraphSimulator {
     const source = input instanceof Request ? new Request(input, init) : undefined;
     const url = new URL(source?.url ?? String(input), this.#origin);
     const headers = Object.fromEntries(new Headers(source?.headers ?? init.headers));
-    const given = source === undefined ? (init.body ?? '') : await source.text();
-    const body = typeof given === 'string' ? given : await new Response(given).text();
-    if (body !== '' || init.body !== undefined) headers['content-length'] ??= String(Buffer.byteLength(body));
+    const isFile = isFileBody(headers);
+    const given = source === undefined ? (init.body ?? '') : isFile ? await source.arrayBuffer() : await source.text();
+    const bytes = isFile ? new Uint8Array(await new Response(given).arrayBuffer()) : undefined;
+    const body = isFile ? '' : typeof given === 'string' ? given : await new Response(given).text();
+    if (body !== '' || init.body !== undefined) {
+      headers['content-length'] ??= String(bytes?.length ?? Buffer.byteLength(body));
+    }
     if (init.body instanceof URLSearchParams)
       headers['content-type'] ??= 'application/x-www-form-urlencoded;charset=UTF-8';
     const method = (source?.method ?? init.method ?? 'GET').toUpperCase();
     // What every HTTP client does for a POST without body.
     if (method === 'POST') headers['content-length'] ??= '0';
-    return { method, url, headers, body, signal: source?.signal ?? init.signal };
+    return { method, url, headers, body, bytes, signal: source?.signal ?? init.signal };
   }
 }

@@ -13,6 +13,9 @@ const cancelTimeout = clearTimeout;
 /** @returns epoch milliseconds of the machine's clock */
 export const systemNow = (): number => Date.now();
 
+/** @returns milliseconds of a clock that nobody sets, for durations */
+export const monotonicMs = (): number => performance.now();
+
 /** A small deterministic generator (mulberry32): good enough for filler bytes and shuffles. Its state is one number. */
 export class SeededRandom {
   /** Saved and restored with the world, so that nothing drawn before a restart is drawn again after it. */

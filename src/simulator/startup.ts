@@ -9,6 +9,8 @@ export interface StartOptions
   host?: string;
   /** 0 or nothing: any free port. */
   port?: number;
+  /** Over TLS, with a certificate made at the start. */
+  https?: boolean;
   /** Address of the mailbox to furnish. */
   mailbox?: string;
   /** Furnish with so many generated events instead of the sample year. */
@@ -22,6 +24,8 @@ export interface StartOptions
 export interface RunningSimulator {
   url: string;
   port: number;
+  /** PEM to trust (`NODE_EXTRA_CA_CERTS`), when it speaks HTTPS. */
+  ca?: string;
   simulator: GraphSimulator;
   /** Credentials that get a token. */
   client: ClientRegistration;
@@ -39,7 +43,17 @@ export const SAMPLE_ADDRESS = 'ada@example.com';
  * @throws the listen error of the port, the read error of a damaged state file
  */
 export async function startGraphSimulator(options: StartOptions = {}): Promise<RunningSimulator> {
-  const { host, port, events, faults, stateFile, mailbox: address = SAMPLE_ADDRESS, switches, ...rest } = options;
+  const {
+    host,
+    port,
+    https,
+    events,
+    faults,
+    stateFile,
+    mailbox: address = SAMPLE_ADDRESS,
+    switches,
+    ...rest
+  } = options;
   const simulator = new GraphSimulator({ ...rest, switches: { faultRate: faults ?? 0, ...switches } });
   const state = stateFile === undefined ? undefined : new StateFile(simulator, stateFile);
   const isResumed = state?.open() ?? false;
@@ -51,10 +65,12 @@ export async function startGraphSimulator(options: StartOptions = {}): Promise<R
   const server = await simulator.listen({
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),
+    ...(https === undefined ? {} : { https }),
   });
   return {
     url: server.url,
     port: server.port,
+    ...(server.ca === undefined ? {} : { ca: server.ca }),
     simulator,
     client: simulator.clients[0]!,
     mailbox: address,

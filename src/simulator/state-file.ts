@@ -43,7 +43,10 @@ export class StateFile {
       this.#replay();
     }
     this.compact();
-    this.#simulator.onChange((changes) => this.#append(changes));
+    this.#simulator.onChange(
+      (changes) => this.#append(changes),
+      () => this.compact(),
+    );
     return isKnown;
   }
 

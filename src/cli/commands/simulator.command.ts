@@ -1,5 +1,6 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import {
   type RunningSimulator,
@@ -20,6 +21,13 @@ interface SimulatorOptions extends JsonOption {
   readonly faults?: number;
   readonly state?: string;
   readonly seed?: number;
+  readonly https?: boolean;
+  readonly caFile?: string;
+}
+
+/** A simulator whose certificate authority can be read from a file. */
+interface TrustedSimulator extends RunningSimulator {
+  readonly caFile?: string;
 }
 
 export function simulatorCommand(terminal: Terminal): Command {
@@ -31,6 +39,8 @@ export function simulatorCommand(terminal: Terminal): Command {
     .option('--faults <share>', 'share of requests that fail at random, 0 to 1', share)
     .option('--state <file>', 'keeps its state there across restarts')
     .option('--seed <number>', 'makes its ids and its faults repeatable', wholeNumber(0, 2 ** 31 - 1))
+    .option('--https', 'over TLS, with a certificate of its own for this machine')
+    .option('--ca-file <path>', 'where it writes the certificate authority to trust; a temporary file unless given')
     .action(async (options: SimulatorOptions) => {
       const running = await start(options);
       try {
@@ -43,8 +53,8 @@ export function simulatorCommand(terminal: Terminal): Command {
     });
 }
 
-async function start(options: SimulatorOptions): Promise<RunningSimulator> {
-  const { host, port, mailbox, events, faults, state, seed } = options;
+async function start(options: SimulatorOptions): Promise<TrustedSimulator> {
+  const { host, port, mailbox, events, faults, state, seed, https } = options;
   const settings: StartOptions = {
     host,
     port,
@@ -53,13 +63,29 @@ async function start(options: SimulatorOptions): Promise<RunningSimulator> {
     ...(faults === undefined ? {} : { faults }),
     ...(state === undefined ? {} : { stateFile: state }),
     ...(seed === undefined ? {} : { seed }),
+    ...(https === undefined ? {} : { https }),
   };
   try {
     if (state !== undefined) mkdirSync(dirname(state), { recursive: true });
-    return await startGraphSimulator(settings);
+    return await withCaFile(await startGraphSimulator(settings), options.caFile);
   } catch (cause) {
-    throw new CommandError(whatPrevents(cause, options), { cause });
+    throw cause instanceof CommandError ? cause : new CommandError(whatPrevents(cause, options), { cause });
   }
+}
+
+/** Node reads `NODE_EXTRA_CA_CERTS` from a file, once, when it starts. */
+async function withCaFile(running: RunningSimulator, path: string | undefined): Promise<TrustedSimulator> {
+  if (running.ca === undefined) return running;
+  const caFile = resolve(path ?? join(tmpdir(), `graph-simulator-${running.port}-ca.pem`));
+  try {
+    mkdirSync(dirname(caFile), { recursive: true });
+    writeFileSync(caFile, running.ca);
+  } catch (cause) {
+    await running.close();
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new CommandError(`cannot write ${caFile}: ${reason}; give another --ca-file`, { cause });
+  }
+  return { ...running, caFile };
 }
 
 function whatPrevents(cause: unknown, { host, port, state }: SimulatorOptions): string {
@@ -73,17 +99,18 @@ function whatPrevents(cause: unknown, { host, port, state }: SimulatorOptions): 
 }
 
 /** Everything a service needs to use it as its Graph, by the names of its environment. */
-function environmentFor({ url, client }: RunningSimulator): Record<string, string> {
+function environmentFor({ url, client, caFile }: TrustedSimulator): Record<string, string> {
   return {
     GRAPH_CLIENT_ID: client.clientId,
     GRAPH_CLIENT_SECRET: client.clientSecret,
     GRAPH_TENANT_ID: client.tenantId,
     GRAPH_BASE_URL: url,
     GRAPH_AUTHORITY_HOST: url,
+    ...(caFile === undefined ? {} : { NODE_EXTRA_CA_CERTS: caFile }),
   };
 }
 
-function describe(running: RunningSimulator) {
+function describe(running: TrustedSimulator) {
   const mailbox = running.simulator.mailbox(running.mailbox);
   return {
     url: running.url,
@@ -95,7 +122,7 @@ function describe(running: RunningSimulator) {
   };
 }
 
-function printForPeople(running: RunningSimulator, { out }: Terminal): void {
+function printForPeople(running: TrustedSimulator, { out }: Terminal): void {
   const { url, mailbox, calendars, events, isResumed, environment } = describe(running);
   printLine(out, `A simulated Microsoft Graph listens on ${url}${isResumed ? ', going on from its last state' : ''}`);
   printLine(out, `  mailbox    ${mailbox}: ${events} events and series in ${calendars.join(', ')}\n`);

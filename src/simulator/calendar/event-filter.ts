@@ -1,3 +1,5 @@
+import { hangingOn } from '../event-resources/hangings.ts';
+import { sameId } from '../event-resources/named-properties.ts';
 import { GraphError } from '../http/graph-error.ts';
 import { iCalUId } from '../mailbox/ids.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
@@ -169,16 +171,23 @@ class FilterParser {
       }
     } while (this.#peek().toLowerCase() === 'and');
     this.#take(')');
+    for (const { member, operator } of conditions) {
+      const isId = member === `${variable}/id`;
+      if (!['eq', 'ne', 'contains', 'startswith'].includes(operator) || (isId && operator !== 'eq'))
+        throw syntaxError();
+      if (collection === 'singlevalueextendedproperties' && !isId && member !== `${variable}/value`)
+        throw syntaxError();
+    }
     const holds = (value: string, condition: { operator: string; literal: string }) =>
       textOperator(condition.operator)(value.toLowerCase(), condition.literal.toLowerCase());
     if (collection === 'categories') {
       return (row) => content(row).categories.some((category) => conditions.every((each) => holds(category, each)));
     }
     if (collection !== 'singlevalueextendedproperties') throw unsupported(collection);
-    return (row) =>
-      row.item.extended.some((property) =>
+    return ({ item, instance }) =>
+      hangingOn(item, instance?.date ?? '').extended.some((property) =>
         conditions.every((each) =>
-          each.member === `${variable}/id` ? property.id === each.literal : holds(property.value, each),
+          each.member === `${variable}/id` ? sameId(property.id, each.literal) : holds(property.value, each),
         ),
       );
   }

@@ -1,9 +1,11 @@
+import { expandHangings } from '../event-resources/event-expand.ts';
 import { badRequest, GraphError } from '../http/graph-error.ts';
 import { occurrenceId, renderInstance, renderItem, type View } from '../mailbox/event-render.ts';
 import { EVENT_PROPERTIES } from '../mailbox/event-schema.ts';
 import { instanceOf } from '../mailbox/series.ts';
 import { wireInstant } from '../mailbox/zones.ts';
 import type { SimulatorSwitches } from '../switches.ts';
+import { renderCalendar } from './calendar-routes.ts';
 import { compileFilter, type Row, readerOf } from './event-filter.ts';
 
 /** The query options of event lists (Microsoft Graph "Use query parameters"). */
@@ -12,7 +14,8 @@ export interface EventQuery {
   select: Set<string> | undefined;
   expand: Map<string, string>;
   filter: ((row: Row) => boolean) | undefined;
-  orderBy: ((a: Row, b: Row) => number) | undefined;
+  /** A copy in the wanted order. */
+  orderBy: ((rows: readonly Row[]) => Row[]) | undefined;
   top: number;
   skip: number;
   count: boolean;
@@ -91,23 +94,32 @@ function readExpand(text: string | undefined): Map<string, string> {
   return expand;
 }
 
-function readOrder(text: string | undefined): ((a: Row, b: Row) => number) | undefined {
+function readOrder(text: string | undefined): EventQuery['orderBy'] {
   if (text === undefined) return undefined;
   const keys = text.split(',').map((part) => {
     const [path, direction] = part.trim().split(/\s+/);
     return { read: readerOf(path ?? ''), sign: direction?.toLowerCase() === 'desc' ? -1 : 1 };
   });
-  return (a, b) => {
-    for (const { read, sign } of keys) {
-      const [left, right] = [read(a) ?? '', read(b) ?? ''];
-      if (left !== right) return left < right ? -sign : sign;
-    }
-    return 0;
-  };
+  // Each row's keys are read once, not at every comparison.
+  return (rows) =>
+    rows
+      .map((row) => ({ row, values: keys.map(({ read }) => read(row) ?? '') }))
+      .sort((a, b) => {
+        for (const [at, { sign }] of keys.entries()) {
+          const [left, right] = [a.values[at]!, b.values[at]!];
+          if (left !== right) return left < right ? -sign : sign;
+        }
+        return 0;
+      })
+      .map(({ row }) => row);
 }
 
 /** One row as the query wants it: complete or selected, expanded, with the properties only `$select` brings out. */
-export function renderRow(row: Row, view: View, query: Pick<EventQuery, 'select' | 'expand'>): Record<string, unknown> {
+export function renderRow(
+  row: Row,
+  view: View,
+  query: Pick<EventQuery, 'select' | 'expand'> & { isEntity?: boolean },
+): Record<string, unknown> {
   const { mailbox, item, instance } = row;
   const full: Record<string, unknown> =
     instance === undefined ? renderItem(mailbox, item, view) : renderInstance(mailbox, item, instance, view);
@@ -116,11 +128,13 @@ export function renderRow(row: Row, view: View, query: Pick<EventQuery, 'select'
   if (wants('originalstart')) {
     full['originalStart'] = instance === undefined ? null : wireInstant(instance.originalStartMs);
   }
-  if (wants('cancelledoccurrences') && instance === undefined && item.recurrence !== null) {
+  // Lists never have what is excluded from a series: it takes a GET of the master.
+  const isMaster = query.isEntity === true && instance === undefined && item.recurrence !== null;
+  if (wants('cancelledoccurrences') && isMaster) {
     full['cancelledOccurrences'] = item.cancelled.map((date) => occurrenceId(mailbox, item, date, view));
   }
   const shown = select === undefined || select.has('*') ? full : pick(full, select);
-  if (expand.has('exceptionoccurrences') && wants('exceptionoccurrences') && item.recurrence !== null) {
+  if (expand.has('exceptionoccurrences') && wants('exceptionoccurrences') && isMaster) {
     shown['exceptionOccurrences'] = Object.keys(item.exceptions)
       .sort()
       .filter((date) => !item.exceptions[date]!.isCancelled)
@@ -132,13 +146,11 @@ export function renderRow(row: Row, view: View, query: Pick<EventQuery, 'select'
         return renderRow({ mailbox, item, instance: instanceOf(item, date) }, view, inner);
       });
   }
-  const wanted = expand.get('singlevalueextendedproperties');
-  if (wanted !== undefined) {
-    const ids = [...wanted.matchAll(/id\s+eq\s+'((?:[^']|'')*)'/gi)].map(([, id]) => id!.replaceAll("''", "'"));
-    const properties = item.extended.filter(({ id }) => ids.includes(id));
-    if (properties.length > 0) shown['singleValueExtendedProperties'] = properties;
+  if (expand.has('calendar')) {
+    const calendar = mailbox.calendarByFolder(item.folder);
+    if (calendar !== undefined) shown['calendar'] = renderCalendar(mailbox, calendar);
   }
-  return shown;
+  return { ...shown, ...expandHangings({ mailbox, item, date: instance?.date ?? '', view }, expand) };
 }
 
 function pick(full: Record<string, unknown>, select: Set<string>): Record<string, unknown> {

@@ -1,3 +1,4 @@
+import { answerEventPart } from '../event-resources/event-parts.ts';
 import { GraphError, invalidRequest, itemNotFound, unreadableBody } from '../http/graph-error.ts';
 import { readJson, type SimulatedResponse } from '../http/http-types.ts';
 import {
@@ -13,10 +14,12 @@ import { type Actor, createEvent, type FoundEvent, findEvent, updateItem } from 
 import type { StoredCalendar } from '../mailbox/model.ts';
 import { removeEvent, updateOccurrence } from '../mailbox/occurrence-operations.ts';
 import { cancelMeeting, respond } from '../mailbox/responses.ts';
-import { instanceOf, instancesBetween, overlaps } from '../mailbox/series.ts';
+import { instanceOf, instancesBetween } from '../mailbox/series.ts';
 import { readWindow } from '../mailbox/window.ts';
-import type { Row } from './event-filter.ts';
+import { renderCalendar } from './calendar-routes.ts';
 import { type EventQuery, readEventQuery, renderRow } from './event-query.ts';
+import { documentWith, renderRows } from './rendered-events.ts';
+import { findRows, itemRows, memberRows, type RowSource, viewRows } from './row-list.ts';
 
 const actorOf = ({ world, mailbox, request }: RouteContext): Actor => ({
   world,
@@ -29,8 +32,7 @@ export function answerEvents(context: RouteContext, calendar: StoredCalendar): S
   requireMethod(context, 'GET', 'POST');
   const { mailbox, request, preferences } = context;
   if (request.method === 'GET') {
-    const rows = [...mailbox.itemsIn(calendar.folder)].map((item): Row => ({ mailbox, item }));
-    return list(context, rows, 'events');
+    return list(context, itemRows(mailbox, calendar.folder), 'events');
   }
   const body = readJson(request);
   if (body === undefined) throw unreadableBody('The request body is empty.');
@@ -51,16 +53,7 @@ export function answerCalendarView(context: RouteContext, calendar: StoredCalend
   const { mailbox, world } = context;
   const window = readWindow(context.query);
   const byZone = world.switches.allDayWindow === 'zone';
-  const rows: Row[] = [];
-  for (const item of mailbox.itemsIn(calendar.folder)) {
-    if (item.recurrence === null) {
-      if (overlaps(item.content, window.startMs, window.endMs, byZone)) rows.push({ mailbox, item });
-    } else {
-      const members = instancesBetween(item, window.startMs, window.endMs, byZone);
-      for (const instance of members) rows.push({ mailbox, item, instance });
-    }
-  }
-  return list(context, rows, 'calendarView');
+  return list(context, viewRows(mailbox, calendar.folder, window, byZone), 'calendarView');
 }
 
 /** `…/events/{id}/instances`: the members of one series in a window. */
@@ -68,31 +61,30 @@ function answerInstances(context: RouteContext, { item }: FoundEvent): Simulated
   requireMethod(context, 'GET');
   const window = readWindow(context.query);
   if (item.recurrence === null) throw invalidRequest('The instances of an event that does not recur cannot be listed.');
-  const rows = instancesBetween(item, window.startMs, window.endMs).map(
-    (instance): Row => ({ mailbox: context.mailbox, item, instance }),
-  );
-  return list(context, rows, 'events');
+  return list(context, memberRows(context.mailbox, item, window), 'events');
 }
 
-function list(context: RouteContext, rows: Row[], path: string): SimulatedResponse {
+function list(context: RouteContext, source: RowSource, path: string): SimulatedResponse {
   const { request, world, preferences } = context;
   const query = readEventQuery(context.query, world.switches);
-  let found = query.filter === undefined ? rows : rows.filter(query.filter);
-  if (query.orderBy !== undefined) found = [...found].sort(query.orderBy);
+  const found = findRows(source, query, {
+    filter: context.query.get('$filter') ?? '',
+    order: context.query.get('$orderby') ?? '',
+  });
   const size = context.query.has('$top')
     ? query.top
     : Math.min(preferences.maxPageSize ?? query.top, world.switches.maxTop);
-  const page = found.slice(query.skip, query.skip + size);
-  const body: Record<string, unknown> = { '@odata.context': metadataUrl(context, path) };
-  if (query.count) body['@odata.count'] = found.length;
-  body['value'] = page.map((row) => renderRow(row, preferences.view, query));
+  const before: Record<string, unknown> = { '@odata.context': metadataUrl(context, path) };
+  if (query.count) before['@odata.count'] = found.length;
+  const value = renderRows(world, found.slice(query.skip, query.skip + size), { view: preferences.view, query });
+  const after: Record<string, unknown> = {};
   if (query.skip + size < found.length) {
     // Not a snapshot: a link counts rows, and rows move under it.
     const next = new URL(request.url);
     next.searchParams.set('$skip', String(query.skip + size));
-    body['@odata.nextLink'] = next.href;
+    after['@odata.nextLink'] = next.href;
   }
-  return ok(body);
+  return { status: 200, headers: {}, json: documentWith(before, value, after) };
 }
 
 /** `…/events/{id}` and everything below. */
@@ -105,9 +97,15 @@ export function answerEvent(
   const { mailbox, request } = context;
   const action = rest[0]?.toLowerCase();
   const found = findForRequest(context, id, calendar);
+  const part = answerEventPart(context, actorOf(context), found, rest);
+  if (part !== undefined) return part;
+  if (action === 'instances' && rest[1]?.toLowerCase() === 'delta') {
+    throw new GraphError(501, 'NotImplemented', 'instances/delta is not simulated.');
+  }
   if (rest.length > 1) throw noSuchSegment(rest[1]!);
   if (action === undefined) return answerEntity(context, found);
   if (action === 'instances') return answerInstances(context, found);
+  if (action === 'calendar') return answerCalendarOf(context, found);
   requireMethod(context, 'POST');
   const actor = actorOf(context);
   if (action === 'permanentdelete') {
@@ -115,16 +113,25 @@ export function answerEvent(
       throw new GraphError(411, 'LengthRequired', 'A Content-Length header is required.');
     }
     removeEvent(actor, found);
+    if (found.date === '') found.item.purged = true;
     return noContent();
   }
   const input = (readJson(request) ?? {}) as Record<string, unknown>;
   if (action === 'cancel') cancelMeeting(actor, found, input);
   else if (action === 'accept' || action === 'decline' || action === 'tentativelyaccept')
     respond(actor, found, action, input);
-  else if (action === 'dismissreminder' || action === 'snoozereminder') return noContent(200);
   else throw noSuchSegment(rest[0]!);
   if (!found.item.deleted) mailbox.markDirty();
   return noContent(202);
+}
+
+/** `…/events/{id}/calendar`: the one it is in. */
+function answerCalendarOf(context: RouteContext, { item }: FoundEvent): SimulatedResponse {
+  requireMethod(context, 'GET');
+  const { mailbox } = context;
+  const calendar = mailbox.calendarByFolder(item.folder);
+  if (calendar === undefined) throw itemNotFound();
+  return ok({ '@odata.context': metadataUrl(context, 'calendars/$entity'), ...renderCalendar(mailbox, calendar) });
 }
 
 function findForRequest(context: RouteContext, id: string, calendar: StoredCalendar | undefined): FoundEvent {
@@ -149,7 +156,7 @@ function answerEntity(context: RouteContext, found: FoundEvent): SimulatedRespon
     removeEvent(actor, found);
     return noContent();
   }
-  const query = request.method === 'GET' ? readEventQuery(context.query, world.switches) : ALL;
+  const query = request.method === 'GET' ? { ...readEventQuery(context.query, world.switches), isEntity: true } : ALL;
   if (request.method === 'PATCH') {
     const body = readJson(request);
     if (body === undefined) throw unreadableBody('The request body is empty.');
@@ -159,6 +166,17 @@ function answerEntity(context: RouteContext, found: FoundEvent): SimulatedRespon
   const instance = found.date === '' ? undefined : instanceOf(found.item, found.date);
   if (found.item.deleted) throw itemNotFound();
   const event = renderRow({ mailbox, item: found.item, instance }, preferences.view, query);
+  if (query.expand.has('instances')) event['instances'] = expandInstances(context, found);
   const headers = { etag: event['@odata.etag'] as string };
   return ok({ '@odata.context': metadataUrl(context, 'events/$entity'), ...event }, 200, headers);
+}
+
+/** `$expand=instances` needs the window `/instances` needs; an event that does not recur has none. */
+function expandInstances(context: RouteContext, { item, date }: FoundEvent): object[] {
+  const window = readWindow(context.query);
+  if (item.recurrence === null || date !== '') return [];
+  const { mailbox, preferences } = context;
+  return instancesBetween(item, window.startMs, window.endMs).map((instance) =>
+    renderRow({ mailbox, item, instance }, preferences.view, ALL),
+  );
 }

@@ -1,29 +1,48 @@
-import { badRequest, GraphError } from '../http/graph-error.ts';
+import { answerMasterCategories } from '../event-resources/master-categories.ts';
+import { answerFindMeetingTimes } from '../event-resources/meeting-times.ts';
+import { answerReminderView } from '../event-resources/reminder-view.ts';
+import { badRequest, GraphError, itemNotFound } from '../http/graph-error.ts';
 import { readJson, type SimulatedResponse } from '../http/http-types.ts';
 import { metadataUrl, noSuchSegment, ok, type RouteContext, requireMethod } from '../http/routing.ts';
-import { decodeId, encodeId } from '../mailbox/ids.ts';
-import type { StoredCalendar } from '../mailbox/model.ts';
+import { DEFAULT_GROUP, findGroup, groupNumbered, isInGroup } from '../mailbox/calendar-groups.ts';
+import { encodeId, readId } from '../mailbox/ids.ts';
+import type { StoredCalendar, StoredGroup } from '../mailbox/model.ts';
+import { workingHoursOf } from '../mailbox/working-hours.ts';
 import { windowsNames } from '../mailbox/zones.ts';
-import { answerCalendar, answerCalendars } from './calendar-routes.ts';
-import { answerDelta } from './delta-route.ts';
+import { accessTo, reachEvents, refuseVisitors, requireOwn } from '../sharing/access.ts';
+import { answerAllowedRoles, answerPermissions } from '../sharing/permission-routes.ts';
+import type { Place } from '../sharing/permissions.ts';
+import { answerGetSchedule } from '../sharing/schedule-route.ts';
+import { answerCalendarGroup, answerCalendarGroups } from './calendar-group-routes.ts';
+import { answerCalendar, answerCalendars, answerPermanentDelete } from './calendar-routes.ts';
+import { answerDelta, answerEventsDelta } from './delta-route.ts';
 import { answerCalendarView, answerEvent, answerEvents } from './event-routes.ts';
+import { calendarOfEvent } from './holder.ts';
 
 /** Everything below `/users/{id}`. */
 export function answerUser(context: RouteContext, segments: string[]): SimulatedResponse {
   const [first, second, ...rest] = segments;
+  if (first !== undefined && !OPEN_TO_VISITORS.has(first.toLowerCase())) refuseVisitors(context);
   switch (first?.toLowerCase()) {
     case undefined:
       return user(context);
     case 'mailboxsettings':
       return mailboxSettings(context, second);
     case 'outlook':
+      if (second?.toLowerCase() === 'mastercategories') return answerMasterCategories(context, rest);
       return supportedTimeZones(context, second);
+    case 'findmeetingtimes':
+      return answerFindMeetingTimes(context);
+    case 'reminderview':
+      return answerReminderView(context);
     case 'translateexchangeids':
       return translateIds(context);
-    case 'calendars': {
-      if (second === undefined) return answerCalendars(context);
-      return below(context, findCalendar(context, second, rest), rest, true);
-    }
+    case 'calendars':
+      return calendars(context, segments.slice(1));
+    case 'calendargroups':
+      return calendarGroups(context, second, rest);
+    case 'calendargroup':
+      return calendarGroup(context, groupNumbered(context.mailbox, DEFAULT_GROUP), segments.slice(1));
     case 'calendar':
       return below(context, context.mailbox.defaultCalendar, segments.slice(1), true);
     default:
@@ -31,32 +50,80 @@ export function answerUser(context: RouteContext, segments: string[]): Simulated
   }
 }
 
-function findCalendar(context: RouteContext, id: string, rest: string[]): StoredCalendar {
-  const { mailbox } = context;
+/** What another user's sharing and the access check of each calendar can open; everything else is the owner's alone. */
+const OPEN_TO_VISITORS = new Set(['calendar', 'calendars', 'calendarview', 'events']);
+
+/** `/calendars` of the default group, or of the group named. */
+function calendars(context: RouteContext, segments: string[], group = DEFAULT_GROUP): SimulatedResponse {
+  const [id, ...rest] = segments;
+  if (id === undefined) return answerCalendars(context, group);
+  if (id === '$count') return answerCalendars(context, group, true);
   try {
-    return mailbox.calendarById(id);
+    const calendar = context.mailbox.calendarById(id);
+    if (group !== DEFAULT_GROUP && !isInGroup(calendar, group)) throw itemNotFound();
+    accessTo(context, calendar);
+    return below(context, calendar, rest, true);
   } catch (error) {
     const isDelta = rest.at(-1)?.toLowerCase() === 'delta';
-    if (!isDelta || !(error instanceof GraphError) || error.status !== 404) throw error;
+    if (!isDelta || !(error instanceof GraphError) || error.code !== 'ErrorItemNotFound') throw error;
     throw new GraphError(404, 'ErrorSyncFolderNotFound', 'The folder to be synchronized was not found.');
   }
 }
 
+function calendarGroups(context: RouteContext, id: string | undefined, rest: string[]): SimulatedResponse {
+  if (id === undefined || id === '$count') return answerCalendarGroups(context, id !== undefined);
+  return calendarGroup(context, findGroup(context.mailbox, id), rest);
+}
+
+function calendarGroup(context: RouteContext, group: StoredGroup, rest: string[]): SimulatedResponse {
+  const [first, ...segments] = rest;
+  if (first === undefined) return answerCalendarGroup(context, group);
+  if (first.toLowerCase() !== 'calendars') throw noSuchSegment(first);
+  return calendars(context, segments, group.n);
+}
+
 /** Below one calendar. `named`: the path names it, so an event elsewhere is not found through it. */
 function below(context: RouteContext, calendar: StoredCalendar, segments: string[], named: boolean): SimulatedResponse {
-  const [first, second, ...rest] = segments;
+  const [first, second] = segments;
   switch (first?.toLowerCase()) {
     case undefined:
       return answerCalendar(context, calendar);
+    case 'permanentdelete':
+      return answerPermanentDelete(context, calendar);
+    case 'getschedule':
+      return answerGetSchedule(context);
+    case 'calendarpermissions':
+      return answerPermissions(context, ownPlace(context, calendar), segments.slice(1));
+    case 'allowedcalendarsharingroles':
+      return answerAllowedRoles(context, ownPlace(context, calendar));
+  }
+  const holder = named || second === undefined ? calendar : (calendarOfEvent(context.mailbox, second) ?? calendar);
+  const reached = reachEvents(context, holder, first?.toLowerCase() === 'events' && second !== undefined);
+  return belowReached(reached.context, reached.calendar, segments, named);
+}
+
+function ownPlace(context: RouteContext, calendar: StoredCalendar): Place {
+  requireOwn(context, calendar);
+  return { world: context.world, mailbox: context.mailbox, calendar };
+}
+
+/** The events of one calendar, in the mailbox they lie in. */
+function belowReached(
+  context: RouteContext,
+  calendar: StoredCalendar,
+  segments: string[],
+  named: boolean,
+): SimulatedResponse {
+  const [first, second, ...rest] = segments;
+  switch (first?.toLowerCase()) {
     case 'events':
       if (second === undefined) return answerEvents(context, calendar);
-      if (second.toLowerCase() === 'delta')
-        throw new GraphError(501, 'NotImplemented', 'events/delta is not simulated.');
+      if (second.toLowerCase() === 'delta' && rest.length === 0) return answerEventsDelta(context, calendar);
       return answerEvent(context, second, rest, named ? calendar : undefined);
     case 'calendarview':
       if (second === undefined) return answerCalendarView(context, calendar);
       if (second.toLowerCase() === 'delta' && rest.length === 0) return answerDelta(context, calendar);
-      throw noSuchSegment(second);
+      return answerEvent(context, second, rest, calendar);
     default:
       throw noSuchSegment(first ?? '');
   }
@@ -86,12 +153,7 @@ function mailboxSettings(context: RouteContext, part: string | undefined): Simul
     dateFormat: 'yyyy-MM-dd',
     timeFormat: 'HH:mm',
     language: { locale: 'en-GB', displayName: 'English (United Kingdom)' },
-    workingHours: {
-      daysOfWeek: ['monday', 'tuesday', 'wednesday', 'thursday', 'friday'],
-      startTime: '08:00:00.0000000',
-      endTime: '17:00:00.0000000',
-      timeZone: { name: timeZone },
-    },
+    workingHours: workingHoursOf(context.mailbox),
   });
 }
 
@@ -116,8 +178,8 @@ function translateIds(context: RouteContext): SimulatedResponse {
   if (ids.length > 1000) throw badRequest('At most 1000 ids can be translated in one call.');
   const form = input?.targetIdType === 'restImmutableEntryId' ? 'immutable' : 'default';
   const value = ids.map((sourceId) => {
-    const id = decodeId(mailbox.state.id, sourceId);
-    const folder = mailbox.item(id.n)?.folder ?? id.folder;
+    const id = readId(mailbox.state.id, sourceId);
+    const folder = id.isLinked ? id.folder : (mailbox.item(id.n)?.folder ?? id.folder);
     return { sourceId, targetId: encodeId(mailbox.state.id, { ...id, folder, form }) };
   });
   return ok({ '@odata.context': metadataUrl(context, 'translateExchangeIds'), value });

@@ -17,7 +17,9 @@ export function refusal(
   return {
     status: error.status,
     headers: error.headers,
-    body: { error: { code: error.code, message: error.message, ...error.extra, innerError: { date, ...ids } } },
+    body: {
+      error: { code: error.code, message: error.message, ...error.extra, innerError: { ...error.inner, date, ...ids } },
+    },
   };
 }
 
@@ -46,11 +48,21 @@ export function finished(
 
 /** The body as it goes over the wire; '' for none. */
 export const bodyText = ({ text, json, body }: SimulatedResponse): string =>
-  text ?? json ?? (body === undefined ? '' : JSON.stringify(body));
+  text ?? json?.toString() ?? (body === undefined ? '' : JSON.stringify(body));
+
+/** The body as it goes over the wire, files included. */
+export function bodyPayload(response: SimulatedResponse): string | Uint8Array<ArrayBuffer> {
+  if (response.bytes !== undefined) return new Uint8Array(response.bytes);
+  return response.text ?? response.json ?? bodyText(response);
+}
+
+/** Whether a request's body is part of a file and must not be read as text. */
+export const isFileBody = (headers: Record<string, string>): boolean => headers['content-range'] !== undefined;
 
 /** The body as a value, for a batch answer. */
-export function bodyValue({ text, json, body }: SimulatedResponse): unknown {
+export function bodyValue({ text, json, body, bytes }: SimulatedResponse): unknown {
+  if (bytes !== undefined) return Buffer.from(bytes).toString('base64');
   if (body !== undefined) return body;
-  if (json !== undefined) return JSON.parse(json);
+  if (json !== undefined) return JSON.parse(json.toString());
   return text === undefined ? undefined : Buffer.from(text).toString('base64url');
 }

@@ -6,18 +6,21 @@ export class GraphError extends Error {
   /** Members added inside `error`, such as `@event.existingEventId`. */
   readonly extra: Readonly<Record<string, unknown>>;
   readonly headers: Readonly<Record<string, string>>;
+  /** Members of `innerError` besides the date and the request's ids. */
+  readonly inner: Readonly<Record<string, unknown>>;
 
   constructor(
     status: number,
     code: string,
     message: string,
-    more: { extra?: Record<string, unknown>; headers?: Record<string, string> } = {},
+    more: { extra?: Record<string, unknown>; headers?: Record<string, string>; inner?: Record<string, unknown> } = {},
   ) {
     super(message);
     this.status = status;
     this.code = code;
     this.extra = more.extra ?? {};
     this.headers = more.headers ?? {};
+    this.inner = more.inner ?? {};
   }
 }
 

@@ -1,22 +1,27 @@
+import { answerUploadRange, isUploadPath } from '../event-resources/upload-sessions.ts';
+import { isRefused, type RefusedCaller, readCaller } from '../identity/caller.ts';
 import { answerIdentity, isIdentityPath } from '../identity/identity.ts';
-import { type AccessToken, type ClientRegistration, readAccessToken } from '../identity/tokens.ts';
+import type { Platform } from '../identity/platform.ts';
+import type { Caller } from '../identity/tokens.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
 import type { World } from '../mailbox/world.ts';
+import type { Notifications } from '../notifications/notifications.ts';
 import { seededRandom, turn, wait } from '../runtime.ts';
 import { bodyValue, finished, refusal } from './answers.ts';
 import { type BatchAnswer, type BatchItem, readBatch, runBatch } from './batch.ts';
-import { ConnectionDropped, strike } from './fault-injection.ts';
-import { FaultScript, randomFault } from './faults.ts';
+import { ConnectionDropped } from './fault-injection.ts';
+import type { FaultScript } from './faults.ts';
 import { GraphError } from './graph-error.ts';
 import { answerGraph } from './graph-routes.ts';
 import { readJson, type SimulatedRequest, type SimulatedResponse } from './http-types.ts';
 import { Limits } from './limits.ts';
 import { decoded, RequestLog, type RequestLogEntry } from './request-log.ts';
+import { Weather } from './weather.ts';
 
 export interface ServiceOptions {
   world: World;
-  clients: readonly ClientRegistration[];
-  tokenLifetimeSeconds: () => number;
+  notifications: Notifications;
+  platform: Platform;
   /** Called when a request may have changed the store, before it is answered. */
   commit: () => void;
   seed: number;
@@ -25,7 +30,8 @@ export interface ServiceOptions {
 /** One front door for sockets and in-process calls: identity, authorisation, limits, faults, batches, routes. */
 export class GraphService {
   readonly log = new RequestLog();
-  readonly faults = new FaultScript();
+  readonly faults: FaultScript;
+  readonly weather: Weather;
   readonly limits: Limits;
   readonly #o: ServiceOptions;
   /** Of its own, so that reading more or less does not change what is stored. */
@@ -34,6 +40,8 @@ export class GraphService {
   constructor(options: ServiceOptions) {
     this.#o = options;
     this.limits = new Limits(options.world);
+    this.weather = new Weather(options.world, options.seed + 2);
+    this.faults = this.weather.script;
     this.#nextRequestId = seededRandom(options.seed + 1);
   }
 
@@ -42,8 +50,9 @@ export class GraphService {
     const entry = this.#open(request);
     const answer = (action: () => Promise<SimulatedResponse>) => this.#answered(request, entry, action);
     if (isIdentityPath(request.url.pathname)) return answer(() => this.#identity(request, entry));
-    const token = readAccessToken(this.#o.world, request.headers['authorization']);
-    if (typeof token === 'string') return answer(() => this.#unauthenticated(request, entry, token));
+    if (isUploadPath(request.url.pathname)) return answer(() => this.#upload(request, entry));
+    const token = readCaller(this.#o.platform.directory, request);
+    if (isRefused(token)) return answer(() => this.#unauthenticated(request, entry, token));
     if (/^\/v1\.0\/\$batch$/i.test(request.url.pathname)) {
       return answer(() => this.#withFaults(request, entry, false, () => this.#batch(request, token, entry)));
     }
@@ -65,25 +74,31 @@ export class GraphService {
     }
   }
 
-  #identity(request: SimulatedRequest, entry: RequestLogEntry): Promise<SimulatedResponse> {
-    return this.#withFaults(request, entry, true, async () => {
-      const response = await answerIdentity(request, {
-        ...this.#o,
-        tokenLifetimeSeconds: this.#o.tokenLifetimeSeconds(),
-      });
+  /** A range of a large attachment, at an address that needs no access token. */
+  #upload(request: SimulatedRequest, entry: RequestLogEntry): Promise<SimulatedResponse> {
+    return this.#withFaults(request, entry, false, async () => {
+      const response = answerUploadRange(this.#o.world, request);
       this.#o.commit();
       return response;
     });
   }
 
-  #unauthenticated(request: SimulatedRequest, entry: RequestLogEntry, why: string): Promise<SimulatedResponse> {
-    const challenge = `Bearer realm="", authorization_uri="${request.url.origin}/common/oauth2/authorize"`;
-    return this.#withFaults(request, entry, false, async () => {
-      throw new GraphError(401, 'InvalidAuthenticationToken', why, { headers: { 'www-authenticate': challenge } });
+  #identity(request: SimulatedRequest, entry: RequestLogEntry): Promise<SimulatedResponse> {
+    return this.#withFaults(request, entry, true, async () => {
+      const response = await answerIdentity(request, this.#o.platform);
+      this.#o.commit();
+      return response;
     });
   }
 
-  #open(request: SimulatedRequest, batch?: RequestLogEntry): RequestLogEntry {
+  #unauthenticated(request: SimulatedRequest, entry: RequestLogEntry, why: RefusedCaller): Promise<SimulatedResponse> {
+    return this.#withFaults(request, entry, false, async () => {
+      const headers = { 'www-authenticate': why.challenge };
+      throw new GraphError(401, 'InvalidAuthenticationToken', why.message, { headers });
+    });
+  }
+
+  #open(request: SimulatedRequest, batch?: RequestLogEntry, batchItemId?: string): RequestLogEntry {
     return this.log.open(
       {
         method: request.method,
@@ -95,6 +110,7 @@ export class GraphService {
         at: new Date(this.#o.world.now()).toISOString(),
       },
       batch,
+      batchItemId,
     );
   }
 
@@ -107,7 +123,7 @@ export class GraphService {
   }
 
   /** Whose limits a request counts against: the mailbox its path addresses. */
-  #mailboxOf(request: SimulatedRequest, token?: AccessToken): Mailbox | undefined {
+  #mailboxOf(request: SimulatedRequest, token?: Caller): Mailbox | undefined {
     if (/^\/v1\.0\/me(\/|$)/i.test(request.url.pathname)) {
       return token?.oid === undefined ? undefined : this.#o.world.findMailbox(token.oid);
     }
@@ -117,11 +133,13 @@ export class GraphService {
   }
 
   /** One request to one mailbox: takes a slot for as long as it runs. */
-  async #one(request: SimulatedRequest, token: AccessToken, entry: RequestLogEntry): Promise<SimulatedResponse> {
+  async #one(request: SimulatedRequest, token: Caller, entry: RequestLogEntry): Promise<SimulatedResponse> {
     const { world } = this.#o;
     const mailbox = this.#mailboxOf(request, token);
     if (mailbox !== undefined) entry.mailbox = mailbox.state.address;
-    const leave = mailbox === undefined ? () => {} : this.limits.enter(token.appid, mailbox.state.id);
+    this.limits.enterApp(token.appid);
+    const upload = { method: request.method, bytes: request.bytes?.length ?? Buffer.byteLength(request.body) };
+    const leave = mailbox === undefined ? () => {} : this.limits.enter(token.appid, mailbox.state.id, upload);
     try {
       return await this.#withFaults(request, entry, false, async () => {
         await turn();
@@ -134,10 +152,11 @@ export class GraphService {
   }
 
   /** A refusal is an answer like any other here: a fault after the commit must not hide it from the store. */
-  async #carryOut(request: SimulatedRequest, token: AccessToken, entry: RequestLogEntry): Promise<SimulatedResponse> {
+  async #carryOut(request: SimulatedRequest, token: Caller, entry: RequestLogEntry): Promise<SimulatedResponse> {
     const { world } = this.#o;
     try {
-      return await answerGraph(world, token, request);
+      const mailbox = this.#mailboxOf(request, token);
+      return await this.weather.reading(mailbox, request, () => answerGraph(this.#o, token, request));
     } catch (error) {
       if (error instanceof GraphError) return refusal(error, { request, entry, nowMs: world.now() });
       throw error;
@@ -146,7 +165,7 @@ export class GraphService {
     }
   }
 
-  async #batch(request: SimulatedRequest, token: AccessToken, entry: RequestLogEntry): Promise<SimulatedResponse> {
+  async #batch(request: SimulatedRequest, token: Caller, entry: RequestLogEntry): Promise<SimulatedResponse> {
     if (request.method !== 'POST') throw new GraphError(405, 'MethodNotAllowed', 'Only POST is allowed on $batch.');
     const items = readBatch(readJson(request));
     const dropped: ConnectionDropped[] = [];
@@ -165,11 +184,11 @@ export class GraphService {
   async #batchItem(
     request: SimulatedRequest,
     item: BatchItem,
-    token: AccessToken,
+    token: Caller,
     batch: RequestLogEntry,
     dropped: ConnectionDropped[],
   ): Promise<BatchAnswer> {
-    const entry = this.#open(request, batch);
+    const entry = this.#open(request, batch, item.id);
     let response: SimulatedResponse;
     try {
       response = await this.#answered(request, entry, () => this.#one(request, token, entry));
@@ -195,26 +214,14 @@ export class GraphService {
     return { id: item.id, status: response.status, headers, ...(body === undefined ? {} : { body }) };
   }
 
-  async #withFaults(
+  #withFaults(
     request: SimulatedRequest,
     entry: RequestLogEntry,
     isIdentity: boolean,
     answer: () => Promise<SimulatedResponse>,
   ): Promise<SimulatedResponse> {
-    const mailbox = entry.mailbox === undefined ? undefined : this.#o.world.findMailbox(entry.mailbox)?.state;
-    const scripted = this.faults.take({
-      method: request.method,
-      path: entry.path + request.url.search,
-      mailboxes: mailbox === undefined ? [] : [mailbox.address.toLowerCase(), mailbox.id.toLowerCase()],
-      batchItem: entry.batchItem,
-      isIdentity,
-    });
-    const { faultRate } = this.#o.world.switches;
-    const isStruck = scripted === undefined && !isIdentity && faultRate > 0 && this.#nextRequestId() < faultRate;
-    const fault = isStruck ? randomFault(request.method, this.#nextRequestId) : scripted;
-    if (fault === undefined) return answer();
-    entry.fault = fault.kind ?? 'status';
-    return strike(fault, request, answer);
+    const mailbox = entry.mailbox === undefined ? undefined : this.#o.world.findMailbox(entry.mailbox);
+    return this.weather.around(request, entry, { isIdentity, mailbox }, answer);
   }
 }
 

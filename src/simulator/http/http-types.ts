@@ -6,6 +6,8 @@ export interface SimulatedRequest {
   /** Names in lower case. */
   headers: Record<string, string>;
   body: string;
+  /** A body that is not text: a part of an uploaded file. `body` is '' then. */
+  bytes?: Uint8Array | undefined;
   signal?: AbortSignal | null | undefined;
 }
 
@@ -15,8 +17,12 @@ export interface SimulatedResponse {
   /** A JSON value, or text for what is not JSON; undefined for no content. */
   body?: unknown;
   /** A JSON document that is written already: pages of lists are put together from rendered events. */
-  json?: string;
+  json?: string | Buffer<ArrayBuffer>;
+  /** What is no text at all: a file; the route gives its content type. */
+  bytes?: Uint8Array;
   text?: string;
+  /** The connection is cut in the middle of the body. */
+  isCutShort?: boolean;
 }
 
 /** Body type of every Graph answer. */

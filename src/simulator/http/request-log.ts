@@ -18,6 +18,8 @@ export interface RequestLogEntry {
   requestId: string;
   mailbox: string | undefined;
   batchItem: boolean;
+  /** The item's id within its batch. */
+  batchItemId: string | undefined;
   /** Scripted fault that hit the request. */
   fault: string | undefined;
   children: RequestLogEntry[];
@@ -33,6 +35,7 @@ export class RequestLog {
   open(
     o: Pick<RequestLogEntry, 'method' | 'url' | 'headers' | 'body' | 'requestId' | 'mailbox' | 'at'>,
     batch?: RequestLogEntry,
+    batchItemId?: string,
   ): RequestLogEntry {
     const url = new URL(o.url);
     const { authorization: _secret, ...headers } = o.headers;
@@ -45,6 +48,7 @@ export class RequestLog {
       status: 0,
       code: undefined,
       batchItem: batch !== undefined,
+      batchItemId,
       fault: undefined,
       children: [],
     };

@@ -1,6 +1,7 @@
 import type { AccessToken } from '../identity/tokens.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
 import type { World } from '../mailbox/world.ts';
+import type { Notifications } from '../notifications/notifications.ts';
 import { badRequest, GraphError } from './graph-error.ts';
 import type { SimulatedRequest, SimulatedResponse } from './http-types.ts';
 import type { Preferences } from './prefer.ts';
@@ -12,12 +13,15 @@ export interface RootContext {
   request: SimulatedRequest;
   query: Map<string, string>;
   preferences: Preferences;
+  notifications: Notifications;
 }
 
 /** What a route needs to answer one Graph request. */
 export interface RouteContext extends RootContext {
-  /** The mailbox the path addresses, which need not be the caller's. */
+  /** The mailbox the path addresses, which need not be the caller's; through a shared calendar, its owner's. */
   mailbox: Mailbox;
+  /** The mailbox the path addresses, where that is not the one the calendar lies in. */
+  addressed?: Mailbox;
   /** Whether the path began with `/me`. */
   isMe: boolean;
 }
@@ -41,10 +45,10 @@ export const noSuchSegment = (segment: string): GraphError =>
   badRequest(`Resource not found for the segment '${segment}'.`);
 
 /** `@odata.context` of a collection or entity below a user. */
-export function metadataUrl({ request, mailbox }: RouteContext, path: string): string {
-  return `${request.url.origin}/v1.0/$metadata#users('${mailbox.state.id}')/${path}`;
+export function metadataUrl({ request, mailbox, addressed = mailbox }: RouteContext, path: string): string {
+  return `${request.url.origin}/v1.0/$metadata#users('${addressed.state.id}')/${path}`;
 }
 
 /** The address of a user's resources, as links returned by the service are written. */
-export const userUrl = ({ request, mailbox }: RouteContext): string =>
-  `${request.url.origin}/v1.0/users('${encodeURIComponent(mailbox.state.address).replaceAll('%40', '@')}')`;
+export const userUrl = ({ request, mailbox, addressed = mailbox }: RouteContext): string =>
+  `${request.url.origin}/v1.0/users('${encodeURIComponent(addressed.state.address).replaceAll('%40', '@')}')`;

@@ -1,26 +1,41 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { bodyText } from './answers.ts';
+import { bodyPayload, isFileBody } from './answers.ts';
+import { makeCertificate } from './certificate.ts';
 import type { SimulatedRequest, SimulatedResponse } from './http-types.ts';
 
 export interface RunningServer {
   url: string;
   port: number;
+  /** PEM of the authority to trust (`NODE_EXTRA_CA_CERTS`), of an HTTPS server. */
+  ca?: string;
   close(): Promise<void>;
+}
+
+export interface ListenOptions {
+  host?: string;
+  /** 0 or nothing: any free port. */
+  port?: number;
+  /** With a certificate of its own for this machine, made now. */
+  https?: boolean;
 }
 
 /** Larger than any calendar request; Graph's own limit is 4 MB. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
-/** Plain HTTP for the simulator. Anything thrown by `handle` destroys the socket: that is what a dropped connection is. */
+/** HTTP or HTTPS for the simulator. Anything thrown by `handle` destroys the socket: that is what a dropped connection is. */
 export async function startServer(
   handle: (request: SimulatedRequest) => Promise<SimulatedResponse>,
-  o: { host?: string; port?: number },
+  o: ListenOptions,
 ): Promise<RunningServer> {
   const host = o.host ?? '127.0.0.1';
-  const server = createServer((incoming, outgoing) => {
-    answer(handle, incoming, outgoing).catch(() => incoming.socket.destroy());
-  });
+  const scheme = o.https ? 'https' : 'http';
+  const listener: RequestListener = (incoming, outgoing) => {
+    answer(handle, incoming, outgoing, scheme).catch(() => incoming.socket.destroy());
+  };
+  const certificate = o.https ? await makeCertificate(host) : undefined;
+  const server = certificate === undefined ? createServer(listener) : createTlsServer(certificate, listener);
   server.keepAliveTimeout = 60_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -28,8 +43,9 @@ export async function startServer(
   });
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    url: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`,
     port,
+    ...(certificate === undefined ? {} : { ca: certificate.ca }),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -42,6 +58,7 @@ async function answer(
   handle: (request: SimulatedRequest) => Promise<SimulatedResponse>,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
+  ownScheme: string,
 ): Promise<void> {
   const body = await readBody(incoming);
   const headers: Record<string, string> = {};
@@ -56,17 +73,24 @@ async function answer(
     return;
   }
   // Behind a TLS proxy links and metadata must carry the outer address.
-  const scheme = headers['x-forwarded-proto'] ?? 'http';
+  const scheme = headers['x-forwarded-proto'] ?? ownScheme;
   const host = headers['x-forwarded-host'] ?? headers['host'] ?? 'localhost';
   const url = new URL(incoming.url ?? '/', `${scheme}://${host}`);
-  const response = await handle({ method: incoming.method ?? 'GET', url, headers, body, signal: aborted.signal });
-  const text = bodyText(response);
-  outgoing.writeHead(response.status, { ...response.headers, 'content-length': Buffer.byteLength(text) });
-  outgoing.end(text);
+  const content = isFileBody(headers) ? { body: '', bytes: body } : { body: body.toString('utf8') };
+  const method = incoming.method ?? 'GET';
+  const response = await handle({ method, url, headers, ...content, signal: aborted.signal });
+  const payload = bodyPayload(response);
+  outgoing.writeHead(response.status, { ...response.headers, 'content-length': Buffer.byteLength(payload) });
+  if (response.isCutShort === true) {
+    const half = Buffer.from(payload).subarray(0, Math.floor(Buffer.byteLength(payload) / 2));
+    outgoing.write(half, () => incoming.socket.destroy());
+    return;
+  }
+  outgoing.end(payload);
 }
 
-/** The body as text, or undefined when it is too large. */
-async function readBody(incoming: IncomingMessage): Promise<string | undefined> {
+/** The whole body, or undefined when it is too large. */
+async function readBody(incoming: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of incoming) {
@@ -74,5 +98,5 @@ async function readBody(incoming: IncomingMessage): Promise<string | undefined> 
     if (size > MAX_BODY_BYTES) return undefined;
     chunks.push(chunk as Buffer);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }

@@ -1,9 +1,32 @@
 import type { World } from '../mailbox/world.ts';
 
+/** An application as Entra knows it. */
 export interface ClientRegistration {
   clientId: string;
   clientSecret: string;
   tenantId: string;
+  /** Shown on the consent page; the id unless given. */
+  displayName?: string;
+  /** Where codes may be sent. With none registered, any loopback address is accepted. */
+  redirectUris?: readonly string[];
+  /** Of the type "Single-Page Application": codes are redeemed without a secret, refresh tokens live 24 hours. */
+  spaRedirectUris?: readonly string[];
+  /** "Allow public client flows": codes are redeemed with PKCE alone. */
+  isPublic?: boolean;
+  /** PEM; each proves the application as a secret does. */
+  certificates?: readonly string[];
+  /** Application permissions with admin consent; {@link DEFAULT_ROLES} unless given. */
+  roles?: readonly string[];
+  /** Application access policy: addresses or ids of the only mailboxes it may open. */
+  restrictedTo?: readonly string[];
+  /** RBAC for Applications: what Exchange grants on top, without a trace in the token. */
+  rbac?: RbacGrant;
+}
+
+/** Permissions by role assignment, on some mailboxes or (nothing said) on all. */
+export interface RbacGrant {
+  readonly roles: readonly string[];
+  readonly mailboxes?: readonly string[];
 }
 
 /** Who a simulator without configured clients lets in. */
@@ -12,6 +35,8 @@ export const DEFAULT_CLIENT: ClientRegistration = {
   clientSecret: 'simulated-secret',
   tenantId: '22222222-2222-4222-8222-222222222222',
 };
+
+export const DEFAULT_ROLES = ['Calendars.ReadWrite', 'MailboxSettings.Read', 'User.Read.All'] as const;
 
 /** The facts of an access token the simulator issued: who calls. */
 export interface AccessToken {
@@ -26,10 +51,22 @@ export interface AccessToken {
   oid?: string;
   /** Delegated permissions, separated by blanks. */
   scp?: string;
+  /** `cp1`: the client can answer claims challenges. */
+  xms_cc?: string[];
+  /** Place in the order of issue: two tokens of the same second are told apart by it. */
+  seq?: number;
+  /** The last claims challenge this token answers. */
+  met?: number;
 }
 
-/** An app-only access token. It looks like a JWT because real ones do; clients must not read it. */
-export function issueToken(world: World, client: ClientRegistration, lifetimeSeconds: number): string {
+/** A caller: the token's facts, and what Exchange knows of the application besides. */
+export interface Caller extends AccessToken {
+  restrictedTo?: readonly string[];
+  rbac?: RbacGrant;
+}
+
+/** A signed access token. It looks like a JWT because real ones do; clients must not read it. */
+export function signToken(world: World, facts: Omit<AccessToken, 'iat' | 'exp'>, lifetimeSeconds: number): string {
   const issued = Math.floor(world.now() / 1000);
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const text = [
@@ -38,10 +75,7 @@ export function issueToken(world: World, client: ClientRegistration, lifetimeSec
       aud: 'https://graph.microsoft.com',
       iat: issued,
       exp: issued + lifetimeSeconds,
-      appid: client.clientId,
-      tid: client.tenantId,
-      roles: ['Calendars.ReadWrite', 'MailboxSettings.Read', 'User.Read.All'],
-      idtyp: 'app',
+      ...facts,
       uti: world.hex(22),
     }),
   ].join('.');

@@ -5,12 +5,14 @@ import type { StoredCalendar } from './model.ts';
 /** @throws {GraphError} 409 `ErrorFolderExists` when the name is taken */
 export function addCalendar(
   mailbox: Mailbox,
-  o: { name: string; color?: string | undefined; canEdit?: boolean; renumbered?: boolean },
+  o: { name: string; color?: string | undefined; canEdit?: boolean; renumbered?: boolean; group?: number | undefined },
 ): StoredCalendar {
   requireFreeName(mailbox, o.name);
-  const { color, ...rest } = o;
+  const { color, group, ...rest } = o;
   mailbox.markDirty();
-  return mailbox.addCalendar({ ...rest, ...(color === undefined ? {} : { color }) });
+  const calendar = mailbox.addCalendar({ ...rest, ...(color === undefined ? {} : { color }) });
+  if (group !== undefined && group !== 0) calendar.group = group;
+  return calendar;
 }
 
 /** @throws {GraphError} 409 `ErrorFolderExists` when another calendar has the name */
@@ -19,7 +21,7 @@ export function requireFreeName(mailbox: Mailbox, name: string, own?: StoredCale
   if (taken) throw new GraphError(409, 'ErrorFolderExists', 'A folder with the specified name already exists.');
 }
 
-/** Removes a calendar with its events. @throws {GraphError} 403 for the default one */
+/** Removes a calendar with its events; of a shared one, the entry only. @throws {GraphError} 403 for the default one */
 export function removeCalendar(mailbox: Mailbox, calendar: StoredCalendar): void {
   if (calendar.isDefault) throw accessDenied();
   if (calendar.deleted) throw itemNotFound();
@@ -28,5 +30,11 @@ export function removeCalendar(mailbox: Mailbox, calendar: StoredCalendar): void
     item.deleted = true;
     mailbox.put(item, 'removed', item.modifiedMs);
   }
+  mailbox.markDirty();
+}
+
+/** Makes another calendar the one new events go to. */
+export function makeDefault(mailbox: Mailbox, calendar: StoredCalendar): void {
+  for (const each of mailbox.state.calendars) each.isDefault = each === calendar;
   mailbox.markDirty();
 }

@@ -10,7 +10,7 @@ import {
 import { type ContentRules, writeContent } from './event-content.ts';
 import { etag } from './event-render.ts';
 import { type EventInput, readEventInput } from './event-schema.ts';
-import { decodeId } from './ids.ts';
+import { extendedAfter, hangingOnCreate, refuseAfterCreate } from './hanging-input.ts';
 import type { Mailbox } from './mailbox.ts';
 import { changedKeys, meetingChanged, meetingCreated, meetingRemoved } from './meetings.ts';
 import { type Content, NEVER, type Recurrence, type StoredCalendar, type StoredItem } from './model.ts';
@@ -26,6 +26,8 @@ export interface Actor {
   mailbox: Mailbox;
   /** `If-Match`, when the request carried one. */
   ifMatch?: string | undefined;
+  /** What the person writes along in the mails this causes. */
+  comment?: string | undefined;
 }
 
 export interface FoundEvent {
@@ -40,11 +42,12 @@ export interface FoundEvent {
  * @throws {GraphError} 404 `ErrorItemNotFound`, 400 `ErrorInvalidIdMalformed`
  */
 export function findEvent(mailbox: Mailbox, id: string, calendar?: StoredCalendar): FoundEvent {
-  const decoded = decodeId(mailbox.state.id, id);
+  const decoded = mailbox.decodeId(id);
   if (decoded.kind !== 'item' && decoded.kind !== 'occurrence') throw malformedId();
   const item = mailbox.item(decoded.n);
   if (item === undefined || item.deleted) throw itemNotFound();
-  if (decoded.form === 'default' && decoded.folder !== item.folder) throw itemNotFound();
+  const isStale = decoded.folder !== item.folder || (decoded.generation ?? 0) !== (item.generation ?? 0);
+  if (decoded.form === 'default' && isStale) throw itemNotFound();
   if (calendar !== undefined && calendar.folder !== item.folder) throw itemNotFound();
   return { item, date: decoded.date };
 }
@@ -87,6 +90,7 @@ export function createEvent(actor: Actor, calendar: StoredCalendar, body: unknow
   let content = writeContent(undefined, input, rulesFor(world, calendar.isDefault));
   const recurrence = readRecurrenceOf(actor, input, content, [startDateOf(content)]);
   if (recurrence !== null) content = startOnPattern(content, recurrence);
+  const hanging = hangingOnCreate(actor, input);
   const now = world.now();
   const version = mailbox.nextVersion();
   const item: StoredItem = {
@@ -108,10 +112,11 @@ export function createEvent(actor: Actor, calendar: StoredCalendar, body: unknow
     organizer: { name: mailbox.state.name, address: mailbox.state.address },
     response: { response: 'none', time: NEVER },
     isCancelled: false,
-    extended: readExtended([], input),
+    ...hanging,
   };
   mailbox.put(item, 'all', now);
   meetingCreated({ world, mailbox, item });
+  refuseAfterCreate(actor, input);
   return item;
 }
 
@@ -146,15 +151,6 @@ function sorted(value: unknown): unknown {
   );
 }
 
-export function readExtended(before: StoredItem['extended'], input: EventInput): StoredItem['extended'] {
-  const sent = (input['singleValueExtendedProperties'] ?? []) as { id?: string; value?: string }[];
-  const properties = new Map(before.map((property) => [property.id, property]));
-  for (const { id, value } of sent) {
-    if (id === undefined || value === undefined) throw validationFailure();
-    properties.set(id, { id, value });
-  }
-  return [...properties.values()];
-}
 
 function readRecurrenceOf(actor: Actor, input: EventInput, content: Content, startDates: string[]): Recurrence | null {
   const sent = input['recurrence'] as Record<string, unknown> | null | undefined;
@@ -171,13 +167,13 @@ export function updateItem(actor: Actor, item: StoredItem, body: unknown): Store
   const { world, mailbox } = actor;
   requireEditable(mailbox, item.folder);
   checkIfMatch(actor, item.version);
-  const input = readEventInput(body);
+  const input = readEventInput(body, world.switches.readOnlyInPatch);
   refuseTransactionId(input);
   const before = item.content;
   let content = writeContent(before, input, rulesFor(world));
   const recurrence = input['recurrence'] === null ? null : recurrenceAfter(actor, item, input, content);
   if (recurrence !== null) content = startOnPattern(content, recurrence);
-  const extended = readExtended(item.extended, input);
+  const extended = extendedAfter(actor, item, input);
 
   const seriesBefore = JSON.stringify(item.recurrence);
   const keep = recurrence === null ? { exceptions: {}, cancelled: [] } : membersAfter(actor, item, content, recurrence);
@@ -186,7 +182,7 @@ export function updateItem(actor: Actor, item: StoredItem, body: unknown): Store
     ...keep,
     content,
     recurrence,
-    extended,
+    ...extended,
     version,
     contentVersion: version,
     modifiedMs: world.now(),
@@ -240,7 +236,7 @@ export function deleteItem(actor: Actor, item: StoredItem): void {
   const { world, mailbox } = actor;
   requireEditable(mailbox, item.folder);
   checkIfMatch(actor, item.version);
-  meetingRemoved({ world, mailbox, item }, item.content);
+  meetingRemoved({ world, mailbox, item, comment: actor.comment }, item.content);
   item.deleted = true;
   item.modifiedMs = world.now();
   mailbox.put(item, 'removed', world.now());

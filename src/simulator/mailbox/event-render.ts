@@ -2,7 +2,7 @@ import type { WireDateTime, WireEvent, WireRecurrence } from '../wire-types.ts';
 import { previewOf, renderText } from './bodies.ts';
 import { encodeChangeKey, type IdForm, iCalUId } from './ids.ts';
 import type { Mailbox } from './mailbox.ts';
-import { type Content, NEVER, type Recurrence, type StoredItem } from './model.ts';
+import { type Content, NEVER, type Recurrence, type StoredAttachment, type StoredItem } from './model.ts';
 import type { Instance } from './series.ts';
 import { findZone, toLocal, windowsName, wireInstant, wireLocal } from './zones.ts';
 
@@ -12,6 +12,8 @@ export interface View {
   /** Zone name as the caller spelled it, and as it comes back; UTC unless preferred otherwise. */
   zone: string;
   bodyType: 'html' | 'text';
+  /** Whether a picture in the body makes `hasAttachments` true. */
+  inlineAttachmentsCount?: boolean;
 }
 
 export const DEFAULT_VIEW: View = { form: 'default', zone: 'UTC', bodyType: 'html' };
@@ -28,6 +30,7 @@ export function renderItem(mailbox: Mailbox, item: StoredItem, view: View): Wire
     date: '',
     isCancelled: item.isCancelled,
     response: item.response,
+    attachments: item.attachments,
   });
 }
 
@@ -44,6 +47,7 @@ export function renderInstance(mailbox: Mailbox, item: StoredItem, instance: Ins
     date: instance.date,
     isCancelled: exception?.isCancelled ?? item.isCancelled,
     response: exception?.response ?? item.response,
+    attachments: exception?.attachments ?? item.attachments,
   });
 }
 
@@ -83,6 +87,7 @@ interface Facts {
   date: string;
   isCancelled: boolean;
   response: { response: string; time: string };
+  attachments: readonly StoredAttachment[] | undefined;
 }
 
 function render(mailbox: Mailbox, item: StoredItem, view: View, facts: Facts): WireEvent {
@@ -103,7 +108,8 @@ function render(mailbox: Mailbox, item: StoredItem, view: View, facts: Facts): W
     uid: iCalUId(item.uid),
     reminderMinutesBeforeStart: content.reminderMinutesBeforeStart,
     isReminderOn: content.isReminderOn,
-    hasAttachments: false,
+    hasAttachments:
+      facts.attachments?.some(({ isInline }) => !isInline || view.inlineAttachmentsCount === true) ?? false,
     subject: content.subject,
     bodyPreview: previewOf(content.bodyHtml),
     importance: content.importance,

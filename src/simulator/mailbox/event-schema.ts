@@ -1,4 +1,4 @@
-import { unreadableBody } from '../http/graph-error.ts';
+import { GraphError, unreadableBody } from '../http/graph-error.ts';
 
 /**
  * The writable shape of an event, from the published v1.0 metadata (CSDL): names, types, enumerations.
@@ -11,7 +11,9 @@ type Kind =
   | 'double'
   | { enum: readonly string[]; type: string }
   | { complex: Record<string, Kind>; type: string }
-  | { list: Kind };
+  | { list: Kind }
+  /** Whatever the part of the service behind it makes of it. */
+  | 'open';
 
 const enumeration = (type: string, ...names: string[]): Kind => ({ enum: names, type: `microsoft.graph.${type}` });
 const complex = (type: string, properties: Record<string, Kind>): Kind => ({
@@ -62,6 +64,7 @@ const onlineMeetingProvider = enumeration(
   ...['unknown', 'skypeForBusiness', 'skypeForConsumer', 'teamsForBusiness'],
 );
 const extendedProperty = complex('singleValueLegacyExtendedProperty', { id: 'string', value: 'string' });
+const multiValueProperty = complex('multiValueLegacyExtendedProperty', { id: 'string', value: { list: 'string' } });
 
 const WRITABLE: Record<string, Kind> = {
   subject: 'string',
@@ -111,6 +114,9 @@ const WRITABLE: Record<string, Kind> = {
   onlineMeetingProvider,
   transactionId: 'string',
   singleValueExtendedProperties: { list: extendedProperty },
+  multiValueExtendedProperties: { list: multiValueProperty },
+  extensions: 'open',
+  attachments: 'open',
 };
 
 /** Properties that exist but belong to the service: sent values are ignored. */
@@ -129,15 +135,20 @@ export type EventInput = Record<string, unknown>;
 /**
  * Checks a written event against the metadata and returns its writable part, enumerations in Graph's spelling.
  *
- * @throws {GraphError} 400 `RequestBodyRead` naming the property
+ * @throws {GraphError} 400 `RequestBodyRead` naming the property; `ErrorInvalidPropertySet` for what only the
+ *   service sets, when that is not to be ignored
  */
-export function readEventInput(body: unknown): EventInput {
+export function readEventInput(body: unknown, readOnly: 'ignored' | 'refused' = 'ignored'): EventInput {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw unreadableBody('The request body is expected to be a JSON object of type microsoft.graph.event.');
   }
   const input: EventInput = {};
   for (const [name, value] of Object.entries(body)) {
-    if (name.includes('@odata.') || READ_ONLY.has(name)) continue;
+    if (name.includes('@odata.')) continue;
+    if (READ_ONLY.has(name)) {
+      if (readOnly === 'ignored') continue;
+      throw new GraphError(400, 'ErrorInvalidPropertySet', `The property '${name}' is read-only and cannot be set.`);
+    }
     const kind = Object.hasOwn(WRITABLE, name) ? WRITABLE[name] : undefined;
     if (kind === undefined) throw unknownProperty(name, 'microsoft.graph.event');
     input[name] = value === null ? null : convert(value, kind);
@@ -146,7 +157,7 @@ export function readEventInput(body: unknown): EventInput {
 }
 
 function convert(value: unknown, kind: Kind): unknown {
-  if (value === null) return null;
+  if (value === null || kind === 'open') return value;
   if (kind === 'string') return typeof value === 'string' ? value : refuse(value, 'Edm.String');
   if (kind === 'boolean') return typeof value === 'boolean' ? value : refuse(value, 'Edm.Boolean');
   if (kind === 'double') return typeof value === 'number' ? value : refuse(value, 'Edm.Double');

@@ -6,7 +6,7 @@ import { itemNotFound, malformedId } from '../http/graph-error.ts';
  * moved event's default id changes by itself (the folder is part of it).
  */
 export type IdForm = 'default' | 'immutable';
-export type IdKind = 'item' | 'occurrence' | 'folder' | 'provisional-folder';
+export type IdKind = 'item' | 'occurrence' | 'folder' | 'provisional-folder' | 'group';
 
 export interface ObjectId {
   kind: IdKind;
@@ -15,9 +15,18 @@ export interface ObjectId {
   n: number;
   /** Original date of an occurrence, `yyyy-MM-dd`; '' otherwise. */
   date: string;
+  /** How often the item came back from Deleted Items: each time its default id is another one. */
+  generation?: number | undefined;
+  /**
+   * Of an item in another mailbox, seen through an entry of this one's calendar list: `folder` is the entry's
+   * number, which the immutable form carries as well, for it tells whose item `n` is.
+   */
+  isLinked?: boolean | undefined;
 }
 
-const KINDS: readonly IdKind[] = ['item', 'occurrence', 'folder', 'provisional-folder'];
+const KINDS: readonly IdKind[] = ['item', 'occurrence', 'folder', 'provisional-folder', 'group'];
+/** Added to the kind's number. */
+const LINKED = 0x80;
 const HEADER_BYTES = 42;
 const CHECKED_BYTES = 106;
 const TOTAL_BYTES = 110;
@@ -28,8 +37,10 @@ export function encodeId(mailboxId: string, id: ObjectId): string {
   bytes.writeUInt32BE(id.form === 'immutable' ? 0x0009002e : 0x00032400, 0);
   bytes.write(mailboxId, 4, 36, 'latin1');
   bytes.writeUInt16BE(0x4600, 40);
-  bytes.writeUInt8(KINDS.indexOf(id.kind), HEADER_BYTES);
-  bytes.writeUInt32BE(id.form === 'immutable' ? 0 : id.folder, 43);
+  bytes.writeUInt8(KINDS.indexOf(id.kind) | (id.isLinked ? LINKED : 0), HEADER_BYTES);
+  const generation = id.form === 'immutable' ? 0 : (id.generation ?? 0);
+  const folder = id.form === 'immutable' && !id.isLinked ? 0 : id.folder;
+  bytes.writeUInt32BE(((generation << 24) | folder) >>> 0, 43);
   bytes.writeUInt32BE(id.n, 47);
   bytes.writeUInt32BE(id.date === '' ? 0 : Number(id.date.replaceAll('-', '')), 51);
   fill(bytes);
@@ -38,23 +49,37 @@ export function encodeId(mailboxId: string, id: ObjectId): string {
 }
 
 /**
+ * An id of something this mailbox itself holds.
+ *
+ * @throws {GraphError} as {@link readId}; 404 `ErrorItemNotFound` also for what is seen through a link
+ */
+export function decodeId(mailboxId: string, text: string): ObjectId {
+  const id = readId(mailboxId, text);
+  if (id.isLinked) throw itemNotFound();
+  return id;
+}
+
+/**
  * @throws {GraphError} 400 `ErrorInvalidIdMalformed` for anything not made by {@link encodeId};
  *   404 `ErrorItemNotFound` for an id of another mailbox
  */
-export function decodeId(mailboxId: string, text: string): ObjectId {
+export function readId(mailboxId: string, text: string): ObjectId {
   if (!/^[A-Za-z0-9_-]+=$/.test(text)) throw malformedId();
   const bytes = Buffer.from(text, 'base64url');
   if (bytes.length !== TOTAL_BYTES || bytes.readUInt32BE(CHECKED_BYTES) !== checksum(bytes)) throw malformedId();
   if (`${bytes.toString('base64url')}=` !== text) throw malformedId();
-  const kind = KINDS[bytes.readUInt8(HEADER_BYTES)];
+  const code = bytes.readUInt8(HEADER_BYTES);
+  const kind = KINDS[code & ~LINKED];
   if (kind === undefined) throw malformedId();
   if (bytes.toString('latin1', 4, 40) !== mailboxId) throw itemNotFound();
   return {
     kind,
     form: bytes.readUInt32BE(0) === 0x0009002e ? 'immutable' : 'default',
-    folder: bytes.readUInt32BE(43),
+    folder: bytes.readUIntBE(44, 3),
+    generation: bytes.readUInt8(43),
     n: bytes.readUInt32BE(47),
     date: dateText(bytes.readUInt32BE(51)),
+    ...(code & LINKED ? { isLinked: true } : {}),
   };
 }
 

@@ -1,6 +1,7 @@
 import { itemNotFound, malformedId } from '../http/graph-error.ts';
-import { decodeId, encodeId, type IdForm } from './ids.ts';
-import type { LogEntry, MailboxState, StoredCalendar, StoredItem } from './model.ts';
+import { CalendarIndex } from './calendar-index.ts';
+import { decodeId, encodeId, type IdForm, type ObjectId } from './ids.ts';
+import type { LogEntry, MailboxState, Seen, StoredCalendar, StoredItem } from './model.ts';
 
 export interface MailboxSnapshot {
   state: MailboxState;
@@ -19,15 +20,15 @@ export interface MailboxChanges {
 export class Mailbox {
   readonly state: MailboxState;
   readonly #items = new Map<number, StoredItem>();
-  /** Per calendar: living items in order of creation. */
-  readonly #folders = new Map<number, Map<number, StoredItem>>();
+  readonly #folders = new Map<number, CalendarIndex>();
   readonly #logs = new Map<number, LogEntry[]>();
   readonly #transactions = new Map<string, number>();
   readonly #uids = new Map<string, number>();
-  readonly #sorted = new Map<number, number[]>();
   #dirtyItems = new Set<number>();
   #dirtyLog: LogEntry[] = [];
   #dirty = false;
+  /** Set while somebody who is not the owner looks at it (see sharing/). */
+  readonly seen: Seen | undefined;
   /** Told when there is something for {@link takeChanges}. */
   onDirty: (() => void) | undefined;
   /** Told of each new entry of the change log. */
@@ -85,7 +86,7 @@ export class Mailbox {
 
   /** @throws {GraphError} `ErrorItemNotFound`, `ErrorInvalidIdMalformed` */
   calendarById(id: string): StoredCalendar {
-    const decoded = decodeId(this.state.id, id);
+    const decoded = this.decodeId(id);
     if (decoded.kind !== 'folder') throw decoded.kind === 'provisional-folder' ? itemNotFound() : malformedId();
     const calendar = this.state.calendars.find(({ folder }) => folder === decoded.folder);
     if (calendar === undefined || calendar.deleted) throw itemNotFound();
@@ -99,6 +100,16 @@ export class Mailbox {
   calendarId(folder: number, provisional = false): string {
     const kind = provisional ? 'provisional-folder' : 'folder';
     return encodeId(this.state.id, { kind, form: 'default', folder, n: 0, date: '' });
+  }
+
+  /** Names whose ids its things have: its own, or those of somebody it is shared with. */
+  get idSpace(): string {
+    return this.state.id;
+  }
+
+  /** Of an item or calendar here. @throws {GraphError} as `decodeId` of ids.ts */
+  decodeId(text: string): ObjectId {
+    return decodeId(this.state.id, text);
   }
 
   // --- items
@@ -117,23 +128,44 @@ export class Mailbox {
     return item?.deleted === false ? item : undefined;
   }
 
+  /** What is in Deleted Items, oldest deletion first. */
+  get deletedItems(): StoredItem[] {
+    return [...this.#items.values()]
+      .filter((item) => item.deleted && item.purged !== true)
+      .sort((a, b) => a.modifiedMs - b.modifiedMs);
+  }
+
   itemsIn(folder: number): Iterable<StoredItem> {
-    return this.#folders.get(folder)?.values() ?? [];
+    return this.#folder(folder).items();
   }
 
   /** Item numbers of a calendar in ascending order: the key order of paging. */
   numbersIn(folder: number): readonly number[] {
-    let sorted = this.#sorted.get(folder);
-    if (sorted === undefined) {
-      sorted = [...(this.#folders.get(folder)?.keys() ?? [])].sort((a, b) => a - b);
-      this.#sorted.set(folder, sorted);
-    }
-    return sorted;
+    return this.#folder(folder).numbers;
   }
 
-  itemId(item: { n: number; folder: number }, form: IdForm, date = ''): string {
+  /** Items of a calendar that may have something in [startMs, endMs); whether they do is left to the caller. */
+  itemsNear(folder: number, startMs: number, endMs: number): Iterable<StoredItem> {
+    return this.#folder(folder).itemsNear(startMs, endMs);
+  }
+
+  #folder(folder: number): CalendarIndex {
+    let index = this.#folders.get(folder);
+    if (index === undefined) {
+      index = new CalendarIndex((n) => this.#items.get(n));
+      this.#folders.set(folder, index);
+    }
+    return index;
+  }
+
+  itemId(
+    item: { n: number; folder: number; generation?: number | undefined },
+    form: IdForm,
+    date = '',
+  ): string {
     const kind = date === '' ? 'item' : 'occurrence';
-    return encodeId(this.state.id, { kind, form, folder: item.folder, n: item.n, date });
+    const { folder, n, generation } = item;
+    return encodeId(this.state.id, { kind, form, folder, n, date, generation });
   }
 
   nextItemNumber(): number {
@@ -155,25 +187,16 @@ export class Mailbox {
   /** A move: gone from one calendar's log, new in the other's. */
   move(item: StoredItem, folder: number, at: number): void {
     this.append({ folder: item.folder, n: item.n, what: 'removed', at });
-    this.#folders.get(item.folder)?.delete(item.n);
-    this.#sorted.delete(item.folder);
+    this.#folder(item.folder).remove(item.n);
     item.folder = folder;
     this.put(item, 'all', at);
   }
 
   #index(item: StoredItem): void {
     this.#items.set(item.n, item);
-    let folder = this.#folders.get(item.folder);
-    if (folder === undefined) {
-      folder = new Map();
-      this.#folders.set(item.folder, folder);
-    }
-    if (item.deleted) {
-      if (folder.delete(item.n)) this.#sorted.delete(item.folder);
-    } else if (!folder.has(item.n)) {
-      folder.set(item.n, item);
-      this.#sorted.delete(item.folder);
-    }
+    const folder = this.#folder(item.folder);
+    if (item.deleted) folder.remove(item.n);
+    else folder.put(item.n);
     if (item.transactionId !== null) this.#transactions.set(item.transactionId, item.n);
     if (!item.deleted) this.#uids.set(item.uid, item.n);
   }
@@ -241,13 +264,7 @@ export class Mailbox {
     Object.assign(this.state, changes.state);
     for (const item of changes.items) {
       const before = this.#items.get(item.n);
-      if (before !== undefined && before.folder !== item.folder) {
-        this.#folders.get(before.folder)?.delete(item.n);
-        this.#sorted.delete(before.folder);
-      }
-      // The map's object is replaced, so the folder must take the new one too.
-      this.#folders.get(item.folder)?.delete(item.n);
-      this.#sorted.delete(item.folder);
+      if (before !== undefined && before.folder !== item.folder) this.#folder(before.folder).remove(item.n);
       this.#index(item);
     }
     for (const entry of changes.log) this.#appendLogged(entry);
@@ -261,5 +278,24 @@ export class Mailbox {
     const mailbox = new Mailbox({ ...snapshot.state });
     mailbox.apply({ state: snapshot.state, items: snapshot.items, log: snapshot.log });
     return mailbox;
+  }
+
+  /** Kills the delta tokens of a time that never was: those `undone` issued after this state was taken. */
+  discardTokensOf(undone: Mailbox): void {
+    const [after, upTo] = [this.state.tokensIssued, undone.state.tokensIssued];
+    if (upTo <= after) return;
+    this.state.discardedTokens = [...(this.state.discardedTokens ?? []), { after, upTo }];
+    this.state.tokensIssued = upTo;
+  }
+
+  /** Numbers go on after those of `undone`, so that no id and no changeKey of that time comes again for something else. */
+  continueNumbersOf(undone: Mailbox): void {
+    for (const name of ['nextItem', 'nextFolder', 'nextVersion'] as const) {
+      this.state[name] = Math.max(this.state[name], undone.state[name]);
+    }
+  }
+
+  isTokenDiscarded(serial: number): boolean {
+    return (this.state.discardedTokens ?? []).some(({ after, upTo }) => serial > after && serial <= upTo);
   }
 }

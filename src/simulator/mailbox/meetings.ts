@@ -1,5 +1,13 @@
 import type { Mailbox } from './mailbox.ts';
-import { type Content, NEVER, type OutboxMail, type StoredAttendee, type StoredItem } from './model.ts';
+import {
+  type Content,
+  NEVER,
+  type OutboxMail,
+  type ResponseStatus,
+  type StoredAttendee,
+  type StoredException,
+  type StoredItem,
+} from './model.ts';
 import type { World } from './world.ts';
 
 /**
@@ -19,14 +27,16 @@ const PERSONAL: readonly (keyof Content)[] = [
 const addressesOf = (content: Content): string[] =>
   content.attendees.map(({ emailAddress }) => emailAddress.address).filter((address) => address !== '');
 
-interface Meeting {
+export interface Meeting {
   world: World;
   mailbox: Mailbox;
   item: StoredItem;
+  /** What the sender wrote along. */
+  comment?: string | undefined;
 }
 
-function mail(meeting: Meeting, kind: OutboxMail['kind'], to: string[], subject: string, date = ''): void {
-  const { world, mailbox, item } = meeting;
+export function mail(meeting: Meeting, kind: OutboxMail['kind'], to: string[], subject: string, date = ''): void {
+  const { world, mailbox, item, comment } = meeting;
   world.mail({
     kind,
     mailbox: mailbox.state.address,
@@ -34,6 +44,7 @@ function mail(meeting: Meeting, kind: OutboxMail['kind'], to: string[], subject:
     to,
     subject,
     eventId: mailbox.itemId(item, 'immutable', date),
+    ...(comment === undefined || comment === '' ? {} : { comment }),
   });
 }
 
@@ -95,8 +106,18 @@ export function meetingRemoved(meeting: Meeting, content: Content, date = ''): v
   else deliver(meeting, to);
 }
 
+/** Brings the attendees' copies up to date without a mail. */
+export function shareWithAttendees(meeting: Meeting): void {
+  const { item, world } = meeting;
+  if (item.isOrganizer && !world.quiet) deliver(meeting, addressesOf(item.content));
+}
+
 /** A reply to the organiser, whose copy learns it when they live here. */
-export function responseSent(meeting: Meeting, response: string, o: { send: boolean; date?: string }): void {
+export function responseSent(
+  meeting: Meeting,
+  response: string,
+  o: { send: boolean; date?: string; proposedNewTime?: object },
+): void {
   const { world, mailbox, item } = meeting;
   if (!o.send) return;
   const verb = { accepted: 'Accepted', declined: 'Declined', tentativelyAccepted: 'Tentative' }[response] ?? 'Response';
@@ -107,13 +128,19 @@ export function responseSent(meeting: Meeting, response: string, o: { send: bool
   const own = mailbox.state.address.toLowerCase();
   const attendees = original.content.attendees.map((attendee) =>
     attendee.emailAddress.address.toLowerCase() === own
-      ? { ...attendee, status: { response, time: new Date(world.now()).toISOString() } }
+      ? answered(attendee, { response, time: new Date(world.now()).toISOString() }, o.proposedNewTime)
       : attendee,
   );
   original.content = { ...original.content, attendees };
   original.version = organiser.nextVersion();
   original.modifiedMs = world.now();
   organiser.put(original, original.recurrence === null ? 'all' : 'master', world.now());
+}
+
+/** A later answer takes an earlier proposal back. */
+function answered(attendee: StoredAttendee, status: ResponseStatus, proposedNewTime?: object): StoredAttendee {
+  const { proposedNewTime: _earlier, ...rest } = attendee;
+  return { ...rest, status, ...(proposedNewTime === undefined ? {} : { proposedNewTime }) };
 }
 
 function* copies(meeting: Meeting, addresses: string[]): Generator<Mailbox> {
@@ -147,12 +174,32 @@ function deliver(meeting: Meeting, addresses: string[]): void {
       transactionHash: '',
       isOrganizer: false,
       response: known?.response ?? { response: 'notResponded', time: NEVER },
+      // Properties and reminders are everybody's own; attachments come from the organiser.
       extended: known?.extended ?? [],
+      multiExtended: known?.multiExtended ?? [],
+      extensions: known?.extensions ?? [],
+      attachments: item.attachments ?? [],
+      reminders: known?.reminders ?? {},
+      generation: known?.generation ?? 0,
+      exceptions: Object.fromEntries(
+        Object.entries(item.exceptions).map(([date, each]) => [date, withOwn(each, known?.exceptions[date])]),
+      ),
     });
     for (const exception of Object.values(copy.exceptions)) exception.version = mailbox.nextVersion();
     if (known !== undefined) mailbox.put(Object.assign(known, copy), 'all', now);
     else mailbox.put(copy, 'all', now);
   }
+}
+
+/** The organiser's exception with what the attendee had hung on theirs. */
+function withOwn(sent: StoredException, known: StoredException | undefined): StoredException {
+  const { extended: _e, multiExtended: _m, extensions: _x, ...shared } = sent;
+  return {
+    ...shared,
+    ...(known?.extended === undefined ? {} : { extended: known.extended }),
+    ...(known?.multiExtended === undefined ? {} : { multiExtended: known.multiExtended }),
+    ...(known?.extensions === undefined ? {} : { extensions: known.extensions }),
+  };
 }
 
 const personalOf = (content: Content): Partial<Content> =>

@@ -70,8 +70,39 @@ export interface Content {
   onlineMeeting: { joinUrl: string; conferenceId: string } | null;
 }
 
+/** What hangs on an event besides its content. Absent: nothing; on an exception: what the master has. */
+export interface Hangings {
+  attachments?: StoredAttachment[];
+  extensions?: StoredExtension[];
+  multiExtended?: { id: string; value: string[] }[];
+}
+
+export interface StoredAttachment {
+  /** Unique on its event, and never used again there. */
+  k: number;
+  type: 'file' | 'item' | 'reference';
+  name: string;
+  contentType: string | null;
+  isInline: boolean;
+  contentId: string | null;
+  contentLocation: string | null;
+  size: number;
+  modifiedMs: number;
+  /** Base64, of a file. */
+  bytes?: string;
+  /** The attached event, contact or message as it was sent. */
+  item?: Record<string, unknown>;
+}
+
+export interface StoredExtension {
+  name: string;
+  data: Record<string, unknown>;
+}
+
 /** One changed occurrence: only what differs from the master. */
-export interface StoredException {
+export interface StoredException extends Hangings {
+  /** Single-value extended properties, when they differ from the master's. */
+  extended?: { id: string; value: string }[];
   override: Partial<Content>;
   version: number;
   createdMs: number;
@@ -80,7 +111,7 @@ export interface StoredException {
   response?: ResponseStatus;
 }
 
-export interface StoredItem {
+export interface StoredItem extends Hangings {
   n: number;
   folder: number;
   /** In Deleted Items or purged: gone for every path, but remembered for tombstones and transaction ids. */
@@ -106,6 +137,14 @@ export interface StoredItem {
   response: ResponseStatus;
   isCancelled: boolean;
   extended: { id: string; value: string }[];
+  /** Of the attachment added last. */
+  lastAttachment?: number;
+  /** By original date, '' for the item itself: a reminder that was dismissed or put off. */
+  reminders?: Record<string, { dismissed: boolean; fireMs: number | null }>;
+  /** Deleted for good: not in Deleted Items, where a person finds it. */
+  purged?: boolean;
+  /** How often it came back from Deleted Items. */
+  generation?: number;
 }
 
 export interface StoredCalendar {
@@ -118,6 +157,43 @@ export interface StoredCalendar {
   deleted: boolean;
   /** The id first answered by POST differs from the lasting one. */
   renumbered: boolean;
+  /** Number of its calendar group; absent: the default group. */
+  group?: number;
+  defaultOnlineMeetingProvider?: string;
+  /** Whom the owner gave which rights. */
+  permissions?: StoredPermission[];
+  /** The role of "My Organization", when the owner chose one. */
+  organizationRole?: CalendarRole;
+  /** Not a calendar of this mailbox, but the entry through which its owner sees one of another. */
+  link?: { owner: string; folder: number; isOldStyle: boolean };
+}
+
+export type CalendarRole =
+  | 'none'
+  | 'freeBusyRead'
+  | 'limitedRead'
+  | 'read'
+  | 'write'
+  | 'delegateWithoutPrivateEventAccess'
+  | 'delegateWithPrivateEventAccess'
+  | 'custom';
+
+export interface StoredPermission {
+  emailAddress: Address;
+  role: CalendarRole;
+}
+
+export interface StoredGroup {
+  n: number;
+  name: string;
+  classId: string;
+  version: number;
+}
+
+/** How somebody looks at a calendar that is not theirs: with which rights, through which entry of their own list. */
+export interface Seen {
+  role: CalendarRole;
+  entry: StoredCalendar | undefined;
 }
 
 /** `all`: the whole item; `master`: the master alone; `removed`; a date: one occurrence; `cut:`+date: one deleted. */
@@ -140,7 +216,15 @@ export interface MailboxState {
   nextSeq: number;
   tokensIssued: number;
   oldestToken: number;
+  /** Serials above `after` up to `upTo`: issued in a time that was undone by putting a snapshot back. */
+  discardedTokens?: { after: number; upTo: number }[];
   calendars: StoredCalendar[];
+  /** Absent: only the default group, as a new mailbox has it. */
+  groups?: StoredGroup[];
+  /** Names of extensions and extended properties ever used: each takes a place in the store for ever. */
+  propertyNames?: string[];
+  /** The list behind `outlook/masterCategories`; absent: the six a new mailbox has. */
+  categories?: { id: string; displayName: string; color: string }[];
 }
 
 /** A mail Exchange would have sent. */
@@ -153,6 +237,8 @@ export interface OutboxMail {
   subject: string;
   eventId: string;
   at: string;
+  /** What the sender wrote along. */
+  comment?: string;
 }
 
 export const NEVER = '0001-01-01T00:00:00Z';

@@ -10,8 +10,9 @@ import {
   rulesFor,
 } from './event-operations.ts';
 import { readEventInput } from './event-schema.ts';
+import { extendedAfter } from './hanging-input.ts';
 import { changedKeys, meetingChanged, meetingRemoved } from './meetings.ts';
-import type { Content, ResponseStatus, StoredItem } from './model.ts';
+import type { Content, StoredException, StoredItem } from './model.ts';
 import { instanceOf, neighbourDays, startDateOf, zoneOf } from './series.ts';
 import { dateOf, toLocal } from './zones.ts';
 
@@ -21,13 +22,14 @@ export function updateOccurrence(actor: Actor, item: StoredItem, date: string, b
   requireEditable(mailbox, item.folder);
   const instance = instanceOf(item, date);
   checkIfMatch(actor, instance.exception?.version ?? item.contentVersion);
-  const input = readEventInput(body);
+  const input = readEventInput(body, world.switches.readOnlyInPatch);
   refuseTransactionId(input);
   if (input['recurrence'] !== undefined && input['recurrence'] !== null) throw validationFailure();
   const content = writeContent(instance.content, input, rulesFor(world));
   if (content.startMs !== instance.content.startMs) checkBoundaries(item, date, content);
   const changed = changedKeys(instance.content, content);
-  saveException(actor, item, date, Object.fromEntries(changed.map((key) => [key, content[key]])));
+  const extended = extendedAfter(actor, { ...item, ...instance.exception }, input);
+  saveException(actor, item, date, Object.fromEntries(changed.map((key) => [key, content[key]])), extended);
   meetingChanged({ world, mailbox, item }, instance.content, content, { date });
 }
 
@@ -37,18 +39,19 @@ export function saveException(
   item: StoredItem,
   date: string,
   change: Partial<Content>,
-  more: { response?: ResponseStatus; isCancelled?: boolean } = {},
+  more: Partial<Omit<StoredException, 'override' | 'version'>> = {},
 ): void {
   const { world, mailbox } = actor;
   const now = world.now();
   const before = item.exceptions[date];
   item.exceptions[date] = {
+    ...before,
+    ...more,
     override: { ...before?.override, ...change },
     version: mailbox.nextVersion(),
     createdMs: before?.createdMs ?? item.createdMs,
     modifiedMs: now,
     isCancelled: more.isCancelled ?? before?.isCancelled ?? item.isCancelled,
-    ...((more.response ?? before?.response) ? { response: (more.response ?? before?.response)! } : {}),
   };
   item.version = mailbox.nextVersion();
   item.modifiedMs = now;
@@ -81,7 +84,7 @@ export function deleteOccurrence(actor: Actor, item: StoredItem, date: string): 
   item.version = mailbox.nextVersion();
   item.modifiedMs = world.now();
   mailbox.put(item, `cut:${date}`, world.now());
-  meetingRemoved({ world, mailbox, item }, instance.content, date);
+  meetingRemoved({ world, mailbox, item, comment: actor.comment }, instance.content, date);
 }
 
 /** DELETE of whatever an id stands for: an event, a series, one occurrence. */

@@ -1,16 +1,33 @@
 import { GraphError } from '../http/graph-error.ts';
-import type { WireEvent } from '../wire-types.ts';
+import { addReadOnlyCalendar, feed, ownList, shareAsOwner, unshareAsOwner } from '../sharing/owner-actions.ts';
+import type { WireDateTime, WireEvent } from '../wire-types.ts';
+import { addGroup, findGroup, groupId } from './calendar-groups.ts';
 import { addCalendar, removeCalendar } from './calendar-operations.ts';
-import { createEvent, type FoundEvent, findEvent, touchItem, updateItem } from './event-operations.ts';
+import { createEvent, deleteItem, type FoundEvent, findEvent, touchItem } from './event-operations.ts';
 import { renderInstance, renderItem, type View } from './event-render.ts';
 import type { Mailbox } from './mailbox.ts';
 import { markCancelled } from './meetings.ts';
-import { NEVER, type ResponseStatus } from './model.ts';
+import type { CalendarRole, ResponseStatus } from './model.ts';
 import { deleteOccurrence, removeEvent, updateOccurrence } from './occurrence-operations.ts';
-import { respond } from './responses.ts';
+import {
+  changeFound,
+  deleteFollowing,
+  moveItem,
+  quietly,
+  receiveInvitation,
+  restoreItem,
+  updateFollowing,
+} from './people-actions.ts';
+import { cancelMeeting, respond } from './responses.ts';
 import { instanceOf, instancesBetween } from './series.ts';
 import type { World } from './world.ts';
 import { parseInstant } from './zones.ts';
+
+export interface ResponseOptions {
+  sendResponse?: boolean;
+  comment?: string;
+  proposedNewTime?: { start: WireDateTime; end: WireDateTime };
+}
 
 /**
  * A person at this mailbox in Outlook. The same rules as over HTTP, without `If-Match`; refusals are thrown
@@ -60,16 +77,14 @@ export class SimulatedMailbox {
   // --- calendars
 
   listCalendars(): { id: string; name: string; canEdit: boolean }[] {
-    return this.#mailbox.calendars.map(({ folder, name, canEdit }) => ({
-      id: this.#mailbox.calendarId(folder),
-      name,
-      canEdit,
-    }));
+    return ownList(this.#actor);
   }
 
   /** @returns the calendar's id */
-  addCalendar(name: string, o: { canEdit?: boolean } = {}): string {
-    const calendar = addCalendar(this.#mailbox, { name, ...o });
+  addCalendar(name: string, o: { canEdit?: boolean; groupId?: string } = {}): string {
+    const { groupId: id, ...rest } = o;
+    const group = id === undefined ? undefined : findGroup(this.#mailbox, id).n;
+    const calendar = addCalendar(this.#mailbox, { name, group, ...rest });
     this.#commit();
     return this.#mailbox.calendarId(calendar.folder);
   }
@@ -86,8 +101,51 @@ export class SimulatedMailbox {
     this.#commit();
   }
 
+  /** @returns the group's id */
+  addCalendarGroup(name: string): string {
+    const group = addGroup(this.#mailbox, { name, classId: this.#world.guid() });
+    this.#commit();
+    return groupId(this.#mailbox, group.n);
+  }
+
+  /** Holidays, birthdays, or a calendar subscribed from an ICS address: people can only read it. */
+  addReadOnlyCalendar(name: string, events: readonly object[] = []): string {
+    const calendar = addReadOnlyCalendar(this.#actor, name, events);
+    this.#commit();
+    return this.#mailbox.calendarId(calendar.folder);
+  }
+
+  /** Replaces the events of a read-only calendar, as its source does. */
+  feedCalendar(id: string, events: readonly object[]): void {
+    feed(this.#actor, this.#mailbox.calendarById(id), events);
+    this.#commit();
+  }
+
+  /**
+   * Shares a calendar, or shares it again in another role. `withAddress` may be "My Organization".
+   *
+   * @returns its id in the sharee's mailbox; undefined when they live elsewhere or get no entry
+   */
+  shareCalendar(id: string, withAddress: string, role: CalendarRole, o: { oldStyle?: boolean } = {}) {
+    const entryId = shareAsOwner(this.#place(id), withAddress, role, o);
+    this.#commit();
+    return entryId;
+  }
+
+  unshareCalendar(id: string, address: string): void {
+    unshareAsOwner(this.#place(id), address);
+    this.#commit();
+  }
+
+  #place(id: string) {
+    return { ...this.#actor, calendar: this.#mailbox.calendarById(id) };
+  }
+
+  /** Of this mailbox: what is shared with it is changed by its owner, or over HTTP. */
   #calendar(id: string | undefined) {
-    return id === undefined ? this.#mailbox.defaultCalendar : this.#mailbox.calendarById(id);
+    const calendar = id === undefined ? this.#mailbox.defaultCalendar : this.#mailbox.calendarById(id);
+    if (calendar.link !== undefined) throw new TypeError(`${calendar.name} lies in another mailbox: act there`);
+    return calendar;
   }
 
   // --- events
@@ -99,14 +157,35 @@ export class SimulatedMailbox {
 
   updateEvent(id: string, patch: object): WireEvent {
     const found = findEvent(this.#mailbox, id);
-    if (found.date === '') updateItem(this.#actor, found.item, patch);
-    else updateOccurrence(this.#actor, found.item, found.date, patch);
+    changeFound(this.#actor, found, patch);
     return this.#done(found);
+  }
+
+  /** Drags an event, or one occurrence, to another time. */
+  reschedule(id: string, times: { start: WireDateTime; end: WireDateTime }): WireEvent {
+    return this.updateEvent(id, { start: times.start, end: times.end });
   }
 
   /** Also takes the id of an occurrence. */
   deleteEvent(id: string): void {
     removeEvent(this.#actor, findEvent(this.#mailbox, id));
+    this.#commit();
+  }
+
+  /** The whole series, also by the id of one of its members. */
+  deleteSeries(id: string): void {
+    deleteItem(this.#actor, findEvent(this.#mailbox, id).item);
+    this.#commit();
+  }
+
+  /** "This and all following": the series ends before the date, the rest becomes a new one, which is returned. */
+  updateFollowing(masterId: string, originalDate: string, change: object): WireEvent {
+    const { item } = findEvent(this.#mailbox, masterId);
+    return this.#done({ item: updateFollowing(this.#actor, item, originalDate, change), date: '' });
+  }
+
+  deleteFollowing(masterId: string, originalDate: string): void {
+    deleteFollowing(this.#actor, findEvent(this.#mailbox, masterId).item, originalDate);
     this.#commit();
   }
 
@@ -125,12 +204,18 @@ export class SimulatedMailbox {
   /** Graph has no move; people do it in Outlook. The default id changes, the immutable one stays. */
   moveEvent(id: string, calendarId: string): WireEvent {
     const { item } = findEvent(this.#mailbox, id);
-    const target = this.#mailbox.calendarById(calendarId);
-    item.version = this.#mailbox.nextVersion();
-    item.contentVersion = item.version;
-    item.modifiedMs = this.#world.now();
-    this.#mailbox.move(item, target.folder, this.#world.now());
+    moveItem(this.#actor, item, this.#mailbox.calendarById(calendarId));
     return this.#done({ item, date: '' });
+  }
+
+  /** What is in Deleted Items, oldest deletion first; what was deleted for good is not. */
+  deletedEvents(): WireEvent[] {
+    return this.#mailbox.deletedItems.map((item) => this.#render({ item, date: '' }, OWN_VIEW));
+  }
+
+  /** Takes a deleted event out of Deleted Items, back to where it was. */
+  restoreEvent(id: string): WireEvent {
+    return this.#done({ item: restoreItem(this.#actor, id), date: '' });
   }
 
   /** changeKey and lastModifiedDateTime move, content does not. */
@@ -158,6 +243,11 @@ export class SimulatedMailbox {
     );
   }
 
+  /** Single events and series in all calendars. */
+  get eventCount(): number {
+    return this.#mailbox.calendars.reduce((sum, { folder }) => sum + [...this.#mailbox.itemsIn(folder)].length, 0);
+  }
+
   /** Members of a series that overlap [start, end), ISO instants. */
   occurrences(masterId: string, start: string, end: string): WireEvent[] {
     const { item } = findEvent(this.#mailbox, masterId);
@@ -183,31 +273,13 @@ export class SimulatedMailbox {
     },
     o: { calendarId?: string } = {},
   ): WireEvent {
-    const { organizer, responseStatus, ...rest } = event;
-    const own = { type: 'required', emailAddress: { name: this.name, address: this.address } };
-    const sent = (rest as { attendees?: { emailAddress?: { address?: string } }[] }).attendees ?? [];
-    const invited = sent.some(
-      ({ emailAddress }) => emailAddress?.address?.toLowerCase() === this.address.toLowerCase(),
-    );
-    const item = this.#quietly(() =>
-      createEvent(this.#actor, this.#calendar(o.calendarId), {
-        showAs: 'tentative',
-        ...rest,
-        attendees: invited ? sent : [...sent, own],
-      }),
-    );
-    item.isOrganizer = false;
-    item.organizer = {
-      name: organizer.emailAddress.name ?? organizer.emailAddress.address,
-      address: organizer.emailAddress.address,
-    };
-    item.response = responseStatus ?? { response: 'notResponded', time: NEVER };
+    const item = receiveInvitation(this.#actor, this.#calendar(o.calendarId), event);
     return this.#done({ item, date: '' });
   }
 
   /** The organiser changes a meeting this person attends; any property, personal ones stay out of it. */
   updateByOrganizer(id: string, patch: object): WireEvent {
-    return this.#quietly(() => this.updateEvent(id, patch));
+    return quietly(this.#world, () => this.updateEvent(id, patch));
   }
 
   /** The organiser calls it off: the copy stays, free and "Canceled: ". */
@@ -217,21 +289,17 @@ export class SimulatedMailbox {
     return this.#done({ item, date: '' });
   }
 
-  respond(id: string, verb: 'accept' | 'decline' | 'tentativelyAccept', o: { sendResponse?: boolean } = {}): void {
-    const lower = verb.toLowerCase() as 'accept' | 'decline' | 'tentativelyaccept';
-    respond(this.#actor, findEvent(this.#mailbox, id), lower, { sendResponse: o.sendResponse ?? true });
+  /** The organiser's own "Cancel meeting", of a whole one or of one occurrence; attendees are told. */
+  cancelMeeting(id: string, comment = ''): void {
+    cancelMeeting(this.#actor, findEvent(this.#mailbox, id), { comment });
     this.#commit();
   }
 
-  /** Runs something that mails nobody: furnishing, or what somebody else does. */
-  #quietly<T>(action: () => T): T {
-    const before = this.#world.quiet;
-    this.#world.quiet = true;
-    try {
-      return action();
-    } finally {
-      this.#world.quiet = before;
-    }
+  /** Declining takes the event off the calendar; `proposedNewTime` is for the other two answers than accept. */
+  respond(id: string, verb: 'accept' | 'decline' | 'tentativelyAccept', o: ResponseOptions = {}): void {
+    const lower = verb.toLowerCase() as 'accept' | 'decline' | 'tentativelyaccept';
+    respond(this.#actor, findEvent(this.#mailbox, id), lower, { ...o, sendResponse: o.sendResponse ?? true });
+    this.#commit();
   }
 
   #done(found: FoundEvent): WireEvent {

@@ -32,6 +32,20 @@ export function readWindow(query: ReadonlyMap<string, string>): Window {
   return window;
 }
 
+/** A window whose end may be left out. @throws {GraphError} 400 `ErrorInvalidParameter` */
+export function readOpenWindow(query: ReadonlyMap<string, string>): Window {
+  const startMs = instant('StartDateTime', query.get('startdatetime') ?? '');
+  const end = query.get('enddatetime');
+  const window = { startMs, endMs: end === undefined ? LAST_MS : instant('EndDateTime', end) };
+  if (window.endMs < window.startMs) {
+    throw new GraphError(400, 'ErrorInvalidParameter', 'The StartDateTime parameter must be earlier than EndDateTime.');
+  }
+  return window;
+}
+
+/** The end of the calendar as Exchange has it. */
+const LAST_MS = Date.UTC(9999, 11, 31);
+
 function instant(name: string, text: string): number {
   const ms = parseInstant(text);
   if (ms === undefined)

@@ -157,6 +157,34 @@ export class World {
     return mailbox;
   }
 
+  /** The mailbox and all in it are gone, as after a user was deleted. */
+  removeMailbox(mailbox: Mailbox): void {
+    this.#byId.delete(mailbox.state.id.toLowerCase());
+    this.#byAddress.delete(mailbox.state.address.toLowerCase());
+    this.#dirty.delete(mailbox);
+  }
+
+  /**
+   * Puts one mailbox back to an earlier state; the rest of the world stays as it is.
+   *
+   * @throws {Error} when another mailbox has its address
+   */
+  putBack(snapshot: MailboxSnapshot): Mailbox {
+    const { id, address } = snapshot.state;
+    const undone = this.#byId.get(id.toLowerCase());
+    const holder = this.#byAddress.get(address.toLowerCase());
+    if (holder !== undefined && holder !== undone) throw new Error(`another mailbox has the address ${address}`);
+    const mailbox = Mailbox.restore(structuredClone(snapshot));
+    if (undone !== undefined) {
+      mailbox.discardTokensOf(undone);
+      mailbox.continueNumbersOf(undone);
+      this.#byAddress.delete(undone.state.address.toLowerCase());
+      this.#dirty.delete(undone);
+    }
+    this.#register(mailbox);
+    return mailbox;
+  }
+
   /** What changed since the last call. */
   takeChanges(): MailboxChanges[] {
     const changes = [...this.#dirty].map((mailbox) => mailbox.takeChanges()).filter((each) => each !== undefined);
@@ -218,10 +246,16 @@ export class World {
     this.randomState = snapshot.random;
     this.#clockShift = snapshot.clockShift ?? 0;
     this.outbox.splice(0, this.outbox.length, ...snapshot.outbox);
+    const before = new Map(this.#byId);
     this.#byId.clear();
     this.#byAddress.clear();
     this.#dirty.clear();
-    for (const mailbox of snapshot.mailboxes) this.#register(Mailbox.restore(mailbox));
+    for (const each of snapshot.mailboxes) {
+      const mailbox = Mailbox.restore(each);
+      const undone = before.get(mailbox.state.id.toLowerCase());
+      if (undone !== undefined) mailbox.discardTokensOf(undone);
+      this.#register(mailbox);
+    }
     for (const [name, part] of this.#parts) part.restore(structuredClone(snapshot.parts?.[name]));
     this.#dirtyParts.clear();
   }

@@ -1,0 +1,193 @@
+import { createHash } from 'node:crypto';
+import { GraphError } from '../http/graph-error.ts';
+import type { AccessToken } from '../identity/tokens.ts';
+import type { IdForm } from '../mailbox/ids.ts';
+import type { World } from '../mailbox/world.ts';
+import { checkCertificate } from './certificate.ts';
+import { type Handshake, validateEndpoint } from './handshake.ts';
+import { readResource } from './resource.ts';
+import type { Subscription, SubscriptionTarget } from './subscription.ts';
+import { extensionError, subscriptionNotFound } from './subscription-errors.ts';
+import { readRenewal, readSubscription, type SubscriptionInput } from './subscription-input.ts';
+import type { SubscriptionStore } from './subscription-store.ts';
+
+const MINUTE_MS = 60_000;
+/** Shorter lifetimes are raised (Microsoft Graph "subscription resource type"). */
+const MIN_MINUTES = 45;
+const MAX_MINUTES_WITH_DATA = 1_440;
+
+/** A mailbox the notification service cannot reach. */
+export type MailboxTrouble = 'on-premises' | 'unavailable';
+
+export interface ServiceParts {
+  world: World;
+  store: SubscriptionStore;
+  handshake(): Handshake;
+  troubleOf(mailboxId: string): MailboxTrouble | undefined;
+}
+
+/**
+ * Creates a subscription once its endpoints have proved that they want it.
+ *
+ * Nothing is held while they are asked: an endpoint may call the service meanwhile. What was checked before is
+ * therefore checked again afterwards.
+ *
+ * @throws {GraphError} everything a create can be refused for; nothing is stored then
+ */
+export async function createSubscription(
+  parts: ServiceParts,
+  caller: AccessToken,
+  o: { body: unknown; idForm: IdForm },
+): Promise<Subscription> {
+  const { world, store } = parts;
+  const input = readSubscription(o.body, world.switches);
+  const check = (): SubscriptionTarget => {
+    const target = readResource(world, caller, input.resource);
+    checkTarget(parts, caller, input, target);
+    return target;
+  };
+  check();
+  const expiresMs = readEnd(parts, input);
+  const id = world.guid();
+  const token = `Validation: Testing client application reachability for subscription Request-Id: ${id}`;
+  await validateEndpoint(input.notificationUrl, token, parts.handshake());
+  if (input.lifecycleNotificationUrl !== null) {
+    await validateEndpoint(input.lifecycleNotificationUrl, token, parts.handshake());
+  }
+  const { expiresMs: _asked, ...rest } = input;
+  const subscription: Subscription = {
+    ...rest,
+    id,
+    applicationId: caller.appid,
+    tenantId: caller.tid,
+    creatorId: caller.oid ?? servicePrincipalOf(caller),
+    isDelegated: caller.oid !== undefined,
+    target: check(),
+    createdMs: world.now(),
+    expiresMs,
+    idForm: o.idForm,
+    hasMissed: false,
+    isLapsed: false,
+    remindedForMs: 0,
+  };
+  store.put(subscription);
+  return subscription;
+}
+
+function checkTarget(
+  parts: ServiceParts,
+  caller: AccessToken,
+  input: SubscriptionInput,
+  target: SubscriptionTarget,
+): void {
+  const trouble = parts.troubleOf(target.mailbox);
+  if (trouble === 'on-premises') throw extensionError(403, 'REST API is not yet supported for this mailbox.');
+  if (trouble === 'unavailable') {
+    throw extensionError(
+      503,
+      `Target resource '${target.mailbox}' hosted on database '00000000-0000-0000-0000-000000000000' is currently on backend 'Unknown'`,
+    );
+  }
+  if (target.what === 'calendars' && input.changes.includes('created')) {
+    throw extensionError(400, "The value of parameter 'ChangeType' is invalid.");
+  }
+  checkCertificate(input, target);
+  const others = parts.store.living.filter((each) => each.target.mailbox === target.mailbox);
+  const same = others.find(
+    (each) =>
+      each.applicationId === caller.appid && watchesOf(each.target, each.changes) === watchesOf(target, input.changes),
+  );
+  if (same !== undefined) {
+    throw new GraphError(409, 'Conflict', `Subscription Id ${same.id} already exists for the requested combination`);
+  }
+  if (others.length >= parts.world.switches.subscriptionQuota) {
+    throw extensionError(403, 'The limit of subscriptions for the mailbox has been reached.');
+  }
+}
+
+/** `/me/events` and `/users/{id}/events` are the same resource, `updated,created` the same as `created,updated`. */
+const watchesOf = ({ what, folder }: SubscriptionTarget, changes: readonly string[]): string =>
+  `${what}/${folder ?? ''}/${[...changes].sort().join()}`;
+
+/** When it will end: not too soon, and refused when too late. */
+function readEnd(
+  { world }: ServiceParts,
+  o: { expiresMs: number; includeResourceData: boolean | null },
+  isRenewal = false,
+): number {
+  const ordinary = world.switches.subscriptionMaxMinutes;
+  const limit = o.includeResourceData === true ? Math.min(MAX_MINUTES_WITH_DATA, ordinary) : ordinary;
+  const now = world.now();
+  if (o.expiresMs > now + limit * MINUTE_MS) {
+    const message = `Subscription expiration can only be ${limit} minutes in the future.`;
+    throw new GraphError(400, isRenewal ? 'ErrorInvalidParameter' : 'ExtensionError', message);
+  }
+  return Math.max(o.expiresMs, now + MIN_MINUTES * MINUTE_MS);
+}
+
+/** The object id of an application in the tenant is another one than its client id, and always the same. */
+function servicePrincipalOf({ appid, tid }: AccessToken): string {
+  const digits = createHash('sha256').update(`${tid}/${appid}`).digest('hex');
+  return [
+    digits.slice(0, 8),
+    digits.slice(8, 12),
+    `4${digits.slice(13, 16)}`,
+    `a${digits.slice(17, 20)}`,
+    digits.slice(20, 32),
+  ].join('-');
+}
+
+/** What a caller may see: an application everything it created, a user what was created for them. */
+export const visibleTo =
+  ({ appid, tid, oid }: AccessToken) =>
+  (subscription: Subscription): boolean =>
+    subscription.applicationId === appid &&
+    subscription.tenantId === tid &&
+    (oid === undefined || (subscription.isDelegated && subscription.creatorId === oid));
+
+/** @throws {GraphError} 404 `ResourceNotFound`, also for one that expired or belongs to somebody else */
+export function getSubscription({ store }: ServiceParts, caller: AccessToken, id: string): Subscription {
+  const found = store.find(id);
+  if (found === undefined || !visibleTo(caller)(found)) throw subscriptionNotFound();
+  return found;
+}
+
+/**
+ * Moves the end, or the address after a new handshake. Either renews the authorisation as well.
+ *
+ * @throws {GraphError} 400, 404; nothing is changed then
+ */
+export async function renewSubscription(
+  parts: ServiceParts,
+  caller: AccessToken,
+  o: { id: string; body: unknown },
+): Promise<Subscription> {
+  const { world, store } = parts;
+  const before = getSubscription(parts, caller, o.id);
+  const input = readRenewal(o.body, world.switches);
+  const expiresMs =
+    input.expiresMs === undefined ? undefined : readEnd(parts, { ...before, expiresMs: input.expiresMs }, true);
+  if (input.notificationUrl !== undefined && input.notificationUrl !== before.notificationUrl) {
+    const token = `Validation: Testing client application reachability for subscription Request-Id: ${world.guid()}`;
+    await validateEndpoint(input.notificationUrl, token, parts.handshake());
+  }
+  // Looked up again: it may have gone while its endpoint was asked.
+  const subscription = getSubscription(parts, caller, o.id);
+  if (expiresMs !== undefined) subscription.expiresMs = expiresMs;
+  if (input.notificationUrl !== undefined) subscription.notificationUrl = input.notificationUrl;
+  subscription.isLapsed = false;
+  store.put(subscription);
+  return subscription;
+}
+
+/** Renews the authorisation and nothing else. @throws {GraphError} 404 */
+export function reauthorizeSubscription(parts: ServiceParts, caller: AccessToken, id: string): void {
+  const subscription = getSubscription(parts, caller, id);
+  subscription.isLapsed = false;
+  parts.store.put(subscription);
+}
+
+/** @throws {GraphError} 404 */
+export function deleteSubscription(parts: ServiceParts, caller: AccessToken, id: string): void {
+  parts.store.remove(getSubscription(parts, caller, id).id);
+}
