@@ -5,11 +5,14 @@ import {
   type NetworkRequestOptions,
 } from '@azure/msal-node';
 import { SyncError } from '../core/errors.ts';
+import type { UserId } from '../core/ids.ts';
 import type { Clock, Fetch } from '../core/runtime.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
-/** What is wrong with the token one has. */
+/** Which token is wanted, and what is wrong with the one there was. */
 export interface TokenRequest {
+  /** Whose sign-in; without one, the application's own token. */
+  readonly signIn?: UserId | undefined;
   /** Graph refused it: another one is wanted, which somebody else may have fetched already. */
   readonly refusedToken?: string | undefined;
   /** A decoded claims challenge to pass on (continuous access evaluation). */

@@ -33,6 +33,10 @@ interface ConnectionRow {
   readonly createdAt: unknown;
 }
 
+/** Whose sign-in opens the mailbox; `undefined`: the application's own permissions do. */
+export const signInOf = ({ mode, userId }: Pick<StoredConnection, 'mode' | 'userId'>): UserId | undefined =>
+  mode === 'delegated' ? userId : undefined;
+
 export class ConnectionRepository {
   readonly #cipher: ContentCipher;
 

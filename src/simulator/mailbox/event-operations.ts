@@ -151,7 +151,6 @@ function sorted(value: unknown): unknown {
   );
 }
 
-
 function readRecurrenceOf(actor: Actor, input: EventInput, content: Content, startDates: string[]): Recurrence | null {
   const sent = input['recurrence'] as Record<string, unknown> | null | undefined;
   if (sent === undefined || sent === null) return null;
