@@ -8,11 +8,14 @@ import { SyncError } from './core/errors.ts';
 import type { Clock, Fetch, Logger, Random } from './core/runtime.ts';
 import { diagnose, type Finding } from './diagnosis.ts';
 import type { CalendarGraph } from './graph/calendar-graph.ts';
+import { DelegatedTokenProvider, type SignInStore, TokenRouter } from './graph/delegated-token.provider.ts';
 import { GraphClient } from './graph/graph.client.ts';
 import { GraphCalendarClient } from './graph/graph-calendar.client.ts';
+import { IdentityPlatform } from './graph/identity-platform.ts';
 import { MailboxLimiter } from './graph/mailbox-limiter.ts';
 import { createPooledFetch } from './graph/pooled-fetch.ts';
-import { ApplicationTokenProvider } from './graph/token.provider.ts';
+import { SignInClient } from './graph/sign-in.client.ts';
+import { ApplicationTokenProvider, type TokenProvider } from './graph/token.provider.ts';
 import { createBoss, startBoss } from './jobs/boss.ts';
 import { PgBossRunQueue } from './jobs/queue.ts';
 import { Scheduler } from './jobs/scheduler.ts';
@@ -30,7 +33,7 @@ import { IdempotencyRepository } from './store/idempotency.repository.ts';
 import { LeaseRepository } from './store/lease.repository.ts';
 import { migrate } from './store/migrator.ts';
 import { OperationRepository } from './store/operation.repository.ts';
-import { withoutScope } from './store/row-scope.ts';
+import { inScopeOf, withoutScope } from './store/row-scope.ts';
 import { RunRepository } from './store/run.repository.ts';
 import { SettingsRepository } from './store/settings.repository.ts';
 import { StatisticsRepository } from './store/statistics.repository.ts';
@@ -122,7 +125,11 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
       );
     },
   });
-  const { client, graph } = createGraph(config, { clock, random, logger, fetch, limiter });
+  const platform = createIdentity(config.graph, fetch, clock);
+  const signIns = new SignInClient({ platform });
+  const delegated = new DelegatedTokenProvider({ signIns, store: keptSignIns(db, store.connections), clock });
+  const tokens = new TokenRouter({ application: new ApplicationTokenProvider({ platform, clock }), delegated });
+  const { client, graph } = createGraph(config, { clock, random, logger, fetch, limiter, tokens });
   const boss = createBoss(db, logger);
   const services = createServices({ config, db, cipher, store, client, graph, boss, clock, random, logger });
   const { queue, sync, settings } = services;
@@ -196,7 +203,8 @@ export function runDiagnosis(env: Environment): AsyncGenerator<Finding> {
     fetch,
     clock,
     logger: createLogger('silent'),
-    acquireToken: (graph) => createTokens(graph, fetch, clock).getToken(),
+    acquireToken: (graph) =>
+      new ApplicationTokenProvider({ platform: createIdentity(graph, fetch, clock), clock }).getToken(),
   });
 }
 
@@ -232,9 +240,18 @@ function createStore(cipher: ContentCipher) {
   };
 }
 
-function createTokens(graph: AppConfig['graph'], fetch: Fetch, clock: Clock): ApplicationTokenProvider {
+/** People's sign-ins, encrypted in their connections. */
+function keptSignIns(db: Db, connections: ConnectionRepository): SignInStore {
+  return {
+    load: (userId) => inScopeOf(userId, () => connections.findSignIn(db, userId)),
+    save: (userId, cache, o) =>
+      inScopeOf(userId, () => db.transaction((tx) => connections.saveTokens(tx, userId, cache, o))),
+  };
+}
+
+function createIdentity(graph: AppConfig['graph'], fetch: Fetch, clock: Clock): IdentityPlatform {
   const { clientId, tenantId, credential } = graph;
-  return new ApplicationTokenProvider({
+  return new IdentityPlatform({
     credentials: {
       clientId,
       tenantId,
@@ -251,12 +268,19 @@ function createTokens(graph: AppConfig['graph'], fetch: Fetch, clock: Clock): Ap
 
 function createGraph(
   config: AppConfig,
-  plugs: { clock: Clock; random: Random; logger: Logger; fetch: Fetch; limiter: MailboxLimiter },
+  plugs: {
+    clock: Clock;
+    random: Random;
+    logger: Logger;
+    fetch: Fetch;
+    limiter: MailboxLimiter;
+    tokens: TokenProvider;
+  },
 ): { client: GraphClient; graph: CalendarGraph } {
   const { batchSize, pageSize } = config.graphLimits;
   const client = new GraphClient({
     ...plugs,
-    tokens: createTokens(config.graph, plugs.fetch, plugs.clock),
+    tokens: plugs.tokens,
     baseUrl: config.graph.baseUrl,
   });
   return { client, graph: new GraphCalendarClient({ client, batchSize, pageSize }) };

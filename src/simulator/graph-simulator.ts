@@ -4,7 +4,7 @@ import { ConnectionDropped } from './http/fault-injection.ts';
 import type { FaultScript, PendingFault, ScriptedFault } from './http/faults.ts';
 import { fetchResponse } from './http/fetch-response.ts';
 import { GraphService } from './http/graph-service.ts';
-import type { SimulatedRequest } from './http/http-types.ts';
+import type { SimulatedRequest, SimulatedResponse } from './http/http-types.ts';
 import type { RequestLogEntry } from './http/request-log.ts';
 import { type ListenOptions, type RunningServer, startServer } from './http/server.ts';
 import { createPlatform } from './identity/platform.ts';
@@ -29,6 +29,8 @@ export interface SimulatorOptions {
   tokenLifetimeSeconds?: number;
   /** Base of relative addresses given to {@link GraphSimulator.fetch}. */
   origin?: string;
+  /** Who knows it may steer over HTTP from anywhere (`Authorization: Bearer`); without one only this machine may. */
+  controlKey?: string;
   /** Takes the place of the network for POSTs to webhooks: an application's own handler, in-process. */
   webhookFetch?: typeof fetch;
 }
@@ -61,6 +63,7 @@ export class GraphSimulator {
   readonly #people = new Map<string, SimulatedMailbox>();
   #sink: ((changes: WorldChanges) => void) | undefined;
   #onReplaced: (() => void) | undefined;
+  readonly #controlKey: string | undefined;
   #mailsSaved = 0;
 
   constructor(options: SimulatorOptions = {}) {
@@ -70,12 +73,6 @@ export class GraphSimulator {
     this.tokenLifetimeSeconds = options.tokenLifetimeSeconds ?? DEFAULT_LIFETIME_SECONDS;
     this.#origin = options.origin ?? 'http://graph.sim.test';
     this.#world = new World({ now: options.now ?? systemNow, seed, switches: this.switches });
-    this.notifications = new Notifications({
-      world: this.#world,
-      commit: () => this.#commit(),
-      seed: seed + 3,
-      webhookFetch: options.webhookFetch,
-    });
     const platform = createPlatform({
       world: this.#world,
       clients: this.clients,
@@ -83,13 +80,22 @@ export class GraphSimulator {
       seed,
     });
     this.identity = new SimulatedIdentity(platform, () => this.#commit());
+    this.notifications = new Notifications({
+      world: this.#world,
+      commit: () => this.#commit(),
+      signingKey: () => platform.directory.signingKeys[0]!,
+      seed: seed + 3,
+      webhookFetch: options.webhookFetch,
+    });
     this.#service = new GraphService({
       world: this.#world,
       notifications: this.notifications,
       platform,
       commit: () => this.#commit(),
+      control: (request) => this.#steer(request),
       seed,
     });
+    this.#controlKey = options.controlKey;
     this.fetch = (input, init) => this.#fetch(input, init);
   }
 
@@ -194,8 +200,11 @@ export class GraphSimulator {
   }
 
   /** Waits until everything the service does by itself and is due has happened. */
-  settled(): Promise<void> {
-    return this.#world.agenda.runDue();
+  async settled(): Promise<void> {
+    const { agenda, now } = this.#world;
+    // What is under way may plan more that is due already.
+    do await agenda.runDue();
+    while ((agenda.nextDueMs ?? Number.POSITIVE_INFINITY) <= now());
   }
 
   // --- weather
@@ -301,6 +310,12 @@ export class GraphSimulator {
   }
 
   // --- transport
+
+  /** Loaded when it is asked for: it calls the methods of this class, and nobody in-process needs it. */
+  async #steer(request: SimulatedRequest): Promise<SimulatedResponse> {
+    const { ControlPlane } = await import('./control/control-plane.ts');
+    return new ControlPlane(this, this.#controlKey).handle(request);
+  }
 
   listen(o: ListenOptions = {}): Promise<RunningServer> {
     return startServer((request) => this.#service.handle(request), o);

@@ -1,3 +1,4 @@
+import type { DeltaTokenDeath } from './http/dialects.ts';
 import type { FaultWeights } from './http/random-faults.ts';
 
 /**
@@ -56,6 +57,26 @@ export interface SimulatorSwitches {
   deltaReplays: boolean;
   /** Delta: every nextLink leads to the same page again (seen on a damaged mailbox). */
   deltaStuck: boolean;
+  /** Delta: no order is promised. `shuffled` is within a page; items of one page stay on it. */
+  deltaOrder: 'oldest-first' | 'newest-first' | 'shuffled';
+  /** Delta: items come several times in a page: the same again at its end, or a tombstone before what lives. */
+  deltaItemsTwice: 'never' | 'same' | 'tombstone-first';
+  /** Delta: a first round begins with a tombstone of an event nobody ever had. */
+  deltaInitialTombstones: boolean;
+  /** Delta: so many rounds say nothing although there are changes, which come in the one after. */
+  deltaSilentRounds: number;
+  /** Delta: what is told about a dead token. */
+  deltaTokenDeath: DeltaTokenDeath;
+  /** Delta: 410 has a `Location` that starts the round again, its token empty. */
+  deltaDeathLocation: boolean;
+  /** Delta with immutable ids: what moves away and back between two rounds is told as gone, and never again. */
+  immutableMoveLoss: boolean;
+  /** Delta: 504 for ever on calendars with five endless series, read in pages below fifty. */
+  endlessSeriesTimeouts: boolean;
+  /** What a write to a full mailbox, and a delta read of it, answers. */
+  quotaStatus: 403 | 507 | 400 | 500;
+  /** What a write answers that would mail when no more mails may be sent. */
+  sendingLimitStatus: 403 | 429;
   /** Delta: a change becomes visible only this much later. */
   deltaVisibilityDelayMs: number;
   /** `POST /calendars` answers an id that is replaced by another one right after. */
@@ -152,6 +173,16 @@ export const defaultSwitches: SimulatorSwitches = {
   deltaEmptyPages: 'none',
   deltaReplays: false,
   deltaStuck: false,
+  deltaOrder: 'oldest-first',
+  deltaItemsTwice: 'never',
+  deltaInitialTombstones: false,
+  deltaSilentRounds: 0,
+  deltaTokenDeath: 'sync-state-not-found',
+  deltaDeathLocation: false,
+  immutableMoveLoss: false,
+  endlessSeriesTimeouts: false,
+  quotaStatus: 403,
+  sendingLimitStatus: 403,
   deltaVisibilityDelayMs: 0,
   calendarIdChangesAfterCreate: false,
   foreignCalendarRefusal: 403,

@@ -1,6 +1,6 @@
 -- AlterTable
 ALTER TABLE "CalendarConnection" ADD COLUMN     "accountId" TEXT,
-ADD COLUMN     "otherAccount" JSONB,
+ADD COLUMN     "challenge" TEXT,
 ADD COLUMN     "scopes" TEXT[],
 ADD COLUMN     "tokenVersion" INTEGER NOT NULL DEFAULT 0,
 ADD COLUMN     "tokensUsedAt" TIMESTAMPTZ(3);

@@ -45,6 +45,18 @@ export function answerEvents(context: RouteContext, calendar: StoredCalendar): S
   return ok({ '@odata.context': metadataUrl(context, 'events/$entity'), ...event }, 201, headers);
 }
 
+/** `…/events/$count`: a number as plain text, of what `$filter` lets through. */
+export function answerEventCount(context: RouteContext, calendar: StoredCalendar): SimulatedResponse {
+  requireMethod(context, 'GET');
+  const { mailbox, query, world } = context;
+  const filter = query.get('$filter') ?? '';
+  const found = findRows(itemRows(mailbox, calendar.folder), readEventQuery(query, world.switches), {
+    filter,
+    order: '',
+  });
+  return { status: 200, headers: { 'content-type': 'text/plain' }, text: String(found.length) };
+}
+
 const ALL: Pick<EventQuery, 'select' | 'expand'> = { select: undefined, expand: new Map() };
 
 /** `…/calendarView`: singles, occurrences and exceptions of a window; no masters. */

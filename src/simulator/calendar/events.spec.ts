@@ -223,6 +223,7 @@ describe('events over HTTP', () => {
       'at 20',
     ]);
     expect(found.body['@odata.count']).toBe(4);
+    expect((await call('GET', `~/events/$count?$filter=${filter}`)).body).toBe(4);
     const uid = mailbox.listEvents()[0]!.iCalUId;
     expect(
       (await call('GET', `~/events?$filter=${encodeURIComponent(`iCalUId eq '${uid}'`)}`)).body.value,

@@ -7,7 +7,7 @@ import { type EventQuery, renderRow } from './event-query.ts';
 
 interface Rendered {
   item: StoredItem;
-  version: number;
+  stamp: number;
   bytes: Buffer;
 }
 
@@ -35,14 +35,14 @@ class RenderedEvents {
     return number;
   }
 
-  get({ item, instance }: Row, variant: number, render: () => object): Buffer {
+  get({ mailbox, item, instance }: Row, variant: number, render: () => object): Buffer {
     const key = `${variant} ${item.n} ${instance?.date ?? ''}`;
     const young = this.#young.get(key);
-    // Every change of an item, those of its exceptions included, moves its version.
-    if (young !== undefined && young.item === item && young.version === item.version) return young.bytes;
+    const stamp = mailbox.stampOf(item.n);
+    if (young !== undefined && young.item === item && young.stamp === stamp) return young.bytes;
     const old = this.#old.get(key);
-    const isGood = old !== undefined && old.item === item && old.version === item.version;
-    const rendered = isGood ? old : { item, version: item.version, bytes: Buffer.from(JSON.stringify(render())) };
+    const isGood = old !== undefined && old.item === item && old.stamp === stamp;
+    const rendered = isGood ? old : { item, stamp, bytes: Buffer.from(JSON.stringify(render())) };
     this.#keep(key, rendered);
     return rendered.bytes;
   }
@@ -105,10 +105,8 @@ export function rowWriter(o: {
   view: View;
   shape: string;
 }): (row: Row, render: (row: Row) => object) => Buffer {
-  const { form, zone, bodyType } = o.view;
   const cache = cacheOf(o.world);
-  const about = [o.mailbox.idSpace, form, zone, bodyType, o.shape, JSON.stringify(o.world.switches)];
-  const variant = cache.variant(about.join(' '));
+  const variant = cache.variant(JSON.stringify([o.mailbox.idSpace, o.view, o.shape, o.world.switches]));
   return (row, render) => cache.get(row, variant, () => render(row));
 }
 

@@ -107,7 +107,9 @@ interface Remembered {
 }
 
 /** Lists whose next pages are likely to be asked for: one of each caller walking through a calendar. */
-const LISTS_KEPT = 32;
+const LISTS_KEPT = 100;
+/** Rows in all of them together; one list may be longer. */
+const ROWS_KEPT = 500_000;
 const lists = new WeakMap<Mailbox, Map<string, Remembered>>();
 
 /** A list is good until the mailbox's next change; whoever pages on then gets the rows that moved. */
@@ -122,6 +124,16 @@ function remembered(mailbox: Mailbox, key: string, make: () => RowList): RowList
   known.delete(key);
   const entry = before?.seq === seq ? before : { list: make(), seq };
   known.set(key, entry);
-  if (known.size > LISTS_KEPT) known.delete(known.keys().next().value!);
+  if (entry !== before) forgetOldest(known);
   return entry.list;
+}
+
+function forgetOldest(known: Map<string, Remembered>): void {
+  let rows = 0;
+  for (const { list } of known.values()) rows += list.length;
+  for (const [key, { list }] of known) {
+    if (known.size === 1 || (known.size <= LISTS_KEPT && rows <= ROWS_KEPT)) return;
+    rows -= list.length;
+    known.delete(key);
+  }
 }

@@ -16,7 +16,7 @@ import { answerGetSchedule } from '../sharing/schedule-route.ts';
 import { answerCalendarGroup, answerCalendarGroups } from './calendar-group-routes.ts';
 import { answerCalendar, answerCalendars, answerPermanentDelete } from './calendar-routes.ts';
 import { answerDelta, answerEventsDelta } from './delta-route.ts';
-import { answerCalendarView, answerEvent, answerEvents } from './event-routes.ts';
+import { answerCalendarView, answerEvent, answerEventCount, answerEvents } from './event-routes.ts';
 import { calendarOfEvent } from './holder.ts';
 
 /** Everything below `/users/{id}`. */
@@ -118,6 +118,7 @@ function belowReached(
   switch (first?.toLowerCase()) {
     case 'events':
       if (second === undefined) return answerEvents(context, calendar);
+      if (second === '$count' && rest.length === 0) return answerEventCount(context, calendar);
       if (second.toLowerCase() === 'delta' && rest.length === 0) return answerEventsDelta(context, calendar);
       return answerEvent(context, second, rest, named ? calendar : undefined);
     case 'calendarview':

@@ -198,6 +198,12 @@ export const DIALECTS = {
 
 export type DialectName = keyof typeof DIALECTS;
 
+/** What a dead delta token may be answered with. */
+export type DeltaTokenDeath = Extract<
+  DialectName,
+  `sync-state-${string}` | 'resync-required' | 'invalid-sync-state-data' | 'malformed-token'
+>;
+
 export const dialect = (name: DialectName): Dialect => DIALECTS[name];
 
 export const isDialect = (name: unknown): name is DialectName =>

@@ -1,4 +1,4 @@
-import { windowOfToken } from '../calendar/delta-token.ts';
+import { restartUrl } from '../calendar/delta-token.ts';
 import { type DialectName, dialect } from './dialects.ts';
 import type { ScriptedFault } from './faults.ts';
 import { GraphError } from './graph-error.ts';
@@ -62,19 +62,6 @@ export function tokenDied(fault: ScriptedFault, request: SimulatedRequest): Simu
   const location = fault.location === true ? { location: restartUrl(request.url) } : {};
   const named = fault.like === undefined && fault.status === undefined ? { like: 'sync-state-not-found' as const } : {};
   return refused({ ...fault, ...named, headers: { ...location, ...fault.headers } });
-}
-
-function restartUrl(url: URL): string {
-  const token = url.searchParams.get('$deltatoken') ?? url.searchParams.get('$skiptoken');
-  const window = token === null ? undefined : windowOfToken(token);
-  const query =
-    window === undefined
-      ? [...url.searchParams].filter(([name]) => !/token$/i.test(name)).map((pair) => pair.join('='))
-      : [
-          `startDateTime=${new Date(window.startMs).toISOString()}`,
-          `endDateTime=${new Date(window.endMs).toISOString()}`,
-        ];
-  return `${url.origin}${url.pathname}?${[...query, '$deltatoken='].join('&')}`;
 }
 
 /** A page that leads to itself. An answer that is no page stays as it is. */

@@ -1,6 +1,7 @@
 import { answerUser } from '../calendar/user-routes.ts';
 import { requireAccess, withoutBodies } from '../identity/graph-access.ts';
 import type { Caller } from '../identity/tokens.ts';
+import { requireReachable } from '../misfortunes/reach.ts';
 import { answerSubscriptions } from '../notifications/subscription-routes.ts';
 import { badRequest, GraphError } from './graph-error.ts';
 import { readPath, readQuery, type SimulatedRequest, type SimulatedResponse } from './http-types.ts';
@@ -56,5 +57,6 @@ async function answerUserOf(context: RootContext, id: string, rest: string[]): P
 async function answerAllowed(context: RouteContext, segments: string[]): Promise<SimulatedResponse> {
   const { caller, mailbox, request } = context;
   requireAccess(caller, { method: request.method, segments, mailbox });
+  requireReachable(context, segments);
   return withoutBodies(caller, await answerUser(context, segments), mailbox);
 }

@@ -8,9 +8,24 @@ const BLOCKS = 'p|div|tr|table|ul|ol|li|h[1-6]|blockquote|pre|hr|section|article
 
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ' };
 
-export function storeBody(input: { contentType: string; content: string }): string {
-  if (input.content.trim() === '') return '';
-  return input.contentType === 'text' ? textToHtml(input.content) : normaliseHtml(input.content);
+/** Documents of recent writes by what was sent: the same text comes often, and is then kept once for all events. */
+const stored = new Map<string, string>();
+const STORED_MAX = 500;
+/** Longer ones are hardly ever sent twice. */
+const STORED_LENGTH = 20_000;
+
+export function storeBody({ contentType, content }: { contentType: string; content: string }): string {
+  if (content.trim() === '') return '';
+  const make = () => (contentType === 'text' ? textToHtml(content) : normaliseHtml(content));
+  if (content.length > STORED_LENGTH) return make();
+  const key = `${contentType} ${content}`;
+  let document = stored.get(key);
+  if (document === undefined) {
+    document = make();
+    if (stored.size >= STORED_MAX) stored.clear();
+    stored.set(key, document);
+  }
+  return document;
 }
 
 function normaliseHtml(content: string): string {
@@ -110,9 +125,18 @@ function decodeEntities(text: string): string {
 
 /** `bodyPreview`: at most 255 characters of text on one line. */
 export function previewOf(html: string): string {
-  const text = renderText(html).trim();
-  return [...text].slice(0, 255).join('');
+  let preview = previews.get(html);
+  if (preview === undefined) {
+    const text = renderText(html).trim();
+    preview = text.length <= PREVIEW_LENGTH ? text : [...text].slice(0, PREVIEW_LENGTH).join('');
+    if (previews.size >= RENDERED_MAX) previews.clear();
+    previews.set(html, preview);
+  }
+  return preview;
 }
+
+const previews = new Map<string, string>();
+const PREVIEW_LENGTH = 255;
 
 /** What Teams appends to the body of an online meeting; the meeting lives and dies with it. */
 export function joinBlock(joinUrl: string): string {

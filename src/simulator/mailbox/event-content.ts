@@ -136,10 +136,12 @@ function readAttendees(value: unknown, before: StoredAttendee[]): StoredAttendee
   const attendees = ((value ?? []) as { type?: string; emailAddress?: { name?: string; address?: string } }[]).map(
     (input): StoredAttendee => {
       const address = input.emailAddress?.address ?? '';
+      const proposedNewTime = known.get(address.toLowerCase())?.proposedNewTime;
       return {
         type: input.type ?? 'required',
         status: known.get(address.toLowerCase())?.status ?? { response: 'none', time: NEVER },
         emailAddress: { name: input.emailAddress?.name ?? address, address },
+        ...(proposedNewTime === undefined ? {} : { proposedNewTime }),
       };
     },
   );

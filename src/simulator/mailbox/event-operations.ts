@@ -17,6 +17,7 @@ import { type Content, NEVER, type Recurrence, type StoredCalendar, type StoredI
 import { readRecurrence } from './recurrence-input.ts';
 import { expandDates } from './recurrence-rule.ts';
 import { startDateOf, startOnPattern } from './series.ts';
+import { mended } from './shown-instead.ts';
 import type { World } from './world.ts';
 import { sameZone, windowsName } from './zones.ts';
 
@@ -182,9 +183,11 @@ export function updateItem(actor: Actor, item: StoredItem, body: unknown): Store
     content,
     recurrence,
     ...extended,
+    ...(item.shown === undefined ? {} : { shown: mended(item.shown, input) }),
     version,
     contentVersion: version,
     modifiedMs: world.now(),
+    isDraft: false,
   });
   mailbox.put(item, 'all', world.now());
   meetingChanged({ world, mailbox, item }, before, content, {

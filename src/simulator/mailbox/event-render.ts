@@ -4,6 +4,7 @@ import { encodeChangeKey, type IdForm, iCalUId } from './ids.ts';
 import type { Mailbox } from './mailbox.ts';
 import { type Content, NEVER, type Recurrence, type StoredAttachment, type StoredItem } from './model.ts';
 import type { Instance } from './series.ts';
+import { shownInstead } from './shown-instead.ts';
 import { findZone, toLocal, windowsName, wireInstant, wireLocal } from './zones.ts';
 
 /** How a caller asked to see events: what its `Prefer` header says. */
@@ -94,7 +95,7 @@ function render(mailbox: Mailbox, item: StoredItem, view: View, facts: Facts): W
   const { content, date, id } = facts;
   const isMember = date !== '';
   const changeKey = encodeChangeKey(mailbox.state.id, facts.version);
-  return {
+  return shownInstead(item, {
     '@odata.etag': `W/"${changeKey}"`,
     id,
     createdDateTime: wireInstant(facts.createdMs),
@@ -127,7 +128,7 @@ function render(mailbox: Mailbox, item: StoredItem, view: View, facts: Facts): W
     onlineMeetingProvider: content.onlineMeetingProvider,
     allowNewTimeProposals: content.allowNewTimeProposals,
     occurrenceId: isMember ? occurrenceId(mailbox, item, date, view) : null,
-    isDraft: false,
+    isDraft: item.isDraft ?? false,
     hideAttendees: content.hideAttendees,
     responseStatus: responseOf(item, facts),
     body: {
@@ -142,7 +143,7 @@ function render(mailbox: Mailbox, item: StoredItem, view: View, facts: Facts): W
     attendees: content.attendees as WireEvent['attendees'],
     organizer: { emailAddress: item.organizer },
     onlineMeeting: content.onlineMeeting,
-  };
+  });
 }
 
 /** Of the organiser: `organizer` on a meeting, `none` on an appointment without attendees. */

@@ -30,21 +30,23 @@ const LINKED = 0x80;
 const HEADER_BYTES = 42;
 const CHECKED_BYTES = 106;
 const TOTAL_BYTES = 110;
+/** Ids are made by the thousand, one after the other; every byte is written each time. */
+const scratch = Buffer.alloc(TOTAL_BYTES);
 
 export function encodeId(mailboxId: string, id: ObjectId): string {
-  const bytes = Buffer.alloc(TOTAL_BYTES);
+  const bytes = scratch;
   // The first bytes give the familiar "AAMk…" and "AAkA…" beginnings.
   bytes.writeUInt32BE(id.form === 'immutable' ? 0x0009002e : 0x00032400, 0);
-  bytes.write(mailboxId, 4, 36, 'latin1');
+  bytes.fill(0, 4, 40).write(mailboxId, 4, 36, 'latin1');
   bytes.writeUInt16BE(0x4600, 40);
   bytes.writeUInt8(KINDS.indexOf(id.kind) | (id.isLinked ? LINKED : 0), HEADER_BYTES);
   const generation = id.form === 'immutable' ? 0 : (id.generation ?? 0);
   const folder = id.form === 'immutable' && !id.isLinked ? 0 : id.folder;
   bytes.writeUInt32BE(((generation << 24) | folder) >>> 0, 43);
   bytes.writeUInt32BE(id.n, 47);
-  bytes.writeUInt32BE(id.date === '' ? 0 : Number(id.date.replaceAll('-', '')), 51);
-  fill(bytes);
-  bytes.writeUInt32BE(checksum(bytes), CHECKED_BYTES);
+  const { date } = id;
+  bytes.writeUInt32BE(date === '' ? 0 : Number(date.slice(0, 4) + date.slice(5, 7) + date.slice(8)), 51);
+  bytes.writeUInt32BE(fill(bytes), CHECKED_BYTES);
   return `${bytes.toString('base64url')}=`;
 }
 
@@ -89,29 +91,43 @@ function dateText(packed: number): string {
   return `${digits.slice(0, 4)}-${digits.slice(4, 6)}-${digits.slice(6)}`;
 }
 
-/** Filler that looks like a store key; a function of what stands before it, so ids stay pure. */
-function fill(bytes: Buffer): void {
-  let state = fnv(bytes, 0, 55);
+/**
+ * Filler that looks like a store key; a function of what stands before it, so ids stay pure.
+ *
+ * @returns the {@link checksum} of the filled bytes
+ */
+function fill(bytes: Buffer): number {
+  let hash = fnv(bytes, 0, 55);
+  let state = hash;
   for (let at = 55; at < CHECKED_BYTES; at += 1) {
-    state = Math.imul(state ^ (state >>> 13), 0x5bd1e995) >>> 0;
-    bytes[at] = state >>> 24;
+    state = Math.imul(state ^ (state >>> 13), 0x5bd1e995);
+    const byte = state >>> 24;
+    bytes[at] = byte;
+    hash = Math.imul(hash ^ byte, 0x01000193);
   }
+  return hash >>> 0;
 }
 
 const checksum = (bytes: Buffer): number => fnv(bytes, 0, CHECKED_BYTES);
 
 function fnv(bytes: Buffer, from: number, to: number): number {
   let hash = 0x811c9dc5;
-  for (let at = from; at < to; at += 1) hash = Math.imul(hash ^ bytes[at]!, 0x01000193) >>> 0;
-  return hash;
+  for (let at = from; at < to; at += 1) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
+  return hash >>> 0;
 }
+
+/** The bytes of the last change key: the next one is likely of the same mailbox. */
+const replica = Buffer.alloc(22);
+let replicaOf = '';
 
 /** `changeKey`: 22 bytes, the mailbox's replica and a counter. */
 export function encodeChangeKey(mailboxId: string, version: number): string {
-  const bytes = Buffer.alloc(22);
-  bytes.write(mailboxId.replaceAll('-', ''), 0, 16, 'hex');
-  bytes.writeUIntBE(version, 16, 6);
-  return bytes.toString('base64');
+  if (mailboxId !== replicaOf) {
+    replica.fill(0).write(mailboxId.replaceAll('-', ''), 0, 16, 'hex');
+    replicaOf = mailboxId;
+  }
+  replica.writeUIntBE(version, 16, 6);
+  return replica.toString('base64');
 }
 
 /** The Exchange global object id: the occurrence's date sits in bytes 17 to 20, zeros on the master. */

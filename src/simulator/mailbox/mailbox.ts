@@ -24,6 +24,8 @@ export class Mailbox {
   readonly #logs = new Map<number, LogEntry[]>();
   readonly #transactions = new Map<string, number>();
   readonly #uids = new Map<string, number>();
+  /** Of each item, the last entry of the change log when it was put. */
+  readonly #putAt = new Map<number, number>();
   #dirtyItems = new Set<number>();
   #dirtyLog: LogEntry[] = [];
   #dirty = false;
@@ -158,10 +160,19 @@ export class Mailbox {
     return index;
   }
 
-  itemId(item: { n: number; folder: number; generation?: number | undefined }, form: IdForm, date = ''): string {
+  itemId(
+    item: { n: number; folder: number; generation?: number | undefined },
+    form: IdForm,
+    date = '',
+  ): string {
     const kind = date === '' ? 'item' : 'occurrence';
     const { folder, n, generation } = item;
     return encodeId(this.state.id, { kind, form, folder, n, date, generation });
+  }
+
+  /** Moves with every change of an item: what was made of it before is good as long as this stands. */
+  stampOf(n: number): number {
+    return this.#putAt.get(n) ?? 0;
   }
 
   nextItemNumber(): number {
@@ -176,6 +187,7 @@ export class Mailbox {
   put(item: StoredItem, what: string, at: number): void {
     this.#index(item);
     this.append({ folder: item.folder, n: item.n, what, at });
+    this.#putAt.set(item.n, this.state.nextSeq);
     this.#dirtyItems.add(item.n);
     this.onDirty?.();
   }

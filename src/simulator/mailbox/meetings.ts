@@ -160,7 +160,7 @@ function deliver(meeting: Meeting, addresses: string[]): void {
   };
   for (const mailbox of copies(meeting, addresses)) {
     const known = mailbox.itemByUid(item.uid);
-    const shared = { ...item.content, attendees: [organiserAsAttendee, ...item.content.attendees] };
+    const shared = { ...item.content, attendees: [organiserAsAttendee, ...attendeesFor(mailbox, item.content)] };
     const copy: StoredItem = structuredClone({
       ...item,
       n: known?.n ?? mailbox.nextItemNumber(),
@@ -189,6 +189,13 @@ function deliver(meeting: Meeting, addresses: string[]): void {
     if (known !== undefined) mailbox.put(Object.assign(known, copy), 'all', now);
     else mailbox.put(copy, 'all', now);
   }
+}
+
+/** With `hideAttendees`, each one sees only themselves. */
+function attendeesFor(mailbox: Mailbox, { attendees, hideAttendees }: Content): StoredAttendee[] {
+  if (!hideAttendees) return attendees;
+  const own = mailbox.state.address.toLowerCase();
+  return attendees.filter(({ emailAddress }) => emailAddress.address.toLowerCase() === own);
 }
 
 /** The organiser's exception with what the attendee had hung on theirs. */

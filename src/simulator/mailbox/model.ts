@@ -1,3 +1,5 @@
+import type { MailboxMisfortunes } from '../misfortunes/state.ts';
+
 /** What the simulated store keeps. Plain JSON, so a snapshot is one `JSON.stringify`. */
 
 export interface Address {
@@ -137,6 +139,10 @@ export interface StoredItem extends Hangings {
   response: ResponseStatus;
   isCancelled: boolean;
   extended: { id: string; value: string }[];
+  /** Laid over the event wherever it is shown: damage the store has no words for. */
+  shown?: Record<string, unknown> | undefined;
+  /** The organiser changed it in Outlook and has not sent that to anybody yet. */
+  isDraft?: boolean;
   /** Of the attachment added last. */
   lastAttachment?: number;
   /** By original date, '' for the item itself: a reminder that was dismissed or put off. */
@@ -219,6 +225,8 @@ export interface MailboxState {
   /** Serials above `after` up to `upTo`: issued in a time that was undone by putting a snapshot back. */
   discardedTokens?: { after: number; upTo: number }[];
   calendars: StoredCalendar[];
+  /** What is wrong with the mailbox as a whole; replaced as a whole. */
+  misfortunes?: MailboxMisfortunes;
   /** Absent: only the default group, as a new mailbox has it. */
   groups?: StoredGroup[];
   /** Names of extensions and extended properties ever used: each takes a place in the store for ever. */

@@ -1,4 +1,5 @@
 import { GraphError } from '../http/graph-error.ts';
+import { MisfortunesOfMailbox } from '../misfortunes/mailbox-misfortunes.ts';
 import { addReadOnlyCalendar, feed, ownList, shareAsOwner, unshareAsOwner } from '../sharing/owner-actions.ts';
 import type { WireDateTime, WireEvent } from '../wire-types.ts';
 import { addGroup, findGroup, groupId } from './calendar-groups.ts';
@@ -68,6 +69,11 @@ export class SimulatedMailbox {
 
   get defaultCalendarId(): string {
     return this.#mailbox.calendarId(this.#mailbox.defaultCalendar.folder);
+  }
+
+  /** What can befall the mailbox as a whole, and its stored data. */
+  get misfortunes(): MisfortunesOfMailbox {
+    return new MisfortunesOfMailbox(this.#world, () => this.#mailbox, this.#commit);
   }
 
   get #actor() {
@@ -158,6 +164,14 @@ export class SimulatedMailbox {
   updateEvent(id: string, patch: object): WireEvent {
     const found = findEvent(this.#mailbox, id);
     changeFound(this.#actor, found, patch);
+    return this.#done(found);
+  }
+
+  /** Changes a meeting in Outlook and closes it without sending the update: attendees know nothing, `isDraft` says so. */
+  editWithoutSending(id: string, patch: object): WireEvent {
+    const found = findEvent(this.#mailbox, id);
+    quietly(this.#world, () => changeFound(this.#actor, found, patch));
+    found.item.isDraft = true;
     return this.#done(found);
   }
 

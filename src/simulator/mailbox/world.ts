@@ -33,6 +33,8 @@ export class World {
   readonly agenda: Agenda;
   /** Told of every change in a mailbox right after it is in the change log. */
   onLogged: ((mailbox: Mailbox, entry: LogEntry) => void) | undefined;
+  /** Told before a mailbox comes back from a backup under other ids. */
+  onReplaced: ((mailbox: Mailbox) => void) | undefined;
   readonly outbox: OutboxMail[] = [];
   /** While set, nothing is put into the outbox: a mailbox being furnished mails nobody. */
   quiet = false;

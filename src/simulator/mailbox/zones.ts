@@ -11,6 +11,11 @@ const ianaByName = new Map<string, string | undefined>();
 const formatters = new Map<string, Intl.DateTimeFormat>();
 const offsetsByDay = new Map<string, Map<number, number>>();
 
+/** Dates by day and days by date: expanding series asks for the same few thousand over and over. */
+const dates = new Map<number, string>();
+const days = new Map<string, number>();
+const DATES_KEPT = 50_000;
+
 /** The IANA zone behind a Windows or IANA name, or undefined for a name Graph refuses. */
 export function findZone(name: string): string | undefined {
   if (!ianaByName.has(name)) ianaByName.set(name, lookUp(name));
@@ -126,12 +131,14 @@ export function toInstant(zone: string, localMs: number): number {
 
 /** Seven fractional digits and no offset, as every `dateTimeTimeZone` is written. */
 export function wireLocal(localMs: number): string {
-  return new Date(localMs).toISOString().replace('Z', '0000');
+  return `${new Date(localMs).toISOString().slice(0, -1)}0000`;
 }
 
 /** `DateTimeOffset` as Graph writes it: UTC, trailing zeros of the fraction trimmed. */
 export function wireInstant(utcMs: number): string {
-  const [seconds, fraction] = new Date(utcMs).toISOString().slice(0, -1).split('.') as [string, string];
+  const text = new Date(utcMs).toISOString();
+  if (utcMs % 1000 === 0) return `${text.slice(0, -5)}Z`;
+  const [seconds, fraction] = text.slice(0, -1).split('.') as [string, string];
   const trimmed = fraction.replace(/0+$/, '');
   return trimmed === '' ? `${seconds}Z` : `${seconds}.${trimmed}Z`;
 }
@@ -158,13 +165,28 @@ export function parseLocal(text: unknown): number | undefined {
 
 /** Midnight of a `yyyy-MM-dd` date as a local time, or undefined for something that is no date. */
 export function parseDate(text: string): number | undefined {
+  const known = days.get(text);
+  if (known !== undefined) return known * DAY_MS;
   if (!/^\d{4}-\d\d-\d\d$/.test(text)) return undefined;
   const ms = Date.parse(`${text}T00:00:00Z`);
   return Number.isNaN(ms) || dateOf(ms) !== text ? undefined : ms;
 }
 
 /** `yyyy-MM-dd` of a local time. */
-export const dateOf = (localMs: number): string => new Date(localMs).toISOString().slice(0, 10);
+export function dateOf(localMs: number): string {
+  const day = Math.floor(localMs / DAY_MS);
+  let text = dates.get(day);
+  if (text === undefined) {
+    text = new Date(localMs).toISOString().slice(0, 10);
+    if (dates.size === DATES_KEPT) {
+      dates.clear();
+      days.clear();
+    }
+    dates.set(day, text);
+    if (/^\d/.test(text)) days.set(text, day);
+  }
+  return text;
+}
 
 /** An instant in a query: ISO 8601 with offset, UTC without. */
 export function parseInstant(text: string): number | undefined {

@@ -44,7 +44,7 @@ export interface Collection {
 export interface QueueOwner {
   /** `wait`: the authorisation is over, which is tried again without a POST; `drop`: nobody is owed it any more. */
   verdictOn(item: QueuedNotification, kind: NotificationKind): 'send' | 'wait' | 'drop';
-  collect(items: readonly QueuedNotification[]): Promise<Collection>;
+  collect(items: readonly QueuedNotification[]): Collection;
   onAccepted(url: string): void;
   onLost(items: readonly QueuedNotification[], kind: NotificationKind): void;
   /** The state changed and is to be kept. */
@@ -155,7 +155,7 @@ export class DeliveryQueue {
     this.#owner.onChanged();
     // Without authorisation nothing is sent; the time goes by all the same.
     if (this.#owner.verdictOn(parcel.items[0]!, parcel.kind) === 'wait') return this.#again(parcel);
-    const body = await this.#owner.collect(parcel.items);
+    const body = this.#owner.collect(parcel.items);
     const timeoutMs = this.#world.switches.deliveryTimeoutMs;
     const contentType = 'application/json; charset=utf-8';
     const answer = await this.#sender.post(parcel.url, { contentType, body: JSON.stringify(body), timeoutMs });

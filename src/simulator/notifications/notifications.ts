@@ -1,21 +1,13 @@
-import type { AccessToken } from '../identity/tokens.ts';
-import type { IdForm } from '../mailbox/ids.ts';
-import type { Mailbox } from '../mailbox/mailbox.ts';
-import type { LogEntry } from '../mailbox/model.ts';
+import type { SigningKey } from '../identity/signing-keys.ts';
+import type { Caller } from '../identity/tokens.ts';
 import type { World } from '../mailbox/world.ts';
-import { CalendarWatch } from './calendar-watch.ts';
-import { ChangeFeed } from './change-feed.ts';
+import { Announcer } from './announcer.ts';
 import { DeliveryLog, type DeliveryLogEntry } from './delivery-log.ts';
-import {
-  type Collection,
-  DeliveryQueue,
-  type NotificationKind,
-  type QueuedNotification,
-  type QueueState,
-} from './delivery-queue.ts';
-import { calendarNotification, eventNotification, type LifecycleEvent, lifecycleNotification } from './payload.ts';
+import type { DeliveryQueue, QueueState } from './delivery-queue.ts';
+import { ResourceData } from './resource-data.ts';
 import type { Subscription } from './subscription.ts';
 import {
+  type CreateRequest,
   createSubscription,
   deleteSubscription,
   getSubscription,
@@ -45,42 +37,41 @@ export class Notifications {
   readonly #world: World;
   readonly #commit: () => void;
   readonly #store: SubscriptionStore;
+  readonly #announcer: Announcer;
   readonly #queue: DeliveryQueue;
   readonly #log: DeliveryLog;
-  readonly #feed: ChangeFeed;
-  readonly #calendars = new CalendarWatch();
   readonly #parts: ServiceParts;
   #troubles: Record<string, MailboxTrouble> = {};
 
-  /** @param o.commit keeps what changed outside of any request */
-  constructor(o: { world: World; commit: () => void; seed: number; webhookFetch?: typeof fetch | undefined }) {
-    const { world } = o;
+  /**
+   * @param o.commit      keeps what changed outside of any request
+   * @param o.signingKey  the identity platform's: it signs what proves the sender of rich notifications
+   */
+  constructor(o: {
+    world: World;
+    commit: () => void;
+    signingKey: () => SigningKey;
+    seed: number;
+    webhookFetch?: typeof fetch | undefined;
+  }) {
+    const { world, commit: onSettled } = o;
+    const onChanged = () => world.markPartDirty(PART);
+    const sender = new WebhookSender(o.webhookFetch);
     this.#world = world;
     this.#commit = o.commit;
     this.#log = new DeliveryLog(world.now);
-    const sender = new WebhookSender(o.webhookFetch);
-    const onChanged = () => world.markPartDirty(PART);
     this.#store = new SubscriptionStore({
       world,
       onChanged,
-      onSettled: o.commit,
-      remind: (subscription) => this.#tell(subscription, 'reauthorizationRequired'),
+      onSettled,
+      remind: (subscription) => this.#announcer.tell(subscription, 'reauthorizationRequired'),
     });
-    this.#queue = new DeliveryQueue({
-      world,
-      sender,
-      log: this.#log,
-      seed: o.seed,
-      owner: {
-        verdictOn: (item, kind) => this.#verdictOn(item, kind),
-        collect: (items) => this.#collect(items),
-        onAccepted: (url) => this.#reached(url),
-        onLost: (items, kind) => this.#lost(items, kind),
-        onChanged,
-        onSettled: o.commit,
-      },
+    const resourceData = new ResourceData({ ...o, seed: o.seed + 1 });
+    this.#announcer = new Announcer({
+      ...{ world, sender, resourceData, onChanged, onSettled },
+      ...{ store: this.#store, log: this.#log, seed: o.seed },
     });
-    this.#feed = new ChangeFeed(world);
+    this.#queue = this.#announcer.queue;
     this.#parts = {
       world,
       store: this.#store,
@@ -88,39 +79,48 @@ export class Notifications {
       troubleOf: (mailbox) => this.#troubles[mailbox],
     };
     world.register(PART, { save: () => this.#save(), restore: (state) => this.#restore(state) });
+    world.onReplaced = ({ state }) => {
+      for (const { id, target } of this.#store.living) if (target.mailbox === state.id) this.#store.remove(id);
+    };
     const before = world.onLogged;
     world.onLogged = (mailbox, entry) => {
       before?.(mailbox, entry);
-      this.#changed(mailbox, entry);
+      this.#announcer.announce(mailbox, entry);
     };
   }
 
   // --- for applications
 
-  async create(caller: AccessToken, o: { body: unknown; idForm: IdForm }): Promise<Subscription> {
+  async create(caller: Caller, o: CreateRequest): Promise<Subscription> {
     const subscription = await createSubscription(this.#parts, caller, o);
+    // The first look only takes notes.
     this.observeCalendars();
     return subscription;
   }
 
-  visibleTo(caller: AccessToken): Subscription[] {
+  visibleTo(caller: Caller): Subscription[] {
     return this.#store.living.filter(visibleTo(caller));
   }
 
-  get(caller: AccessToken, id: string): Subscription {
+  get(caller: Caller, id: string): Subscription {
     return getSubscription(this.#parts, caller, id);
   }
 
-  renew(caller: AccessToken, o: { id: string; body: unknown }): Promise<Subscription> {
+  renew(caller: Caller, o: { id: string; body: unknown }): Promise<Subscription> {
     return renewSubscription(this.#parts, caller, o);
   }
 
-  reauthorize(caller: AccessToken, id: string): void {
+  reauthorize(caller: Caller, id: string): void {
     reauthorizeSubscription(this.#parts, caller, id);
   }
 
-  delete(caller: AccessToken, id: string): void {
+  delete(caller: Caller, id: string): void {
     deleteSubscription(this.#parts, caller, id);
+  }
+
+  /** To be called when calendars may have changed: they have no change log of their own. */
+  observeCalendars(): void {
+    this.#announcer.announceCalendars();
   }
 
   // --- for tests and operators
@@ -140,7 +140,7 @@ export class Notifications {
   remove(id: string): void {
     const subscription = this.#known(id);
     this.#store.remove(id);
-    this.#tell(subscription, 'subscriptionRemoved');
+    this.#announcer.tell(subscription, 'subscriptionRemoved');
     this.#commit();
   }
 
@@ -153,14 +153,14 @@ export class Notifications {
   requireReauthorization(id: string, o: { lapse?: boolean } = {}): void {
     const subscription = this.#known(id);
     subscription.isLapsed = o.lapse ?? false;
-    this.#tell(subscription, 'reauthorizationRequired');
+    this.#announcer.tell(subscription, 'reauthorizationRequired');
     this.#world.markPartDirty(PART);
     this.#commit();
   }
 
   /** Says that notifications were lost. @throws {Error} when there is no such subscription */
   missed(id: string): void {
-    this.#tell(this.#known(id), 'missed');
+    this.#announcer.tell(this.#known(id), 'missed');
     this.#commit();
   }
 
@@ -208,86 +208,6 @@ export class Notifications {
     return found;
   }
 
-  // --- what subscribers are told
-
-  #changed(mailbox: Mailbox, entry: LogEntry): void {
-    const changes = this.#feed.changesIn(mailbox, entry);
-    for (const subscription of this.#store.living) {
-      if (!this.#feed.covers(subscription, mailbox, entry.folder)) continue;
-      for (const change of changes) {
-        if (!subscription.changes.includes(change.change)) continue;
-        this.#queue.add(subscription.notificationUrl, 'change', {
-          subscriptionId: subscription.id,
-          body: eventNotification(mailbox, subscription, change),
-          ...(subscription.includeResourceData === true ? { about: { n: change.n, date: change.date } } : {}),
-        });
-      }
-    }
-  }
-
-  /** Tells subscribers of calendar lists what changed there since the last call: always `updated`. */
-  observeCalendars(): void {
-    const watching = this.#store.living.filter(({ target }) => target.what === 'calendars');
-    for (const id of new Set(watching.map(({ target }) => target.mailbox))) {
-      const mailbox = this.#world.findMailbox(id);
-      if (mailbox === undefined) continue;
-      for (const calendar of this.#calendars.look(mailbox)) {
-        for (const subscription of watching) {
-          if (subscription.target.mailbox !== id || !subscription.changes.includes('updated')) continue;
-          const body = calendarNotification(mailbox, subscription, calendar);
-          this.#queue.add(subscription.notificationUrl, 'change', { subscriptionId: subscription.id, body });
-        }
-      }
-    }
-  }
-
-  #tell(subscription: Subscription, event: LifecycleEvent): void {
-    const url = subscription.lifecycleNotificationUrl;
-    if (url === null) return;
-    if (event === 'missed') subscription.hasMissed = false;
-    const body = lifecycleNotification(subscription, event, this.#resourcePath(subscription));
-    this.#queue.add(url, 'lifecycle', { subscriptionId: subscription.id, body });
-  }
-
-  #resourcePath({ target }: Subscription): string {
-    const user = `Users/${target.mailbox}`;
-    if (target.what === 'calendars') return `${user}/Calendars`;
-    if (target.folder === undefined) return `${user}/Events`;
-    const id = this.#world.findMailbox(target.mailbox)?.calendarId(target.folder) ?? '';
-    return `${user}/Calendars/${id}/Events`;
-  }
-
-  // --- what the queue asks and tells
-
-  #verdictOn(item: QueuedNotification, kind: NotificationKind): 'send' | 'wait' | 'drop' {
-    if (kind === 'lifecycle') return 'send';
-    const subscription = this.#store.find(item.subscriptionId);
-    if (subscription === undefined) return 'drop';
-    return subscription.isLapsed ? 'wait' : 'send';
-  }
-
-  async #collect(items: readonly QueuedNotification[]): Promise<Collection> {
-    return { value: items.map(({ body }) => body) };
-  }
-
-  /** `missed` is told at once, and again once the endpoint answers, should that be lost as well. */
-  #lost(items: readonly QueuedNotification[], kind: NotificationKind): void {
-    for (const id of new Set(items.map(({ subscriptionId }) => subscriptionId))) {
-      const subscription = this.#store.find(id);
-      if (subscription === undefined) continue;
-      if (kind === 'change' && !subscription.hasMissed) this.#tell(subscription, 'missed');
-      else subscription.hasMissed = true;
-    }
-    this.#world.markPartDirty(PART);
-  }
-
-  #reached(url: string): void {
-    for (const subscription of this.#store.living) {
-      const isIts = [subscription.notificationUrl, subscription.lifecycleNotificationUrl].includes(url);
-      if (isIts && subscription.hasMissed) this.#tell(subscription, 'missed');
-    }
-  }
-
   // --- state
 
   #save(): NotificationsState {
@@ -303,8 +223,6 @@ export class Notifications {
     this.#store.restore(saved?.subscriptions ?? []);
     this.#queue.restore(saved?.queue);
     this.#troubles = saved?.troubles ?? {};
-    this.#feed.reset();
-    this.#calendars.reset();
-    this.observeCalendars();
+    this.#announcer.reset();
   }
 }

@@ -1,13 +1,15 @@
-import { GraphError } from '../http/graph-error.ts';
+import { accessDenied, GraphError } from '../http/graph-error.ts';
 import { readPath } from '../http/http-types.ts';
-import type { AccessToken } from '../identity/tokens.ts';
+import { requireAccess, requireScope } from '../identity/graph-access.ts';
+import type { Caller } from '../identity/tokens.ts';
+import { EVENT_PROPERTIES } from '../mailbox/event-schema.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
+import type { StoredCalendar } from '../mailbox/model.ts';
 import type { World } from '../mailbox/world.ts';
 import type { SubscriptionTarget } from './subscription.ts';
 import { extensionError, invalidResource } from './subscription-errors.ts';
 
-/** Application and delegated permissions that let a caller subscribe; the `.Shared` ones are not among them. */
-const PERMISSIONS = /^Calendars\.(Read|ReadWrite)$/i;
+const PERMISSIONS = ['Calendars.Read', 'Calendars.ReadWrite'];
 
 /**
  * What a `resource` means for this caller.
@@ -18,7 +20,7 @@ const PERMISSIONS = /^Calendars\.(Read|ReadWrite)$/i;
  * @throws {GraphError} `ExtensionError`: 400 for an unknown resource or a calendar that is gone, 403 without
  *   permission, 404 for an unknown user
  */
-export function readResource(world: World, caller: AccessToken, resource: string): SubscriptionTarget {
+export function readResource(world: World, caller: Caller, resource: string): SubscriptionTarget {
   const [path = '', ...options] = resource.split('?');
   const segments = segmentsOf(path);
   const isMe = segments[0]?.toLowerCase() === 'me';
@@ -50,7 +52,7 @@ function segmentsOf(path: string): string[] {
   throw invalidResource();
 }
 
-function ownMailbox(world: World, caller: AccessToken): Mailbox {
+function ownMailbox(world: World, caller: Caller): Mailbox {
   if (caller.oid === undefined) {
     throw extensionError(400, '/me request is only valid with delegated authentication flow.');
   }
@@ -63,31 +65,43 @@ function mailboxOf(world: World, id: string): Mailbox {
   return mailbox;
 }
 
-function requirePermission(caller: AccessToken, mailbox: Mailbox): void {
-  const isDelegated = caller.oid !== undefined;
-  // An application authorised by Exchange alone (RBAC) has no roles in its token.
-  const granted = isDelegated ? (caller.scp ?? '').split(' ') : (caller.roles ?? ['Calendars.Read']);
-  const isForeign = isDelegated && caller.oid !== mailbox.state.id;
-  if (!isForeign && granted.some((permission) => PERMISSIONS.test(permission))) return;
-  throw extensionError(403, 'Access is denied. Check credentials and try again.');
+function requirePermission(caller: Caller, mailbox: Mailbox): void {
+  const isForeign = caller.oid !== undefined && caller.oid !== mailbox.state.id;
+  if (isForeign) throw forbidden();
+  try {
+    requireAccess(caller, { method: 'GET', segments: ['events'], mailbox });
+    requireScope(caller, PERMISSIONS, { mailbox });
+  } catch (error) {
+    if (error instanceof GraphError) throw extensionError(403, error.message);
+    throw error;
+  }
 }
 
-function folderOf(mailbox: Mailbox, id: string, _caller: AccessToken): number {
+const forbidden = (): GraphError => extensionError(403, accessDenied().message);
+
+function folderOf(mailbox: Mailbox, id: string, caller: Caller): number {
+  const calendar = calendarOf(mailbox, id);
+  // Somebody else's, seen through an entry of this mailbox's list: to be subscribed to where it lies, by an application.
+  if (calendar.link !== undefined) throw caller.oid === undefined ? invalidResource() : forbidden();
+  return calendar.folder;
+}
+
+function calendarOf(mailbox: Mailbox, id: string): StoredCalendar {
   try {
-    return mailbox.calendarById(id).folder;
+    return mailbox.calendarById(id);
   } catch (error) {
     if (error instanceof GraphError) throw invalidResource();
     throw error;
   }
 }
 
-/** `$select` alone is known here; the rest belongs to lists, not to notifications. */
+/** `$select` alone is known here, without the body; the rest belongs to lists, not to notifications. */
 function readOptions(query: string): string[] {
   if (query === '') return [];
   const options = [...new URLSearchParams(query)];
   const select = options.find(([name]) => name.toLowerCase() === '$select')?.[1];
   if (select === undefined || options.length > 1) throw invalidResource();
   const names = select.split(',').map((name) => name.trim());
-  if (names.some((name) => !/^\w+$/.test(name) || name.toLowerCase() === 'body')) throw invalidResource();
+  if (names.some((name) => !EVENT_PROPERTIES.has(name) || name === 'body')) throw invalidResource();
   return names;
 }

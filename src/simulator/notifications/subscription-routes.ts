@@ -21,7 +21,11 @@ async function answerCollection(context: RootContext): Promise<SimulatedResponse
     const value = notifications.visibleTo(caller).map(renderSubscription);
     return ok({ '@odata.context': `${request.url.origin}/v1.0/$metadata#subscriptions`, value });
   }
-  const created = await notifications.create(caller, { body: readJson(request), idForm: preferences.view.form });
+  const created = await notifications.create(caller, {
+    body: readJson(request),
+    idForm: preferences.view.form,
+    origin: request.url.origin,
+  });
   return entity(context, created, 201, { location: `${request.url.origin}/v1.0/subscriptions('${created.id}')` });
 }
 

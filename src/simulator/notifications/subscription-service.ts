@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { GraphError } from '../http/graph-error.ts';
-import type { AccessToken } from '../identity/tokens.ts';
+import type { Caller } from '../identity/tokens.ts';
 import type { IdForm } from '../mailbox/ids.ts';
 import type { World } from '../mailbox/world.ts';
 import { checkCertificate } from './certificate.ts';
@@ -15,6 +15,13 @@ const MINUTE_MS = 60_000;
 /** Shorter lifetimes are raised (Microsoft Graph "subscription resource type"). */
 const MIN_MINUTES = 45;
 const MAX_MINUTES_WITH_DATA = 1_440;
+
+export interface CreateRequest {
+  body: unknown;
+  idForm: IdForm;
+  /** Where the caller found the service: the home of its keys. */
+  origin: string;
+}
 
 /** A mailbox the notification service cannot reach. */
 export type MailboxTrouble = 'on-premises' | 'unavailable';
@@ -34,11 +41,7 @@ export interface ServiceParts {
  *
  * @throws {GraphError} everything a create can be refused for; nothing is stored then
  */
-export async function createSubscription(
-  parts: ServiceParts,
-  caller: AccessToken,
-  o: { body: unknown; idForm: IdForm },
-): Promise<Subscription> {
+export async function createSubscription(parts: ServiceParts, caller: Caller, o: CreateRequest): Promise<Subscription> {
   const { world, store } = parts;
   const input = readSubscription(o.body, world.switches);
   const check = (): SubscriptionTarget => {
@@ -62,6 +65,7 @@ export async function createSubscription(
     tenantId: caller.tid,
     creatorId: caller.oid ?? servicePrincipalOf(caller),
     isDelegated: caller.oid !== undefined,
+    issuer: `${o.origin}/${caller.tid}/v2.0`,
     target: check(),
     createdMs: world.now(),
     expiresMs,
@@ -74,12 +78,7 @@ export async function createSubscription(
   return subscription;
 }
 
-function checkTarget(
-  parts: ServiceParts,
-  caller: AccessToken,
-  input: SubscriptionInput,
-  target: SubscriptionTarget,
-): void {
+function checkTarget(parts: ServiceParts, caller: Caller, input: SubscriptionInput, target: SubscriptionTarget): void {
   const trouble = parts.troubleOf(target.mailbox);
   if (trouble === 'on-premises') throw extensionError(403, 'REST API is not yet supported for this mailbox.');
   if (trouble === 'unavailable') {
@@ -126,7 +125,7 @@ function readEnd(
 }
 
 /** The object id of an application in the tenant is another one than its client id, and always the same. */
-function servicePrincipalOf({ appid, tid }: AccessToken): string {
+function servicePrincipalOf({ appid, tid }: Caller): string {
   const digits = createHash('sha256').update(`${tid}/${appid}`).digest('hex');
   return [
     digits.slice(0, 8),
@@ -139,14 +138,14 @@ function servicePrincipalOf({ appid, tid }: AccessToken): string {
 
 /** What a caller may see: an application everything it created, a user what was created for them. */
 export const visibleTo =
-  ({ appid, tid, oid }: AccessToken) =>
+  ({ appid, tid, oid }: Caller) =>
   (subscription: Subscription): boolean =>
     subscription.applicationId === appid &&
     subscription.tenantId === tid &&
     (oid === undefined || (subscription.isDelegated && subscription.creatorId === oid));
 
 /** @throws {GraphError} 404 `ResourceNotFound`, also for one that expired or belongs to somebody else */
-export function getSubscription({ store }: ServiceParts, caller: AccessToken, id: string): Subscription {
+export function getSubscription({ store }: ServiceParts, caller: Caller, id: string): Subscription {
   const found = store.find(id);
   if (found === undefined || !visibleTo(caller)(found)) throw subscriptionNotFound();
   return found;
@@ -159,7 +158,7 @@ export function getSubscription({ store }: ServiceParts, caller: AccessToken, id
  */
 export async function renewSubscription(
   parts: ServiceParts,
-  caller: AccessToken,
+  caller: Caller,
   o: { id: string; body: unknown },
 ): Promise<Subscription> {
   const { world, store } = parts;
@@ -181,13 +180,13 @@ export async function renewSubscription(
 }
 
 /** Renews the authorisation and nothing else. @throws {GraphError} 404 */
-export function reauthorizeSubscription(parts: ServiceParts, caller: AccessToken, id: string): void {
+export function reauthorizeSubscription(parts: ServiceParts, caller: Caller, id: string): void {
   const subscription = getSubscription(parts, caller, id);
   subscription.isLapsed = false;
   parts.store.put(subscription);
 }
 
 /** @throws {GraphError} 404 */
-export function deleteSubscription(parts: ServiceParts, caller: AccessToken, id: string): void {
+export function deleteSubscription(parts: ServiceParts, caller: Caller, id: string): void {
   parts.store.remove(getSubscription(parts, caller, id).id);
 }

@@ -21,6 +21,8 @@ export interface Subscription {
   /** The signed-in user, or the application's service principal. */
   creatorId: string;
   isDelegated: boolean;
+  /** Who signs for rich notifications. */
+  issuer: string;
   /** As the creator spelled it. */
   resource: string;
   target: SubscriptionTarget;
