@@ -5,7 +5,7 @@ import type { ClientRegistration } from './identity/tokens.ts';
 import { StateFile } from './state-file.ts';
 
 export interface StartOptions
-  extends Pick<SimulatorOptions, 'now' | 'seed' | 'clients' | 'switches' | 'tokenLifetimeSeconds'> {
+  extends Pick<SimulatorOptions, 'now' | 'seed' | 'clients' | 'switches' | 'tokenLifetimeSeconds' | 'controlKey'> {
   host?: string;
   /** 0 or nothing: any free port. */
   port?: number;
@@ -23,6 +23,8 @@ export interface StartOptions
 
 export interface RunningSimulator {
   url: string;
+  /** Where it is steered over HTTP. */
+  controlUrl: string;
   port: number;
   /** PEM to trust (`NODE_EXTRA_CA_CERTS`), when it speaks HTTPS. */
   ca?: string;
@@ -69,6 +71,7 @@ export async function startGraphSimulator(options: StartOptions = {}): Promise<R
   });
   return {
     url: server.url,
+    controlUrl: `${server.url}/simulator`,
     port: server.port,
     ...(server.ca === undefined ? {} : { ca: server.ca }),
     simulator,

@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Agent, request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readConfig } from '../../config.ts';
 import { systemClock, systemRandom } from '../../system-runtime.ts';
@@ -126,5 +127,27 @@ describe('simulator', () => {
     const { code, err } = await simulator(['--port', '0', '--state', state]);
     expect(code).toBe(1);
     expect(err).toContain(`the state in ${state} cannot be used`);
+  });
+
+  it('speaks HTTPS, and writes the certificate authority where the environment says', async () => {
+    const caFile = join(folder, 'trust', 'ca.pem');
+    let status = 0;
+    const { code, out } = await simulator(['--port', '0', '--json', '--https', '--ca-file', caFile], async (text) => {
+      const { url } = JSON.parse(text) as Ready;
+      const agent = new Agent({ connect: { ca: readFileSync(caFile, 'utf8') } });
+      status = (await request(`${url}/common/discovery/v2.0/keys`, { dispatcher: agent })).statusCode;
+      await agent.close();
+    });
+    expect(code).toBe(0);
+    const { url, environment } = JSON.parse(out) as Ready;
+    expect(url).toMatch(/^https:/);
+    expect(environment).toMatchObject({ GRAPH_AUTHORITY_HOST: url, NODE_EXTRA_CA_CERTS: caFile });
+    expect(status).toBe(200);
+  });
+
+  it('says when the certificate authority cannot be written', async () => {
+    const { code, err } = await simulator(['--port', '0', '--https', '--ca-file', folder]);
+    expect(code).not.toBe(0);
+    expect(err).toContain('--ca-file');
   });
 });

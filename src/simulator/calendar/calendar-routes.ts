@@ -24,7 +24,7 @@ const CALENDAR: Omit<Collection, 'path'> = {
   ],
 };
 
-const providersOf = (calendar: StoredCalendar): string[] => (calendar.isDefault ? ['teamsForBusiness'] : []);
+const providersOf = (calendar: StoredCalendar): string[] => (calendar.withoutMeetings ? [] : ['teamsForBusiness']);
 
 /** A calendar as whoever looks at the mailbox sees it: its owner, unless the mailbox is seen by somebody else. */
 export function renderCalendar(

@@ -128,7 +128,7 @@ describe('a calendar', () => {
 
   it('takes the providers it allows as default', async () => {
     const { call, mailbox } = simulate();
-    const path = `~/calendars/${mailbox.addCalendar('Family')}`;
+    const path = `~/calendars/${mailbox.addCalendar('Family', { allowsOnlineMeetings: false })}`;
     const teams = { defaultOnlineMeetingProvider: 'teamsForBusiness' };
     expect((await call('PATCH', '~/calendar', { defaultOnlineMeetingProvider: 'unknown' })).body).toMatchObject({
       defaultOnlineMeetingProvider: 'unknown',

@@ -13,7 +13,7 @@ import { ConnectionDropped } from './fault-injection.ts';
 import type { FaultScript } from './faults.ts';
 import { GraphError } from './graph-error.ts';
 import { answerGraph } from './graph-routes.ts';
-import { readJson, type SimulatedRequest, type SimulatedResponse } from './http-types.ts';
+import { isControlPath, readJson, type SimulatedRequest, type SimulatedResponse } from './http-types.ts';
 import { Limits } from './limits.ts';
 import { decoded, RequestLog, type RequestLogEntry } from './request-log.ts';
 import { Weather } from './weather.ts';
@@ -24,6 +24,8 @@ export interface ServiceOptions {
   platform: Platform;
   /** Called when a request may have changed the store, before it is answered. */
   commit: () => void;
+  /** Answers what steers the simulator: no part of Graph, so not logged and untouched by limits and faults. */
+  control: (request: SimulatedRequest) => Promise<SimulatedResponse>;
   seed: number;
 }
 
@@ -47,6 +49,7 @@ export class GraphService {
 
   /** @throws {ConnectionDropped} by scripted fault; the caller's abort reason while hanging */
   async handle(request: SimulatedRequest): Promise<SimulatedResponse> {
+    if (isControlPath(request.url.pathname)) return this.#o.control(request);
     const entry = this.#open(request);
     const answer = (action: () => Promise<SimulatedResponse>) => this.#answered(request, entry, action);
     if (isIdentityPath(request.url.pathname)) return answer(() => this.#identity(request, entry));

@@ -8,6 +8,8 @@ export interface SimulatedRequest {
   body: string;
   /** A body that is not text: a part of an uploaded file. `body` is '' then. */
   bytes?: Uint8Array | undefined;
+  /** Who is at the other end of the socket; undefined in-process. */
+  remoteAddress?: string | undefined;
   signal?: AbortSignal | null | undefined;
 }
 
@@ -16,14 +18,17 @@ export interface SimulatedResponse {
   headers: Record<string, string>;
   /** A JSON value, or text for what is not JSON; undefined for no content. */
   body?: unknown;
-  /** A JSON document that is written already: pages of lists are put together from rendered events. */
-  json?: string | Buffer<ArrayBuffer>;
+  /** A JSON document that is written already, as text or in pieces of UTF-8: pages of rendered events. */
+  json?: string | readonly Buffer[];
   /** What is no text at all: a file; the route gives its content type. */
   bytes?: Uint8Array;
   text?: string;
   /** The connection is cut in the middle of the body. */
   isCutShort?: boolean;
 }
+
+/** Paths that steer the simulator and are no part of Graph (see control/). */
+export const isControlPath = (path: string): boolean => /^\/simulator(?:[/?]|$)/i.test(path);
 
 /** Body type of every Graph answer. */
 export const GRAPH_JSON =

@@ -3,7 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { bodyPayload, isFileBody } from './answers.ts';
 import { makeCertificate } from './certificate.ts';
-import type { SimulatedRequest, SimulatedResponse } from './http-types.ts';
+import { isControlPath, type SimulatedRequest, type SimulatedResponse } from './http-types.ts';
 
 export interface RunningServer {
   url: string;
@@ -23,6 +23,8 @@ export interface ListenOptions {
 
 /** Larger than any calendar request; Graph's own limit is 4 MB. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
+/** A snapshot that is put back is as large as what was in it. */
+const MAX_CONTROL_BODY_BYTES = 512 * 1024 * 1024;
 
 /** HTTP or HTTPS for the simulator. Anything thrown by `handle` destroys the socket: that is what a dropped connection is. */
 export async function startServer(
@@ -78,7 +80,12 @@ async function answer(
   const url = new URL(incoming.url ?? '/', `${scheme}://${host}`);
   const content = isFileBody(headers) ? { body: '', bytes: body } : { body: body.toString('utf8') };
   const method = incoming.method ?? 'GET';
-  const response = await handle({ method, url, headers, ...content, signal: aborted.signal });
+  const { remoteAddress } = incoming.socket;
+  const response = await handle({ method, url, headers, ...content, remoteAddress, signal: aborted.signal });
+  if (typeof response.json === 'object' && response.isCutShort !== true) {
+    sendPieces(outgoing, response, response.json);
+    return;
+  }
   const payload = bodyPayload(response);
   outgoing.writeHead(response.status, { ...response.headers, 'content-length': Buffer.byteLength(payload) });
   if (response.isCutShort === true) {
@@ -89,13 +96,28 @@ async function answer(
   outgoing.end(payload);
 }
 
+/** As they are, in one go: a page that was told before is not copied once more. */
+function sendPieces(outgoing: ServerResponse, response: SimulatedResponse, pieces: readonly Buffer[]): void {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  outgoing.cork();
+  outgoing.writeHead(response.status, { ...response.headers, 'content-length': length });
+  for (const piece of pieces) outgoing.write(piece);
+  outgoing.end();
+  outgoing.uncork();
+}
+
+const NO_BODY = Buffer.alloc(0);
+
 /** The whole body, or undefined when it is too large. */
 async function readBody(incoming: IncomingMessage): Promise<Buffer | undefined> {
+  const { headers } = incoming;
+  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) return NO_BODY;
+  const limit = isControlPath(incoming.url ?? '') ? MAX_CONTROL_BODY_BYTES : MAX_BODY_BYTES;
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of incoming) {
     size += (chunk as Buffer).length;
-    if (size > MAX_BODY_BYTES) return undefined;
+    if (size > limit) return undefined;
     chunks.push(chunk as Buffer);
   }
   return Buffer.concat(chunks);

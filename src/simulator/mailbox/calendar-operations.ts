@@ -5,13 +5,21 @@ import type { StoredCalendar } from './model.ts';
 /** @throws {GraphError} 409 `ErrorFolderExists` when the name is taken */
 export function addCalendar(
   mailbox: Mailbox,
-  o: { name: string; color?: string | undefined; canEdit?: boolean; renumbered?: boolean; group?: number | undefined },
+  o: {
+    name: string;
+    color?: string | undefined;
+    canEdit?: boolean;
+    renumbered?: boolean;
+    group?: number | undefined;
+    allowsOnlineMeetings?: boolean;
+  },
 ): StoredCalendar {
   requireFreeName(mailbox, o.name);
-  const { color, group, ...rest } = o;
+  const { color, group, allowsOnlineMeetings, ...rest } = o;
   mailbox.markDirty();
   const calendar = mailbox.addCalendar({ ...rest, ...(color === undefined ? {} : { color }) });
   if (group !== undefined && group !== 0) calendar.group = group;
+  if (allowsOnlineMeetings === false) calendar.withoutMeetings = true;
   return calendar;
 }
 

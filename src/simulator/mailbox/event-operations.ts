@@ -88,7 +88,7 @@ export function createEvent(actor: Actor, calendar: StoredCalendar, body: unknow
     const earlier = findDuplicate(actor, transactionId, transactionHash);
     if (earlier !== undefined) return earlier;
   }
-  let content = writeContent(undefined, input, rulesFor(world, calendar.isDefault));
+  let content = writeContent(undefined, input, rulesFor(world, calendar.withoutMeetings !== true));
   const recurrence = readRecurrenceOf(actor, input, content, [startDateOf(content)]);
   if (recurrence !== null) content = startOnPattern(content, recurrence);
   const hanging = hangingOnCreate(actor, input);

@@ -166,6 +166,8 @@ export interface StoredCalendar {
   /** Number of its calendar group; absent: the default group. */
   group?: number;
   defaultOnlineMeetingProvider?: string;
+  /** Allows no online meetings: an event made here with one silently has none. */
+  withoutMeetings?: boolean;
   /** Whom the owner gave which rights. */
   permissions?: StoredPermission[];
   /** The role of "My Organization", when the owner chose one. */

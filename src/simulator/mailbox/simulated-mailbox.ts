@@ -1,3 +1,5 @@
+import { readAttachment } from '../event-resources/attachment-input.ts';
+import { addAttachment } from '../event-resources/attachments.ts';
 import { GraphError } from '../http/graph-error.ts';
 import { MisfortunesOfMailbox } from '../misfortunes/mailbox-misfortunes.ts';
 import { addReadOnlyCalendar, feed, ownList, shareAsOwner, unshareAsOwner } from '../sharing/owner-actions.ts';
@@ -87,7 +89,7 @@ export class SimulatedMailbox {
   }
 
   /** @returns the calendar's id */
-  addCalendar(name: string, o: { canEdit?: boolean; groupId?: string } = {}): string {
+  addCalendar(name: string, o: { canEdit?: boolean; groupId?: string; allowsOnlineMeetings?: boolean } = {}): string {
     const { groupId: id, ...rest } = o;
     const group = id === undefined ? undefined : findGroup(this.#mailbox, id).n;
     const calendar = addCalendar(this.#mailbox, { name, group, ...rest });
@@ -173,6 +175,16 @@ export class SimulatedMailbox {
     quietly(this.#world, () => changeFound(this.#actor, found, patch));
     found.item.isDraft = true;
     return this.#done(found);
+  }
+
+  /** Hangs a file on an event, or on one occurrence. @returns the attachment's number on its event */
+  attachFile(id: string, file: { name: string; content: string | Uint8Array; isInline?: boolean }): number {
+    const { name, content, isInline = false } = file;
+    const contentBytes = Buffer.from(content).toString('base64');
+    const input = { '@odata.type': '#microsoft.graph.fileAttachment', name, isInline, contentBytes };
+    const { k } = addAttachment(this.#actor, findEvent(this.#mailbox, id), readAttachment(input));
+    this.#commit();
+    return k;
   }
 
   /** Drags an event, or one occurrence, to another time. */
