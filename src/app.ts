@@ -20,6 +20,8 @@ import { createBoss, startBoss } from './jobs/boss.ts';
 import { PgBossRunQueue } from './jobs/queue.ts';
 import { Scheduler } from './jobs/scheduler.ts';
 import { SyncWorker } from './jobs/sync.worker.ts';
+import { AuditRepository } from './store/audit.repository.ts';
+import { AuthorizationRepository } from './store/authorization.repository.ts';
 import { BaseRepository } from './store/base.repository.ts';
 import { CalendarRepository } from './store/calendar.repository.ts';
 import { ChangeFeedRepository } from './store/change-feed.repository.ts';
@@ -38,6 +40,7 @@ import { RunRepository } from './store/run.repository.ts';
 import { SettingsRepository } from './store/settings.repository.ts';
 import { StatisticsRepository } from './store/statistics.repository.ts';
 import { AbsenceManager } from './sync/absence.manager.ts';
+import { type AuthorizationSecret, AuthorizationService } from './sync/authorization.service.ts';
 import { CalendarService } from './sync/calendar.service.ts';
 import { CalendarSyncService } from './sync/calendar-sync.service.ts';
 import { ConflictService } from './sync/conflict.service.ts';
@@ -130,8 +133,21 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
   const delegated = new DelegatedTokenProvider({ signIns, store: keptSignIns(db, store.connections), clock });
   const tokens = new TokenRouter({ application: new ApplicationTokenProvider({ platform, clock }), delegated });
   const { client, graph } = createGraph(config, { clock, random, logger, fetch, limiter, tokens });
+  const signedIn = { signIns, delegatedTokens: delegated };
   const boss = createBoss(db, logger);
-  const services = createServices({ config, db, cipher, store, client, graph, boss, clock, random, logger });
+  const services = createServices({
+    config,
+    db,
+    cipher,
+    store,
+    client,
+    graph,
+    ...signedIn,
+    boss,
+    clock,
+    random,
+    logger,
+  });
   const { queue, sync, settings } = services;
   const worker = new SyncWorker({
     db,
@@ -236,6 +252,8 @@ function createStore(cipher: ContentCipher) {
     changeFeed: new ChangeFeedRepository(),
     idempotency: new IdempotencyRepository(),
     settings: new SettingsRepository(),
+    audit: new AuditRepository(),
+    authorizations: new AuthorizationRepository<AuthorizationSecret>(cipher),
     statistics: new StatisticsRepository(),
   };
 }
@@ -293,12 +311,14 @@ function createServices(parts: {
   store: Store;
   client: GraphClient;
   graph: CalendarGraph;
+  signIns: SignInClient;
+  delegatedTokens: DelegatedTokenProvider;
   boss: PgBoss;
   clock: Clock;
   random: Random;
   logger: Logger;
 }) {
-  const { config, db, cipher, store, client, graph, boss, clock, random, logger } = parts;
+  const { config, db, cipher, store, client, graph, signIns, delegatedTokens, boss, clock, random, logger } = parts;
   const { settings: settingsRepository, ...repositories } = store;
   const common = { ...repositories, db, graph, clock, random, logger };
   const settings = new SettingsService({
@@ -337,7 +357,17 @@ function createServices(parts: {
     maxEventsPerRun: config.maxEventsPerSync,
   });
   const conflicts = new ConflictService({ ...common, applier, queue });
-  const connectionService = new ConnectionService({ ...common, conflicts: store.conflicts, queue });
+  const binding = { ...common, conflicts: store.conflicts, queue };
+  const connectionService = new ConnectionService({
+    ...binding,
+    forgetTokens: (userId) => delegatedTokens.forget(userId),
+  });
+  const authorizationService = new AuthorizationService({
+    ...binding,
+    signIns,
+    delegatedTokens,
+    publicUrl: config.publicUrl ?? `http://127.0.0.1:${config.port}`,
+  });
   const calendarService = new CalendarService({ ...common, settings });
   const eventService = new EventService({ ...common, settings: settingsRepository, queue });
   const runService = new RunService({ ...common, queue });
@@ -364,6 +394,7 @@ function createServices(parts: {
     conflicts,
     eventService,
     connectionService,
+    authorizationService,
     calendarService,
     runService,
     previewService,

@@ -1,7 +1,7 @@
 import { assert, SyncError } from '../core/errors.ts';
 import type { UserId } from '../core/ids.ts';
 import type { Clock } from '../core/runtime.ts';
-import type { SignInClient } from './sign-in.client.ts';
+import type { SignIn, SignInClient } from './sign-in.client.ts';
 import type { TokenProvider, TokenRequest } from './token.provider.ts';
 
 /** Where people's sign-ins are kept. */
@@ -36,6 +36,8 @@ export class DelegatedTokenProvider implements TokenProvider {
   readonly #store: SignInStore;
   readonly #clock: Clock;
   readonly #cached = new Map<UserId, CachedToken>();
+  readonly #provisional = new Map<UserId, KeptSignIn>();
+  #provisionalCount = 0;
   readonly #refreshing = new Map<
     UserId,
     { readonly claims: string | undefined; readonly token: Promise<CachedToken> }
@@ -66,6 +68,28 @@ export class DelegatedTokenProvider implements TokenProvider {
     await (this.#refreshing.get(userId)?.token ?? this.#refresh(userId, undefined));
   }
 
+  /**
+   * Does something with a sign-in that is not kept anywhere yet.
+   *
+   * @param work  is given the name to ask for its tokens by
+   * @returns what `work` returned, and the sign-in with its tokens as they are then
+   */
+  async provisionally<T>(
+    signIn: SignIn,
+    work: (name: UserId) => Promise<T>,
+  ): Promise<{ readonly value: T; readonly latest: SignIn }> {
+    // No user's id has such a character.
+    const name = `\0sign-in ${this.#provisionalCount++}` as UserId;
+    this.#provisional.set(name, { accountId: signIn.accountId, cache: signIn.cache, version: 0 });
+    try {
+      const value = await work(name);
+      return { value, latest: { ...signIn, cache: this.#provisional.get(name)?.cache ?? signIn.cache } };
+    } finally {
+      this.#provisional.delete(name);
+      this.forget(name);
+    }
+  }
+
   /** To be called when the person has signed in anew, or has gone. */
   forget(userId: UserId): void {
     this.#cached.delete(userId);
@@ -86,13 +110,15 @@ export class DelegatedTokenProvider implements TokenProvider {
   }
 
   async #fetch(userId: UserId, claims: string | undefined): Promise<CachedToken> {
-    const kept = await this.#store.load(userId);
+    const provisional = this.#provisional.get(userId);
+    const kept = provisional ?? (await this.#store.load(userId));
     if (!kept) {
       throw new SyncError('unauthenticated', 'nobody has signed in', { details: { operator: false } });
     }
     const usedAt = this.#clock.now();
     const fetched = await this.#signIns.refresh(kept, claims);
-    await this.#store.save(userId, fetched.cache, { version: kept.version, usedAt });
+    if (provisional) this.#provisional.set(userId, { ...provisional, cache: fetched.cache });
+    else await this.#store.save(userId, fetched.cache, { version: kept.version, usedAt });
     const token = { value: fetched.value, renewAtMs: usedAt.getTime() + fetched.usableMs, claims };
     this.#cached.delete(userId);
     this.#cached.set(userId, token);
