@@ -5,12 +5,24 @@ import type { ApiInstance } from '../api-instance.ts';
 import { acceptForm } from '../body-parsers.ts';
 import { SLOW_HANDLER_TIMEOUT_MS } from '../limits.ts';
 import { escaped, sendPage } from '../pages.ts';
-import { answer, answers } from '../schemas/common.ts';
+import { answer, answers, pageAnswers, Strict } from '../schemas/common.ts';
 import { Authorization } from '../schemas/settings.ts';
 import type { CallbackOutcome, ServerParts } from '../services.ts';
 
 const CALLBACK = '/calendar/connection/callback';
 const COOKIE = 'calendar-sign-in';
+
+const Text = Type.String({ maxLength: 4096 });
+/** Microsoft adds what it likes (session_state, error_uri, …); of what is named here, the service believes nothing. */
+const FROM_MICROSOFT = Type.Object(
+  {
+    state: Type.Optional(Text),
+    code: Type.Optional(Text),
+    error: Type.Optional(Text),
+    admin_consent: Type.Optional(Text),
+  },
+  { additionalProperties: true },
+);
 
 /** Signing in with Microsoft: where the caller's browser goes, and where it comes back to. */
 export function authorizationRoutes(app: ApiInstance, { authorizationService, config }: ServerParts): void {
@@ -55,44 +67,41 @@ export function authorizationRoutes(app: ApiInstance, { authorizationService, co
         summary: 'Where Microsoft sends the browser back to',
         description: 'For browsers: the answer is a page. It leads nowhere but back here.',
         security: [],
-        // Microsoft adds what it likes (session_state, error_uri, …); what matters is checked by the service.
-        querystring: Type.Record(Type.String(), Type.String()),
-        response: answers({ 200: { description: 'a page', content: { 'text/html': { schema: Type.String() } } } }),
+        querystring: FROM_MICROSOFT,
+        response: pageAnswers(),
       },
     },
     async (request, reply) => {
-      const { state, code, error } = request.query as Record<string, string | undefined>;
+      const { state, code, error, admin_consent: consent } = request.query;
+      if (consent !== undefined && error === undefined) return sendConsented(reply);
       const outcome = await authorizationService.complete({ state, code, error }, cookieOf(request, cookieName));
       if (outcome.kind === 'connected') forgetCookie(reply, cookieName, isHttps);
       return sendOutcome(reply, outcome);
     },
   );
+}
 
-  app.register(async (scope) => {
-    acceptForm(scope);
-    scope.post(
-      CALLBACK,
-      {
-        config: { access: 'public' },
-        schema: {
-          operationId: 'answerAuthorization',
-          tags: ['Connection'],
-          summary: 'The answer to the question on the callback’s page',
-          security: [],
-          body: Type.Record(Type.String(), Type.String()),
-          response: answers(
-            { 200: { description: 'a page', content: { 'text/html': { schema: Type.String() } } } },
-            413,
-            415,
-          ),
-        },
+/** The form on the callback's page, which is no JSON. */
+export function authorizationFormRoutes(app: ApiInstance, { authorizationService }: ServerParts): void {
+  acceptForm(app);
+  app.post(
+    CALLBACK,
+    {
+      config: { access: 'public' },
+      schema: {
+        operationId: 'answerAuthorization',
+        tags: ['Connection'],
+        summary: 'The answer to the question on the callback’s page',
+        security: [],
+        body: Strict({ token: Text, connect: Type.Optional(Text) }),
+        response: pageAnswers(413, 415),
       },
-      async (request, reply) => {
-        const { token = '', connect } = request.body as Record<string, string | undefined>;
-        return sendOutcome(reply, await authorizationService.answer(token, connect === 'yes'));
-      },
-    );
-  });
+    },
+    async (request, reply) => {
+      const { token, connect } = request.body;
+      return sendOutcome(reply, await authorizationService.answer(token, connect === 'yes'));
+    },
+  );
 }
 
 function cookieOf(request: FastifyRequest, name: string): string | undefined {
@@ -172,6 +181,15 @@ function sendOutcome(reply: FastifyReply, outcome: CallbackOutcome): FastifyRepl
       return sendPage(reply, { status, title, paragraphs: [escaped(text), ...consent] });
     }
   }
+}
+
+/** An administrator agreed for everybody; whoever wanted to connect goes on from where they began. */
+function sendConsented(reply: FastifyReply): FastifyReply {
+  return sendPage(reply, {
+    status: 200,
+    title: 'Your organisation has agreed',
+    paragraphs: ['People can connect their calendars now. You can close this window.'],
+  });
 }
 
 function sendQuestion(reply: FastifyReply, question: Extract<CallbackOutcome, { kind: 'question' }>): FastifyReply {
