@@ -268,6 +268,7 @@ export class GraphSimulator {
     const { mailbox } = JSON.parse(snapshot) as { mailbox?: MailboxSnapshot };
     if (mailbox?.state === undefined) throw new Error('this is no snapshot of a mailbox');
     const restored = this.#world.putBack(mailbox);
+    this.notifications.catchUp();
     this.#onReplaced?.();
     return this.#person(restored);
   }
@@ -282,6 +283,7 @@ export class GraphSimulator {
     this.#world.randomState = changes.random;
     this.#world.clockShift = changes.clockShift;
     if (changes.parts !== undefined) this.#world.restoreParts(changes.parts);
+    this.notifications.catchUp();
     this.#mailsSaved = this.#world.outbox.length;
   }
 

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { generateMailbox } from './furnish/generated-mailbox.ts';
+import { type IcsLoaded, loadIcs } from './furnish/ics-mailbox.ts';
+import type { MailboxShape } from './furnish/mailbox-shape.ts';
 import { loadSampleMailbox } from './furnish/sample-mailbox.ts';
 import { GraphSimulator, type SimulatorOptions } from './graph-simulator.ts';
 import type { ClientRegistration } from './identity/tokens.ts';
@@ -15,6 +18,10 @@ export interface StartOptions
   mailbox?: string;
   /** Furnish with so many generated events instead of the sample year. */
   events?: number;
+  /** Of this shape; plain events and weekly series without one. */
+  shape?: Partial<MailboxShape>;
+  /** Furnish with the events of these calendar files (paths) instead of the sample year. */
+  ics?: readonly string[];
   /** Share of requests (0 to 1) that fail at random. */
   faults?: number;
   /** Where the state is kept across restarts; nothing is kept without it. */
@@ -32,6 +39,8 @@ export interface RunningSimulator {
   /** Credentials that get a token. */
   client: ClientRegistration;
   mailbox: string;
+  /** What became of the calendar files, when there were any to load. */
+  ics?: IcsLoaded;
   /** Whether an earlier run's state was found and resumed. */
   isResumed: boolean;
   close(): Promise<void>;
@@ -50,6 +59,8 @@ export async function startGraphSimulator(options: StartOptions = {}): Promise<R
     port,
     https,
     events,
+    shape,
+    ics,
     faults,
     stateFile,
     mailbox: address = SAMPLE_ADDRESS,
@@ -59,9 +70,9 @@ export async function startGraphSimulator(options: StartOptions = {}): Promise<R
   const simulator = new GraphSimulator({ ...rest, switches: { faultRate: faults ?? 0, ...switches } });
   const state = stateFile === undefined ? undefined : new StateFile(simulator, stateFile);
   const isResumed = state?.open() ?? false;
+  let loaded: IcsLoaded | undefined;
   if (!simulator.mailboxes.some((mailbox) => mailbox.address.toLowerCase() === address.toLowerCase())) {
-    if (events === undefined) loadSampleMailbox(simulator, { address });
-    else generateMailbox(simulator, { address, events });
+    loaded = furnish(simulator, { address, events, shape, ics, seed: rest.seed });
     state?.compact();
   }
   const server = await simulator.listen({
@@ -77,10 +88,39 @@ export async function startGraphSimulator(options: StartOptions = {}): Promise<R
     simulator,
     client: simulator.clients[0]!,
     mailbox: address,
+    ...(loaded === undefined ? {} : { ics: loaded }),
     isResumed,
     close: async () => {
       await server.close();
       state?.close();
     },
+  };
+}
+
+interface Furniture {
+  address: string;
+  events: number | undefined;
+  shape: Partial<MailboxShape> | undefined;
+  ics: readonly string[] | undefined;
+  seed: number | undefined;
+}
+
+/** Generated events, calendar files, both, or the sample year. */
+function furnish(simulator: GraphSimulator, { address, events, shape, ics, seed }: Furniture): IcsLoaded | undefined {
+  if (events === undefined && ics === undefined) {
+    loadSampleMailbox(simulator, { address });
+    return undefined;
+  }
+  const texts = ics?.map((path) => readFileSync(path, 'utf8'));
+  const about = {
+    ...(shape === undefined || events === undefined ? {} : { shape }),
+    ...(seed === undefined ? {} : { seed }),
+  };
+  const mailbox = generateMailbox(simulator, { address, events: events ?? 0, ...about });
+  if (texts === undefined) return undefined;
+  const loaded = texts.map((text) => loadIcs(mailbox, text));
+  return {
+    loaded: loaded.reduce((sum, each) => sum + each.loaded, 0),
+    refused: loaded.flatMap(({ refused }) => refused),
   };
 }

@@ -64,6 +64,6 @@ export interface WireEvent {
   isCancelled: boolean;
   responseStatus: { response: string; time: string };
   isOnlineMeeting: boolean;
-  onlineMeeting: { joinUrl: string; conferenceId: string } | null;
+  onlineMeeting: { joinUrl: string; conferenceId: string; tollNumber?: string } | null;
   [property: string]: unknown;
 }

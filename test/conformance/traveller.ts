@@ -36,7 +36,12 @@ export class Traveller {
 
   constructor(switches: Partial<SimulatorSwitches> = {}) {
     const now = Date.parse(NOW);
-    this.sim = new GraphSimulator({ now: () => now, origin: ORIGIN, switches: { requestLimit: 0, ...switches } });
+    this.sim = new GraphSimulator({
+      now: () => now,
+      origin: ORIGIN,
+      switches: { requestLimit: 0, ...switches },
+      webhookFetch: async (url) => receive(String(url)),
+    });
     this.mailbox = this.sim.addMailbox({
       address: 'ada@example.com',
       name: 'Ada Lemke',
@@ -44,6 +49,12 @@ export class Traveller {
     });
     this.sim.addMailbox({ address: 'ben@example.com', name: 'Ben Ode', timeZone: 'Tokyo Standard Time' });
     this.token = this.sim.accessToken();
+  }
+
+  /** A token of somebody who signed in, for `/me`. */
+  signedIn(user: string): string {
+    const scopes = ['Calendars.ReadWrite', 'Calendars.ReadWrite.Shared', 'MailboxSettings.ReadWrite', 'User.ReadWrite'];
+    return this.sim.accessToken({ user, scopes });
   }
 
   get = (path: string, headers: Record<string, string> = {}) => this.call('GET', path, undefined, headers);
@@ -95,6 +106,13 @@ export class Traveller {
       });
     }
   }
+}
+
+/** A receiver of notifications that passes the handshake and takes everything. */
+function receive(url: string): Response {
+  const token = new URL(url).searchParams.get('validationToken');
+  if (token === null) return new Response(null, { status: 202 });
+  return new Response(token, { headers: { 'content-type': 'text/plain' } });
 }
 
 function parsed(text: string): unknown {

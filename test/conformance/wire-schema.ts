@@ -41,8 +41,16 @@ export class WireSchema {
     return found && this.operations.get(`${method} ${found.template}`);
   }
 
-  /** What `schema` says against `value`; nothing when it fits. */
+  /** What `schema` says against `value`, and their types against parts that name one; nothing when all fits. */
   complaints(value: unknown, schema: Json): string[] {
+    const derived = parts(value).flatMap(({ at, part }) => {
+      const type = this.#derived(part);
+      return type === undefined ? [] : this.#complaintsOf(part, type).map((each) => `${at}${each}`);
+    });
+    return [...this.#complaintsOf(value, schema), ...derived];
+  }
+
+  #complaintsOf(value: unknown, schema: Json): string[] {
     const validate = this.#compile(schema);
     if (validate(value)) return [];
     // A failed alternative reports each branch; the deepest message is the telling one.
@@ -57,7 +65,10 @@ export class WireSchema {
       return items === undefined ? [] : value.flatMap((each) => this.unknownNames(each, items, owner));
     }
     if (typeof value !== 'object' || value === null) return [];
-    const { properties, name } = this.#members(schema);
+    const type = this.#derived(value);
+    const { properties, name } = this.#members(type ?? schema);
+    // What may hold anything is known by nothing.
+    if (name === 'openTypeExtension') return [];
     const self = name ?? owner;
     if (Object.keys(properties).length === 0) return [];
     return Object.entries(value).flatMap(([key, each]) => {
@@ -74,6 +85,13 @@ export class WireSchema {
     const listed = items && this.#members(items).name;
     if (listed !== undefined) return { name: typeName(listed), isList: true };
     return name === undefined || name.includes('.') ? undefined : { name: typeName(name), isList: false };
+  }
+
+  /** The schema of the type a value says it is of, `#microsoft.graph.fileAttachment`. */
+  #derived(value: unknown): Json | undefined {
+    const type = (value as Json | null)?.['@odata.type'];
+    const name = typeof type === 'string' ? type.replace(/^#/, '') : '';
+    return this.#document.components['schemas']?.[name] === undefined ? undefined : this.schema(name);
   }
 
   schema(name: string): Json {
@@ -162,6 +180,12 @@ export class WireSchema {
     this.#ajv.addFormat('double', { type: 'number', validate: Number.isFinite });
     this.#ajv.addFormat('uint8', { type: 'number', validate: (n: number) => Number.isInteger(n) && n >= 0 && n < 256 });
   }
+}
+
+/** A value and all objects in it, with the place of each. */
+function parts(value: unknown, at = ''): { at: string; part: unknown }[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return [{ at, part: value }, ...Object.entries(value).flatMap(([name, each]) => parts(each, `${at}/${name}`))];
 }
 
 const placeholders = (template: string): number => template.split('{').length;

@@ -19,6 +19,7 @@ interface Ready {
   readonly url: string;
   readonly mailbox: string;
   readonly events: number;
+  readonly calendars: string[];
   readonly isResumed: boolean;
   readonly environment: Record<string, string>;
 }
@@ -55,6 +56,21 @@ async function ready(args: readonly string[]): Promise<Ready> {
 }
 
 describe('simulator', () => {
+  it('furnishes with calendar files, and says what it left out', async () => {
+    const lines = ['BEGIN:VCALENDAR', 'BEGIN:VEVENT', 'UID:1', 'DTSTART:20260302T090000Z', 'END:VEVENT'];
+    const text = [...lines, 'BEGIN:VEVENT', 'UID:2', 'END:VEVENT', 'END:VCALENDAR', ''].join('\r\n');
+    const file = join(folder, 'team.ics');
+    writeFileSync(file, text);
+    const refused = [{ uid: '2', reason: 'there is no DTSTART' }];
+    expect(await ready(['--ics', file])).toMatchObject({ events: 1, ics: { loaded: 1, refused } });
+    expect((await simulator(['--port', '0', '--ics', file])).out).toContain('left out   2: there is no DTSTART');
+  });
+
+  it('generates events of every kind', async () => {
+    const { events, calendars } = await ready(['--events', '40', '--varied']);
+    expect([events, calendars]).toEqual([40, ['Calendar', 'Calendar 2', 'Calendar 3']]);
+  });
+
   it('says where it is and what to put into a service’s environment', async () => {
     const { code, out } = await simulator(['--port', '0', '--mailbox', 'grace@example.com']);
     expect(code).toBe(0);
@@ -82,6 +98,17 @@ describe('simulator', () => {
     });
     expect(code).toBe(0);
     await expect(fetch(tokenUrl)).rejects.toThrow('fetch failed');
+  });
+
+  it('says where it is steered, and lets in who knows the key', async () => {
+    const statuses: number[] = [];
+    await simulator(['--port', '0', '--control-key', 'open sesame'], async (out) => {
+      const controlUrl = /^ {2}control +(http:\S+\/simulator)$/m.exec(out)?.[1] ?? '';
+      statuses.push((await fetch(controlUrl)).status);
+      statuses.push((await fetch(controlUrl, { headers: { authorization: 'Bearer open sesame' } })).status);
+    });
+    expect(statuses).toEqual([401, 200]);
+    expect(await ready(['--events', '0'])).toMatchObject({ controlUrl: expect.stringMatching(/\/simulator$/) });
   });
 
   it('furnishes as many events as it is told to', async () => {
@@ -143,6 +170,22 @@ describe('simulator', () => {
     expect(url).toMatch(/^https:/);
     expect(environment).toMatchObject({ GRAPH_AUTHORITY_HOST: url, NODE_EXTRA_CA_CERTS: caFile });
     expect(status).toBe(200);
+  });
+
+  it('signs people in without a page when it is told to', async () => {
+    let location: string | null = null;
+    await simulator(['--port', '0', '--json', '--auto-consent'], async (text) => {
+      const { environment } = JSON.parse(text) as Ready;
+      const query = new URLSearchParams({
+        client_id: environment['GRAPH_CLIENT_ID']!,
+        response_type: 'code',
+        redirect_uri: 'http://localhost:1/signed-in',
+        scope: 'Calendars.Read',
+      });
+      const url = `${environment['GRAPH_AUTHORITY_HOST']}/common/oauth2/v2.0/authorize?${query}`;
+      location = (await fetch(url, { redirect: 'manual' })).headers.get('location');
+    });
+    expect(location).toMatch(/^http:\/\/localhost:1\/signed-in\?code=/);
   });
 
   it('says when the certificate authority cannot be written', async () => {

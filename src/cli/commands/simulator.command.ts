@@ -18,11 +18,15 @@ interface SimulatorOptions extends JsonOption {
   readonly port: number;
   readonly mailbox: string;
   readonly events?: number;
+  readonly varied?: boolean;
+  readonly ics?: string[];
   readonly faults?: number;
   readonly state?: string;
   readonly seed?: number;
   readonly https?: boolean;
   readonly caFile?: string;
+  readonly autoConsent?: boolean;
+  readonly controlKey?: string;
 }
 
 /** A simulator whose certificate authority can be read from a file. */
@@ -36,11 +40,15 @@ export function simulatorCommand(terminal: Terminal): Command {
     .option('--port <number>', '0 = any free port', wholeNumber(0, 65_535), DEFAULT_PORT)
     .option('--mailbox <address>', 'whose mailbox it furnishes', mailAddress, SAMPLE_ADDRESS)
     .option('--events <count>', 'so many generated events instead of the sample year', wholeNumber(0, 1_000_000))
+    .option('--varied', 'generated events of every kind: all patterns, exceptions, meetings, zones, calendars')
+    .option('--ics <file...>', 'the events of calendar files instead of the sample year')
     .option('--faults <share>', 'share of requests that fail at random, 0 to 1', share)
     .option('--state <file>', 'keeps its state there across restarts')
     .option('--seed <number>', 'makes its ids and its faults repeatable', wholeNumber(0, 2 ** 31 - 1))
     .option('--https', 'over TLS, with a certificate of its own for this machine')
     .option('--ca-file <path>', 'where it writes the certificate authority to trust; a temporary file unless given')
+    .option('--control-key <key>', 'lets whoever sends it steer from elsewhere; without one only this machine may')
+    .option('--auto-consent', 'signing in asks nobody: the mailbox accepts at once')
     .action(async (options: SimulatorOptions) => {
       const running = await start(options);
       try {
@@ -54,16 +62,20 @@ export function simulatorCommand(terminal: Terminal): Command {
 }
 
 async function start(options: SimulatorOptions): Promise<TrustedSimulator> {
-  const { host, port, mailbox, events, faults, state, seed, https } = options;
+  const { host, port, mailbox, events, varied, ics, faults, state, seed, https, autoConsent, controlKey } = options;
   const settings: StartOptions = {
     host,
     port,
     mailbox,
     ...(events === undefined ? {} : { events }),
+    ...(varied === true ? { shape: {} } : {}),
+    ...(ics === undefined ? {} : { ics }),
     ...(faults === undefined ? {} : { faults }),
     ...(state === undefined ? {} : { stateFile: state }),
     ...(seed === undefined ? {} : { seed }),
     ...(https === undefined ? {} : { https }),
+    ...(autoConsent === undefined ? {} : { switches: { autoConsent } }),
+    ...(controlKey === undefined ? {} : { controlKey }),
   };
   try {
     if (state !== undefined) mkdirSync(dirname(state), { recursive: true });
@@ -114,18 +126,22 @@ function describe(running: TrustedSimulator) {
   const mailbox = running.simulator.mailbox(running.mailbox);
   return {
     url: running.url,
+    controlUrl: running.controlUrl,
     mailbox: running.mailbox,
     calendars: mailbox.listCalendars().map(({ name }) => name),
     events: mailbox.listEvents().length,
+    ...(running.ics === undefined ? {} : { ics: running.ics }),
     isResumed: running.isResumed,
     environment: environmentFor(running),
   };
 }
 
 function printForPeople(running: TrustedSimulator, { out }: Terminal): void {
-  const { url, mailbox, calendars, events, isResumed, environment } = describe(running);
+  const { url, controlUrl, mailbox, calendars, events, isResumed, environment } = describe(running);
   printLine(out, `A simulated Microsoft Graph listens on ${url}${isResumed ? ', going on from its last state' : ''}`);
-  printLine(out, `  mailbox    ${mailbox}: ${events} events and series in ${calendars.join(', ')}\n`);
+  printLine(out, `  mailbox    ${mailbox}: ${events} events and series in ${calendars.join(', ')}`);
+  for (const { uid, reason } of running.ics?.refused ?? []) printLine(out, `  left out   ${uid}: ${reason}`);
+  printLine(out, `  control    ${controlUrl}\n`);
   printLine(out, 'A service that starts in this environment uses it:\n');
   for (const [name, value] of Object.entries(environment)) printLine(out, `export ${name}=${value}`);
   printLine(out, '\nCtrl+C stops it.');

@@ -233,6 +233,14 @@ describe('events over HTTP', () => {
     expect((await call('GET', '~/events?$search="x"')).status).toBe(400);
   });
 
+  it('keeps what identifies a place when it was sent with it', async () => {
+    const { call } = simulate();
+    const hall = { displayName: 'Hall', uniqueId: '79e60b5c', uniqueIdType: 'locationStore' };
+    const { body } = await call('POST', '~/events', anEvent({ locations: [hall, { displayName: 'Yard' }] }));
+    expect(body.locations).toMatchObject([hall, { displayName: 'Yard', uniqueIdType: 'unknown' }]);
+    expect(body.location).toMatchObject({ displayName: 'Hall; Yard', uniqueIdType: 'private' });
+  });
+
   it('finds events by extended property, which no answer shows unasked', async () => {
     const { call } = simulate();
     const id = 'String {66f5a359-4659-4830-9070-00047ec6ac6e} Name Sync';

@@ -14,6 +14,8 @@ interface Rendered {
 /** Bytes of one of two generations: when the younger is full, the older is forgotten. */
 const GENERATION_BYTES = 128 * 1024 * 1024;
 
+const SLAB_BYTES = 1024 * 1024;
+const COMMA_CODE = 0x2c;
 /** Selections are the caller's free choice, so their names are forgotten as well. */
 const VARIANTS_MAX = 1000;
 
@@ -23,6 +25,8 @@ class RenderedEvents {
   #young = new Map<string, Rendered>();
   #old = new Map<string, Rendered>();
   #youngBytes = 0;
+  #slab = Buffer.alloc(0);
+  #at = 0;
 
   /** A short name for everything besides the row that the rendering depends on. */
   variant(text: string): number {
@@ -42,9 +46,27 @@ class RenderedEvents {
     if (young !== undefined && young.item === item && young.stamp === stamp) return young.bytes;
     const old = this.#old.get(key);
     const isGood = old !== undefined && old.item === item && old.stamp === stamp;
-    const rendered = isGood ? old : { item, stamp, bytes: Buffer.from(JSON.stringify(render())) };
+    const text = isGood ? old.bytes : JSON.stringify(render());
+    const rendered = { item, stamp, bytes: this.#write(text) };
     this.#keep(key, rendered);
     return rendered.bytes;
+  }
+
+  /** One after the other with commas between, so that a page that was told before mostly is one piece of a slab. */
+  #write(rendered: string | Buffer): Buffer {
+    const length = Buffer.byteLength(rendered);
+    if (this.#at + 1 + length > this.#slab.length) {
+      // Few big ones: each allocation outside the heap brings the next full collection nearer.
+      this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, length + 1));
+      this.#at = 0;
+    }
+    const slab = this.#slab;
+    const from = this.#at + 1;
+    slab[this.#at] = COMMA_CODE;
+    if (typeof rendered === 'string') slab.write(rendered, from);
+    else rendered.copy(slab, from);
+    this.#at = from + length;
+    return slab.subarray(from, this.#at);
   }
 
   #forget(): void {
@@ -110,19 +132,26 @@ export function rowWriter(o: {
   return (row, render) => cache.get(row, variant, () => render(row));
 }
 
-const OPEN = Buffer.from('[');
 const COMMA = Buffer.from(',');
-const CLOSE = Buffer.from(']');
 
-/** A JSON document whose `value` is written already; properties in the order given. */
-export function documentWith(before: object, value: readonly Buffer[], after: object): Buffer<ArrayBuffer> {
+/** A JSON document whose `value` is written already, in pieces; properties in the order given. */
+export function documentWith(before: object, value: readonly Buffer[], after: object): Buffer[] {
   const head = JSON.stringify(before).slice(0, -1);
   const tail = JSON.stringify(after).slice(1);
-  const parts: Buffer[] = [Buffer.from(`${head}${head === '{' ? '' : ','}"value":`), OPEN];
+  const pieces: Buffer[] = [Buffer.from(`${head}${head === '{' ? '' : ','}"value":[`)];
   for (const [at, each] of value.entries()) {
-    if (at > 0) parts.push(COMMA);
-    parts.push(each);
+    const joined = at === 0 ? undefined : joinedByComma(pieces.at(-1)!, each);
+    if (joined !== undefined) pieces[pieces.length - 1] = joined;
+    else if (at === 0) pieces.push(each);
+    else pieces.push(COMMA, each);
   }
-  parts.push(CLOSE, Buffer.from(tail === '}' ? tail : `,${tail}`));
-  return Buffer.concat(parts);
+  pieces.push(Buffer.from(tail === '}' ? `]${tail}` : `],${tail}`));
+  return pieces;
+}
+
+/** Two pieces as one, when they lie in one buffer with nothing but a comma between. */
+function joinedByComma(a: Buffer, b: Buffer): Buffer | undefined {
+  if (a.buffer !== b.buffer || a.byteOffset + a.length + 1 !== b.byteOffset) return undefined;
+  const both = Buffer.from(a.buffer, a.byteOffset, a.length + 1 + b.length);
+  return both[a.length] === COMMA_CODE ? both : undefined;
 }

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { bodyRoute, type ControlRoute, route } from './control-route.ts';
-import { calendarOf, mailboxOf, shown, VIEW_QUERY } from './lookups.ts';
+import { calendarOf, mailboxOf, shown, tried, VIEW_QUERY } from './lookups.ts';
 import { EventBody, Name, Strict } from './shapes.ts';
 
 const AT = '/mailboxes/{mailbox}/calendars';
@@ -48,7 +48,7 @@ export const CALENDAR_ROUTES: readonly ControlRoute[] = [
     (context) => {
       const mailbox = mailboxOf(context);
       const { id } = calendarOf(mailbox, context.params['calendar']!);
-      return shown(mailbox, context.query, [mailbox.createEvent(context.body, { calendarId: id })])[0];
+      return shown(mailbox, context.query, [tried(() => mailbox.createEvent(context.body, { calendarId: id }))])[0];
     },
     { status: 201, query: VIEW_QUERY },
   ),

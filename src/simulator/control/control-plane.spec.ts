@@ -52,7 +52,7 @@ const TOUR: readonly Step[] = [
   },
   {
     call: 'POST /mailboxes',
-    body: { address: 'big@example.com', furnish: { events: 60, seed: 3 } },
+    body: { address: 'big@example.com', furnish: { events: 60, seed: 3, shape: { series: 0.1, calendars: 1 } } },
     status: 201,
     answers: { events: 60 },
   },
@@ -167,13 +167,97 @@ const TOUR: readonly Step[] = [
   { call: 'GET /concurrency', answers: { [ADDRESS]: 0 } },
   { call: 'POST /expire-delta-tokens', status: 204 },
   { call: 'POST /expire-delta-tokens', body: { mailbox: ADDRESS }, status: 204 },
+  // sharing
+  { call: `POST ${MINE}/calendars/Family/share`, body: { with: 'grace@example.com', role: 'read' } },
+  { call: `POST ${MINE}/calendars/Family/unshare`, body: { with: 'grace@example.com' }, status: 204 },
+  {
+    call: `POST ${MINE}/read-only-calendars`,
+    body: { name: 'Holidays', events: [anEvent({ subject: 'New Year' })] },
+    status: 201,
+    answers: { name: 'Holidays', canEdit: false },
+  },
+  {
+    call: `PUT ${MINE}/calendars/Holidays/feed`,
+    body: { events: [anEvent({ subject: 'Easter' })] },
+    status: 204,
+  },
+  { call: `GET ${MINE}/calendars/Holidays/events`, answers: [{ subject: 'Easter' }] },
+  // misfortunes
+  { call: `PATCH ${MINE}/misfortunes`, body: { full: true, unreachable: 'moving' }, answers: { full: true } },
+  { call: `PATCH ${MINE}/misfortunes`, body: { unreachable: null } },
+  { call: `GET ${MINE}/misfortunes`, answers: { full: true } },
+  { call: `DELETE ${MINE}/misfortunes`, status: 204 },
+  {
+    call: `POST ${MINE}/events/<standup>/corrupt`,
+    body: { oddity: 'unknown-type' },
+    answers: { type: 'unknownFutureValue' },
+  },
+  { call: `POST ${MINE}/calendars/Family/empty`, status: 204 },
+  { call: `GET ${MINE}/calendars/Family/events`, answers: [] },
+  // notifications
+  { call: 'GET /subscriptions', answers: [{ resource: '/users/ada@example.com/events' }, {}] },
+  { call: 'POST /notifications/pause', answers: { isPaused: true } },
+  { call: 'GET /notifications', answers: { isPaused: true } },
+  { call: 'POST /subscriptions/<sub1>/missed', status: 204 },
+  { call: 'POST /subscriptions/<sub1>/require-reauthorization', body: { lapse: true }, status: 204 },
+  { call: 'POST /subscriptions/<sub1>/remove', status: 204 },
+  { call: 'POST /subscriptions/<sub2>/vanish', status: 204 },
+  { call: 'GET /subscriptions', answers: [] },
+  { call: 'POST /notifications/resume', answers: { isPaused: false } },
+  { call: 'GET /deliveries' },
+  { call: 'DELETE /deliveries', status: 204 },
+  // identity
+  { call: 'GET /identity', answers: { clients: [{ clientId: expect.any(String) }] } },
+  { call: 'POST /identity/access-token', answers: { accessToken: expect.any(String) } },
+  {
+    call: 'POST /identity/access-token',
+    body: { user: ADDRESS, scopes: ['Calendars.Read'] },
+    answers: { accessToken: expect.any(String) },
+  },
+  { call: 'POST /identity/grant-consent', body: { user: ADDRESS, scopes: ['Calendars.Read'] }, status: 204 },
+  { call: `GET /identity/consents?user=${ADDRESS}`, answers: ['Calendars.Read'] },
+  { call: 'POST /identity/revoke-consent', body: { user: ADDRESS }, status: 204 },
+  { call: 'POST /identity/grant-consent', body: { scopes: ['Calendars.ReadWrite'] }, status: 204 },
+  { call: 'POST /identity/revoke-consent', status: 204 },
+  { call: `POST /identity/users/${ADDRESS}/revoke-sessions`, status: 204 },
+  { call: `POST /identity/users/${ADDRESS}/disable`, status: 204 },
+  { call: `POST /identity/users/${ADDRESS}/enable`, status: 204 },
+  { call: `POST /identity/users/${ADDRESS}/delete`, status: 204 },
+  { call: 'POST /identity/require-claims', body: { subject: ADDRESS }, status: 204 },
+  { call: 'POST /identity/forget-claims', body: { subject: ADDRESS }, status: 204 },
+  { call: 'POST /identity/rotate-secret', body: { secret: 'new', keepOld: true }, answers: { secret: 'new' } },
+  { call: 'POST /identity/expire-secret', status: 204 },
+  { call: 'POST /identity/rotate-signing-key', answers: { kid: expect.any(String) } },
+  { call: 'POST /identity/failures', body: { name: 'mfa-required' }, status: 204 },
+  { call: 'DELETE /identity/failures', status: 204 },
   // the end of things
   { call: `DELETE ${MINE}/calendars/Family`, status: 204 },
   { call: `DELETE ${GRACE}`, status: 204 },
+  { call: `POST ${MINE}/restore-from-backup`, status: 204 },
 ];
 
-async function tour(steer: Steer): Promise<void> {
-  const called = await run(steer, TOUR);
+/** A simulator with two subscriptions, whose endpoint answers every handshake. */
+async function furnished() {
+  const webhookFetch = async (input: unknown) =>
+    new Response(new URL(String(input)).searchParams.get('validationToken') ?? '', {
+      headers: { 'content-type': 'text/plain' },
+    });
+  const { sim, call } = simulate({ webhookFetch: webhookFetch as typeof fetch });
+  const subscribe = async (resource: string): Promise<string> => {
+    const body = { changeType: 'updated', resource, notificationUrl: 'https://app.example.com/hook' };
+    const expirationDateTime = '2026-03-03T08:00:00Z';
+    const created = await call('POST', '/subscriptions', { ...body, expirationDateTime });
+    expect(created.status).toBe(201);
+    return created.body.id;
+  };
+  const first = await subscribe(`/users/${ADDRESS}/events`);
+  const second = await subscribe(`/users/${ADDRESS}/calendars`);
+  sim.clearRequests();
+  return { sim, kept: { sub1: first, sub2: second } };
+}
+
+async function tour(steer: Steer, kept: Kept): Promise<void> {
+  const called = await run(steer, TOUR, kept);
   for (const path of ['/snapshot', `${MINE}/snapshot`]) {
     const snapshot = await steer('GET', path);
     expect(snapshot.status).toBe(200);
@@ -193,15 +277,15 @@ async function tour(steer: Steer): Promise<void> {
 
 describe('steering over HTTP', () => {
   it('does everything in-process', async () => {
-    const { sim } = simulate();
-    await tour(steering(sim));
+    const { sim, kept } = await furnished();
+    await tour(steering(sim), kept);
   });
 
   it('does everything over a socket', async () => {
-    const { sim } = simulate();
+    const { sim, kept } = await furnished();
     const server = await sim.listen();
     try {
-      await tour(steering(sim, server.url));
+      await tour(steering(sim, server.url), kept);
     } finally {
       await server.close();
     }
@@ -306,7 +390,14 @@ describe('wrong input', () => {
       'invalid-input',
       /furnish.events: must be integer/,
     ],
-    ['POST', '/mailboxes', { address: 'b@x.test', furnish: { seed: 1 } }, 400, 'invalid-input', /sample or events/],
+    [
+      'POST',
+      '/mailboxes',
+      { address: 'b@x.test', furnish: { seed: 1 } },
+      400,
+      'invalid-input',
+      /one of sample and events/,
+    ],
     [
       'POST',
       '/mailboxes',
@@ -314,6 +405,30 @@ describe('wrong input', () => {
       400,
       'invalid-input',
       /name: is part of the furniture/,
+    ],
+    [
+      'POST',
+      '/mailboxes',
+      { address: 'b@x.test', furnish: { events: 1, shape: { organised: 2 } } },
+      400,
+      'invalid-input',
+      /organised must be a share/,
+    ],
+    [
+      'POST',
+      '/mailboxes',
+      { address: 'b@x.test', furnish: { events: 1, shape: { size: 2 } } },
+      400,
+      'invalid-input',
+      /shape.size: is not known here; known: spreadDays/,
+    ],
+    [
+      'POST',
+      '/mailboxes',
+      { address: 'b@x.test', furnish: { sample: true, seed: 2 } },
+      400,
+      'invalid-input',
+      /belong to events/,
     ],
     ['POST', `${MINE}/calendars`, { name: 'calendar' }, 409, 'ErrorFolderExists', /already exists/],
     ['GET', `${MINE}/calendars/Work`, undefined, 404, 'no-such-calendar', /By name there are: Calendar/],
@@ -373,6 +488,25 @@ describe('wrong input', () => {
     ['GET', '/requests?limit=all', undefined, 400, 'invalid-input', /whole number/],
     ['PUT', '/snapshot', { format: 1 }, 400, 'invalid-input', /secret: is required/],
     ['PUT', `${MINE}/snapshot`, { format: 1, mailbox: {} }, 400, 'invalid-input', /mailbox.state: is required/],
+    [
+      'POST',
+      `${MINE}/calendars/default/share`,
+      { with: 'b@x.test', role: 'boss' },
+      400,
+      'invalid-input',
+      /one of none/,
+    ],
+    ['PATCH', `${MINE}/misfortunes`, { unreachable: 'lost' }, 400, 'invalid-input', /unreachable: must be one of/],
+    ['PATCH', `${MINE}/misfortunes`, { rain: true }, 400, 'invalid-input', /known: unreachable/],
+    ['POST', `${MINE}/restore-from-backup`, { snapshot: {} }, 400, 'invalid-input', /snapshot has no mailbox/],
+    ['POST', `${event}/nonsense/corrupt`, { oddity: 'odd' }, 400, 'invalid-input', /one of custom-zone/],
+    ['POST', '/subscriptions/none/vanish', undefined, 404, 'no-such-subscription', /GET \/simulator\/subscriptions/],
+    ['POST', '/identity/access-token', { user: ADDRESS }, 400, 'invalid-input', /give both or neither/],
+    ['POST', '/identity/access-token', { client: 'none' }, 400, 'invalid-input', /no application none/],
+    ['POST', '/identity/users/bob@example.com/disable', undefined, 404, 'no-such-mailbox', /bob/],
+    ['POST', '/identity/rotate-secret', { client: 'none' }, 400, 'invalid-input', /no application none/],
+    ['POST', '/identity/failures', { name: 'bad-day' }, 400, 'invalid-input', /bad-day is no refusal/],
+    ['GET', '/identity/consents', undefined, 400, 'invalid-input', /user: is required/],
     ['POST', '/expire-delta-tokens', { mailbox: 'bob@example.com' }, 404, 'no-such-mailbox', /bob/],
   ])('%s %s %j', async (method, path, body, status, code, detail) => {
     const { sim } = simulate();

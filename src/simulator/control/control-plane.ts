@@ -8,10 +8,14 @@ import { ControlError, wrong } from './control-error.ts';
 import { type ControlRoute, JsonText, matchPath } from './control-route.ts';
 import { EVENT_ROUTES } from './event-routes.ts';
 import { requireSteering } from './guard.ts';
+import { IDENTITY_ROUTES } from './identity-routes.ts';
 import { LOG_ROUTES } from './log-routes.ts';
 import { MAILBOX_ROUTES } from './mailbox-routes.ts';
 import { MEETING_ROUTES } from './meeting-routes.ts';
+import { MISFORTUNE_ROUTES } from './misfortune-routes.ts';
+import { NOTIFICATION_ROUTES } from './notification-routes.ts';
 import { overviewRoute } from './overview.ts';
+import { SHARING_ROUTES } from './sharing-routes.ts';
 import { SNAPSHOT_ROUTES } from './snapshot-routes.ts';
 import { requireBody, requireKnownQuery } from './validation.ts';
 import { WEATHER_ROUTES } from './weather-routes.ts';
@@ -26,6 +30,10 @@ const STEERED: readonly ControlRoute[] = [
   ...WEATHER_ROUTES,
   ...LOG_ROUTES,
   ...SNAPSHOT_ROUTES,
+  ...SHARING_ROUTES,
+  ...MISFORTUNE_ROUTES,
+  ...NOTIFICATION_ROUTES,
+  ...IDENTITY_ROUTES,
 ];
 /** Everything below `/simulator`. */
 export const CONTROL_ROUTES: readonly ControlRoute[] = [overviewRoute(STEERED), ...STEERED];

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import type { SimulatedMailbox } from '../mailbox/simulated-mailbox.ts';
 import type { WireEvent } from '../wire-types.ts';
 import { bodyRoute, type ControlContext, type ControlRoute, route } from './control-route.ts';
-import { calendarOf, dateOf, eventOf, instantOf, mailboxOf, shown, VIEW_QUERY } from './lookups.ts';
+import { calendarOf, dateOf, eventOf, instantOf, mailboxOf, shown, tried, VIEW_QUERY } from './lookups.ts';
 import { EventBody, Strict, WallTime } from './shapes.ts';
 
 const ALL = '/mailboxes/{mailbox}/events';
@@ -44,7 +44,7 @@ export const EVENT_ROUTES: readonly ControlRoute[] = [
       const mailbox = mailboxOf(context);
       const { calendar } = context.query;
       const where = calendar === undefined ? {} : { calendarId: calendarOf(mailbox, calendar).id };
-      return shown(mailbox, context.query, [mailbox.createEvent(context.body, where)])[0];
+      return shown(mailbox, context.query, [tried(() => mailbox.createEvent(context.body, where))])[0];
     },
     { status: 201, query: ['calendar', ...VIEW_QUERY] },
   ),

@@ -71,3 +71,13 @@ export function instantOf(at: string, text: string | undefined): number {
   if (ms === undefined) throw wrong(at, 'must be an ISO 8601 instant, e.g. 2026-03-01T08:00:00Z');
   return ms;
 }
+
+/** Runs what throws plain errors for input that is wrong. @throws {ControlError} 400 in the same words */
+export function tried<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof GraphError || error instanceof ControlError || !(error instanceof Error)) throw error;
+    throw wrong('body', error.message);
+  }
+}

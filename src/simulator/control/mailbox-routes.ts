@@ -46,7 +46,7 @@ function make(simulator: GraphSimulator, body: Static<typeof NewMailbox>): Simul
       'is part of the furniture: leave it out, or leave furnish out',
     );
   }
-  furnish(simulator, { address }, wanted);
+  furnish(simulator, address, wanted);
   return simulator.mailbox(address);
 }
 

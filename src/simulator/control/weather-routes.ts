@@ -32,6 +32,7 @@ const Fault = Strict(
     retryAfter: Type.Optional(Type.Unsafe<string | number | null>({ type: ['string', 'number', 'null'] })),
     headers: Type.Optional(Type.Record(Text, Text)),
     slowMs: Type.Optional(Type.Number({ minimum: 0 })),
+    afterCommit: Type.Optional(Type.Boolean()),
     location: Type.Optional(Type.Boolean()),
     reads: Type.Optional(Count),
     deltaRounds: Type.Optional(Count),

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { itemNotFound, malformedId } from '../http/graph-error.ts';
-import { decodeId, type ObjectId } from '../mailbox/ids.ts';
+import type { ObjectId } from '../mailbox/ids.ts';
+import type { Mailbox } from '../mailbox/mailbox.ts';
 
 /** Bytes of an event's id, of what every attachment id has after it, and of the whole. */
 const EVENT_BYTES = 110;
@@ -17,12 +18,12 @@ export function encodeAttachmentId(eventId: string, k: number): string {
 }
 
 /** @throws {GraphError} 400 `ErrorInvalidIdMalformed`, 404 for an id of another mailbox */
-export function decodeAttachmentId(mailboxId: string, text: string): { event: ObjectId; k: number } {
+export function decodeAttachmentId(mailbox: Mailbox, text: string): { event: ObjectId; k: number } {
   const bytes = Buffer.from(text, 'base64url');
   const head = bytes.subarray(0, EVENT_BYTES + MARK.length + 4);
   if (bytes.length !== TOTAL_BYTES || !bytes.subarray(head.length).equals(checkOf(head))) throw malformedId();
   if (`${bytes.toString('base64url')}=` !== text) throw malformedId();
-  const event = decodeId(mailboxId, `${head.subarray(0, EVENT_BYTES).toString('base64url')}=`);
+  const event = mailbox.decodeId(`${head.subarray(0, EVENT_BYTES).toString('base64url')}=`);
   if (event.kind !== 'item' && event.kind !== 'occurrence') throw itemNotFound();
   return { event, k: head.readUInt32BE(EVENT_BYTES + MARK.length) };
 }

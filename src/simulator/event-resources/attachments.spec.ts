@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { GRACE, twoPeople } from '../../../test/support/sharing-world.ts';
 import { ADDRESS, anEvent, aSeries, MARCH_TO_MAY, NOW, simulate } from '../../../test/support/simulator-client.ts';
 import { GraphSimulator } from '../index.ts';
 
@@ -171,6 +172,12 @@ describe('attachments of an event', () => {
     expect((await tools.call('GET', copy)).body.value).toMatchObject([{ name: 'plan.pdf' }]);
   });
 
+  it('can be hung on by the person at the mailbox', async () => {
+    const { call, mailbox, id, url } = await withEvent();
+    mailbox.attachFile(id, { name: 'notes.txt', content: 'notes' });
+    expect((await call('GET', url)).body.value).toMatchObject([{ name: 'notes.txt', size: 5 }]);
+  });
+
   it('are in a snapshot', async () => {
     const { sim, call, url, token } = await withEvent();
     const { id } = (await call('POST', url, aFile())).body;
@@ -179,6 +186,24 @@ describe('attachments of an event', () => {
     const path = `/v1.0${url.replace('~', `/users/${ADDRESS}`)}/${id}`;
     const answer = await other.fetch(path, { headers: { authorization: `Bearer ${token}` } });
     expect(await answer.json()).toMatchObject({ name: 'plan.pdf' });
+  });
+});
+
+describe('attachments seen through a shared calendar', () => {
+  it('have ids of that side, can be added by a writer, and not uploaded', async () => {
+    const { asGrace, ada } = twoPeople();
+    const entry = ada.shareCalendar(ada.defaultCalendarId, GRACE, 'write')!;
+    const own = ada.createEvent(anEvent({ attachments: [aFile()] }));
+    const seen = (await asGrace('GET', `/me/calendars/${entry}/events`)).body.value[0];
+    expect(seen.hasAttachments).toBe(true);
+    const url = `/me/calendars/${entry}/events/${seen.id}/attachments`;
+    const [first] = (await asGrace('GET', url)).body.value;
+    expect((await asGrace('GET', `${url}/${first.id}`)).body.name).toBe('plan.pdf');
+    expect((await asGrace('POST', url, aFile({ name: 'notes.txt' }))).status).toBe(201);
+    expect((await asGrace('DELETE', `${url}/${first.id}`)).status).toBe(204);
+    expect(ada.getEvent(own.id)!['hasAttachments']).toBe(true);
+    const body = { AttachmentItem: { attachmentType: 'file', name: 'x', size: 4_000_000 } };
+    expect((await asGrace('POST', `${url}/createUploadSession`, body)).status).toBe(403);
   });
 });
 
@@ -236,6 +261,19 @@ describe('an upload session', () => {
     } finally {
       await server.close();
     }
+  });
+
+  it('is not reached through the address of another one', async () => {
+    const { sim, call, url } = await withEvent();
+    const open = async (name: string) =>
+      (await call('POST', `${url}/createUploadSession`, item({ name }))).body.uploadUrl;
+    const first = await open('first');
+    const second = await open('second');
+    expect((await sim.fetch(first, { method: 'DELETE' })).status).toBe(204);
+    const third = await open('third');
+    expect(new Set([first, second, third]).size).toBe(3);
+    expect((await sim.fetch(first)).status).toBe(404);
+    expect(await (await sim.fetch(second)).json()).toMatchObject({ nextExpectedRanges: ['0'] });
   });
 
   it('refuses small files, huge ones, forged addresses and late ranges', async () => {

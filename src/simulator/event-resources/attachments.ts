@@ -29,7 +29,7 @@ export function removeAttachment(actor: Actor, found: FoundEvent, attachment: St
 
 /** @throws {GraphError} 404 `ErrorItemNotFound`, 400 `ErrorInvalidIdMalformed` */
 export function findAttachment(mailbox: Mailbox, { item, date }: FoundEvent, id: string): StoredAttachment {
-  const { event, k } = decodeAttachmentId(mailbox.state.id, id);
+  const { event, k } = decodeAttachmentId(mailbox, id);
   const isOfEvent = event.n === item.n && event.date === date;
   const isStale =
     event.form === 'default' && (event.folder !== item.folder || (event.generation ?? 0) !== (item.generation ?? 0));

@@ -72,6 +72,9 @@ describe('answers and cancellations', () => {
         proposedNewTime: { start: wire('2026-03-04T10:00:00'), end: wire('2026-03-04T11:00:00') },
       },
     ]);
+    const prefer = { prefer: 'outlook.timezone="W. Europe Standard Time"' };
+    const seen = (await call('GET', `~/events/${id}`, undefined, prefer)).body.attendees[0];
+    expect(seen.proposedNewTime.start).toEqual(at('2026-03-04T11:00:00.0000000'));
     await call('PATCH', `~/events/${id}`, { ...invited(BERTA, CARL) });
     expect(mailbox.getEvent(id)!.attendees[0]).toHaveProperty('proposedNewTime');
     await call('POST', `${copy}/accept`, {});
@@ -174,7 +177,7 @@ describe('meeting times', () => {
   it('say why there are none, and refuse what is no duration', async () => {
     const { call } = await aMeeting({}, { start: at('2026-03-04T08:00:00'), end: at('2026-03-04T12:00:00') });
     const none = (await call('POST', '~/findMeetingTimes', wish())).body;
-    expect(none).toMatchObject({ meetingTimeSuggestions: [], emptySuggestionsReason: 'OrganizerUnavailable' });
+    expect(none).toMatchObject({ meetingTimeSuggestions: [], emptySuggestionsReason: 'organizerUnavailable' });
     expect((await call('POST', '~/findMeetingTimes', wish({ meetingDuration: 'an hour' }))).status).toBe(400);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { anEvent, aSeries, MARCH_TO_MAY, simulate } from '../../../test/support/simulator-client.ts';
+import { ADDRESS, anEvent, aSeries, MARCH_TO_MAY, NOW, simulate } from '../../../test/support/simulator-client.ts';
+import { GraphSimulator } from '../index.ts';
 
 const NAME = 'Com.Example.Sync';
 const anExtension = (change: object = {}) => ({
@@ -172,6 +173,30 @@ describe('extended properties', () => {
     const filter = `$filter=singleValueExtendedProperties/any(ep: ep/id eq '${TAG}' and ep/value eq 'x')`;
     const found = (await call('GET', `~/calendarView?${MARCH_TO_MAY}&${filter}`)).body.value;
     expect(found.map((event: { id: string }) => event.id)).toEqual([members[2].id]);
+  });
+});
+
+describe('what hangs on events', () => {
+  it('is in a snapshot, names used up included', async () => {
+    const { sim, call, token } = simulate();
+    const event = anEvent({
+      extensions: [anExtension()],
+      multiValueExtendedProperties: [{ id: LIST, value: ['Yard'] }],
+    });
+    const { id } = (await call('POST', '~/events', event)).body;
+    const other = new GraphSimulator({ now: () => NOW, seed: 5, switches: { namedPropertyQuota: 2 } });
+    other.restore(sim.snapshot());
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const url = `/v1.0/users/${ADDRESS}/events/${id}`;
+    const seen = await other.fetch(`${url}?$expand=extensions,multiValueExtendedProperties($filter=id eq '${LIST}')`, {
+      headers,
+    });
+    expect(await seen.json()).toMatchObject({
+      extensions: [{ origin: 'a1' }],
+      multiValueExtendedProperties: [{ id: LIST, value: ['Yard'] }],
+    });
+    const body = JSON.stringify(anExtension({ extensionName: 'Com.Example.B' }));
+    expect((await other.fetch(`${url}/extensions`, { method: 'POST', headers, body })).status).toBe(507);
   });
 });
 

@@ -49,10 +49,10 @@ export function answerFindMeetingTimes(context: RouteContext): SimulatedResponse
   const isOrganizerBusy = !wish.isOrganizerOptional && candidates.every(({ organizer }) => organizer !== 'free');
   const unknown = wish.attendees.some((attendee) => attendee.mailbox === undefined);
   const reason = isOrganizerBusy
-    ? 'OrganizerUnavailable'
+    ? 'organizerUnavailable'
     : unknown
-      ? 'AttendeesUnavailableOrUnknown'
-      : 'AttendeesUnavailable';
+      ? 'attendeesUnavailableOrUnknown'
+      : 'attendeesUnavailable';
   return ok({
     '@odata.context': `${request.url.origin}/v1.0/$metadata#microsoft.graph.meetingTimeSuggestionsResult`,
     emptySuggestionsReason: best.length > 0 ? '' : reason,

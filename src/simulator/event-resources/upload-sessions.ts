@@ -1,5 +1,6 @@
 import { GraphError, itemNotFound, unreadableBody } from '../http/graph-error.ts';
 import type { SimulatedRequest, SimulatedResponse } from '../http/http-types.ts';
+import { decoded } from '../http/request-log.ts';
 import { type Actor, type FoundEvent, requireEditable } from '../mailbox/event-operations.ts';
 import type { World } from '../mailbox/world.ts';
 import { wireInstant } from '../mailbox/zones.ts';
@@ -33,15 +34,20 @@ const MAX_RANGE_BYTES = 4 * 1024 * 1024;
 const LIFETIME_MS = 24 * 3_600_000;
 const PATH = /^\/api\/gv1\.0\/users\('[^']+'\)\/events\('[^']+'\)\/attachmentsessions\('([^']+)'\)$/i;
 
-const uploads = new WeakMap<World, Map<string, Upload>>();
+interface Uploads {
+  open: Map<string, Upload>;
+  opened: number;
+}
 
-function uploadsOf(world: World): Map<string, Upload> {
-  const known = uploads.get(world) ?? new Map<string, Upload>();
+const uploads = new WeakMap<World, Uploads>();
+
+function uploadsOf(world: World): Uploads {
+  const known = uploads.get(world) ?? { open: new Map<string, Upload>(), opened: 0 };
   uploads.set(world, known);
   return known;
 }
 
-export const isUploadPath = (pathname: string): boolean => PATH.test(decodeURIComponent(pathname));
+export const isUploadPath = (pathname: string): boolean => PATH.test(decoded(pathname));
 
 /** @throws {GraphError} 400 for a file that must come inline, 413 for one that is too large */
 export function openUpload(actor: Actor, found: FoundEvent, body: unknown, origin: string): UploadSession {
@@ -49,9 +55,11 @@ export function openUpload(actor: Actor, found: FoundEvent, body: unknown, origi
   requireEditable(mailbox, found.item.folder);
   const input = readItem(body);
   const known = uploadsOf(world);
-  const key = `${found.item.n}-${known.size + 1}-${mailbox.state.nextVersion}`;
+  known.opened += 1;
+  // With the version, so that an address from before a restart does not lead to another upload.
+  const key = `${found.item.n}-${known.opened}-${mailbox.nextVersion()}`;
   const expiresMs = world.now() + LIFETIME_MS;
-  known.set(key, { mailboxId: mailbox.state.id, found, input, parts: [], received: 0, expiresMs });
+  known.open.set(key, { mailboxId: mailbox.state.id, found, input, parts: [], received: 0, expiresMs });
   const event = encodeURIComponent(mailbox.itemId(found.item, 'default', found.date));
   const path = `/api/gv1.0/users('${mailbox.state.id}')/events('${event}')/AttachmentSessions('${key}')`;
   const uploadUrl = `${origin}${path}?authtoken=${world.sign(key)}`;
@@ -92,11 +100,11 @@ function readItem(body: unknown): NewAttachment {
 
 /** PUT, GET and DELETE on an upload's own address. @throws {GraphError} 401, 404, 416 */
 export function answerUploadRange(world: World, request: SimulatedRequest): SimulatedResponse {
-  const key = PATH.exec(decodeURIComponent(request.url.pathname))![1]!;
+  const key = PATH.exec(decoded(request.url.pathname))![1]!;
   if (!world.isSigned(key, request.url.searchParams.get('authtoken') ?? '')) {
     throw new GraphError(401, 'InvalidAuthenticationToken', 'The token of the upload session is invalid.');
   }
-  const known = uploadsOf(world);
+  const known = uploadsOf(world).open;
   const upload = known.get(key);
   if (upload === undefined || upload.expiresMs <= world.now()) throw itemNotFound();
   if (request.method === 'DELETE') {

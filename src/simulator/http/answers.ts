@@ -48,12 +48,16 @@ export function finished(
 
 /** The body as it goes over the wire; '' for none. */
 export const bodyText = ({ text, json, body }: SimulatedResponse): string =>
-  text ?? json?.toString() ?? (body === undefined ? '' : JSON.stringify(body));
+  text ?? (json === undefined ? undefined : jsonText(json)) ?? (body === undefined ? '' : JSON.stringify(body));
+
+const jsonText = (json: string | readonly Buffer[]): string =>
+  typeof json === 'string' ? json : Buffer.concat(json).toString();
 
 /** The body as it goes over the wire, files included. */
 export function bodyPayload(response: SimulatedResponse): string | Uint8Array<ArrayBuffer> {
   if (response.bytes !== undefined) return new Uint8Array(response.bytes);
-  return response.text ?? response.json ?? bodyText(response);
+  const { text, json } = response;
+  return text === undefined && typeof json === 'object' ? Buffer.concat(json) : bodyText(response);
 }
 
 /** Whether a request's body is part of a file and must not be read as text. */
@@ -63,6 +67,6 @@ export const isFileBody = (headers: Record<string, string>): boolean => headers[
 export function bodyValue({ text, json, body, bytes }: SimulatedResponse): unknown {
   if (bytes !== undefined) return Buffer.from(bytes).toString('base64');
   if (body !== undefined) return body;
-  if (json !== undefined) return JSON.parse(json.toString());
+  if (json !== undefined) return JSON.parse(jsonText(json));
   return text === undefined ? undefined : Buffer.from(text).toString('base64url');
 }

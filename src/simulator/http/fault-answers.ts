@@ -1,4 +1,5 @@
 import { restartUrl } from '../calendar/delta-token.ts';
+import { bodyText } from './answers.ts';
 import { type DialectName, dialect } from './dialects.ts';
 import type { ScriptedFault } from './faults.ts';
 import { GraphError } from './graph-error.ts';
@@ -90,8 +91,9 @@ export function doubled(page: SimulatedResponse): SimulatedResponse {
   return body === undefined ? page : withBody(page, { ...body, value: [...body.value, ...body.value] });
 }
 
-function listOf({ body, json }: SimulatedResponse): (Record<string, unknown> & { value: unknown[] }) | undefined {
-  const read: unknown = body ?? (json === undefined ? undefined : JSON.parse(json.toString()));
+function listOf(page: SimulatedResponse): (Record<string, unknown> & { value: unknown[] }) | undefined {
+  if (page.body === undefined && page.json === undefined) return undefined;
+  const read: unknown = page.body ?? JSON.parse(bodyText(page));
   if (typeof read !== 'object' || read === null || !Array.isArray((read as { value?: unknown }).value))
     return undefined;
   return read as Record<string, unknown> & { value: unknown[] };

@@ -62,9 +62,15 @@ export async function strike(
     case 'gateway-empty':
       return refused({ like: 'gateway-empty', ...fault });
     case 'slow':
+      if (fault.afterCommit === true) {
+        const late = await answer();
+        await wait(fault.slowMs ?? 1000, request.signal);
+        return late;
+      }
       await wait(fault.slowMs ?? 1000, request.signal);
       return answer();
     case 'hang':
+      if (fault.afterCommit === true) await answer();
       await wait(Number.POSITIVE_INFINITY, request.signal);
       throw new ConnectionDropped('the connection hung');
     case 'claims-challenge':

@@ -64,7 +64,7 @@ const APPLIES: Partial<Record<FaultKind, (target: FaultTarget) => boolean>> = {
   'claims-challenge': ({ isIdentity }) => !isIdentity,
   resync: isDelta,
   'repeat-page': isList,
-  'silent-delta': (target) => isDelta(target) && /\$deltatoken=./i.test(target.path),
+  'silent-delta': (target) => isDelta(target) && /(\$|%24)deltatoken=./i.test(target.path),
   'duplicate-items': isDelta,
   'stale-read': ({ method, path }) => method !== 'GET' && /\/events\b/i.test(path),
 };

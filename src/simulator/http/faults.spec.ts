@@ -192,6 +192,28 @@ describe('what goes wrong on the wire', () => {
   });
 });
 
+describe('an answer that is late', () => {
+  it('comes late, or never, to a write that was done at once', async () => {
+    const { sim, token, mailbox } = simulate();
+    const post = (signal?: AbortSignal) =>
+      sim.fetch(`/v1.0/users/${ADDRESS}/events`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(anEvent()),
+        ...(signal ? { signal } : {}),
+      });
+    sim.failNext({ kind: 'slow', slowMs: 1, afterCommit: true });
+    expect((await post()).status).toBe(201);
+    sim.failNext({ kind: 'hang', afterCommit: true });
+    const hanging = post(AbortSignal.timeout(50));
+    await expect(hanging).rejects.toThrow();
+    expect(mailbox.listEvents()).toHaveLength(2);
+    sim.failNext({ kind: 'hang' });
+    await expect(post(AbortSignal.timeout(50))).rejects.toThrow();
+    expect(mailbox.listEvents()).toHaveLength(2);
+  });
+});
+
 describe('what goes wrong in delta', () => {
   it('kills any link, and a Location with an empty token starts again', async () => {
     const { sim, mailbox, round, call } = simulate();
@@ -230,6 +252,8 @@ describe('what goes wrong in delta', () => {
     const silent = await round(link);
     expect(silent.items).toEqual([]);
     expect((await round(silent.link)).items).toHaveLength(1);
+    sim.failNext({ kind: 'silent-delta' });
+    expect((await round(link.replace('$', '%24'))).items).toEqual([]);
   });
 
   it('tells every item of a page twice', async () => {
@@ -256,6 +280,17 @@ describe('reads that lag behind a write', () => {
     expect(mailbox.getEvent(id)!.subject).toBe('New');
     const stale = await call('PATCH', `~/events/${id}`, { subject: 'x' }, { 'if-match': before['@odata.etag'] });
     expect(stale.status).toBe(412);
+  });
+
+  it('brings nothing back into a state that never had it', async () => {
+    const { sim, mailbox, call } = simulate();
+    const empty = sim.snapshot();
+    sim.failNext({ kind: 'stale-read', method: 'PATCH' });
+    const { id } = mailbox.createEvent(anEvent());
+    await call('PATCH', `~/events/${id}`, { subject: 'New' });
+    sim.restore(empty);
+    expect((await call('GET', '~/events')).body.value).toEqual([]);
+    expect(sim.mailbox(ADDRESS).listEvents()).toEqual([]);
   });
 
   it('hides what was created, and still shows what was deleted', async () => {

@@ -37,6 +37,8 @@ export interface ScriptedFault {
   headers?: Record<string, string>;
   /** Real milliseconds of a slow answer. */
   slowMs?: number;
+  /** `slow`, `hang`: the request is carried out at once, only its answer is late or never comes. */
+  afterCommit?: boolean;
   /** `resync`: with a `Location` that starts the round again, its token empty. */
   location?: boolean;
   /** `stale-read`: how many reads of the event show the old state, and how many delta rounds do. */

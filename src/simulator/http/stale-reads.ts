@@ -76,7 +76,10 @@ export class StaleReads {
   #concerned(mailbox: Mailbox, request: SimulatedRequest): Stale[] {
     const path = request.url.pathname;
     if (request.method !== 'GET' || !/\/(events|calendarview)\b/i.test(path) || /\bdelta\b/i.test(path)) return [];
-    const own = this.#stale.filter(({ mailboxId }) => mailboxId === mailbox.state.id);
+    // What a snapshot put back does not know has no past either.
+    const own = this.#stale.filter(
+      ({ mailboxId, before }) => mailboxId === mailbox.state.id && mailbox.item(before.n) !== undefined,
+    );
     const id = eventIdIn(request);
     if (id === undefined) return own;
     const n = numberOf(mailbox, id);

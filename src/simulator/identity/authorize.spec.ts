@@ -181,6 +181,7 @@ describe('administrators', () => {
     expect(page).not.toContain('value="accept"');
     expect(returned(await press(page, 'accept')).get('error')).toBe('access_denied');
     sim.identity.grantAdminConsent(SCOPE.split(' '));
+    sim.addMailbox({ address: 'eve@example.com' });
     expect(returned(await press(await (await visit()).text(), 'accept')).get('code')).toBeTruthy();
   });
 

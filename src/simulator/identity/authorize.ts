@@ -7,6 +7,7 @@ import {
   readAuthorizeRequest,
   readParameters,
 } from './authorize-request.ts';
+import { isPersonal } from './directory.ts';
 import { consentPage } from './pages.ts';
 import type { Platform } from './platform.ts';
 import { sendBack, sendErrorBack, showError } from './redirects.ts';
@@ -61,7 +62,9 @@ const declined = () => new IdentityError(400, 'access_denied', DECLINED, 'User d
 function hintedAccounts({ directory }: Platform, { tenant }: Asker, { domainHint }: AuthorizeRequest): Mailbox[] {
   const all = directory.accounts(tenant);
   if (domainHint === undefined) return all;
-  if (domainHint === 'organizations' || domainHint === 'consumers') return directory.accounts({ kind: domainHint });
+  if (domainHint === 'organizations' || domainHint === 'consumers') {
+    return all.filter((user) => isPersonal(user) === (domainHint === 'consumers'));
+  }
   const there = all.filter(({ state }) => state.address.toLowerCase().endsWith(`@${domainHint.toLowerCase()}`));
   return there.length === 0 ? all : there;
 }
@@ -126,7 +129,7 @@ function ask(visit: Visit): SimulatedResponse {
     accounts: accounts.map(({ state }) => state),
     selected: selected?.state.id,
     permissions: asked.scopes.written,
-    isForAdministrators: !mayConsent(visit, selected),
+    isForAdministrators: accounts.every((user) => !mayConsent(visit, user)),
   });
 }
 
@@ -135,10 +138,8 @@ function hasConsent({ platform, client, asked }: Visit, user: Mailbox): boolean 
   return granted.length > 0 && areGranted(asked.scopes.permissions, granted);
 }
 
-function mayConsent(visit: Visit, user: Mailbox | undefined): boolean {
-  if (visit.platform.world.switches.userConsent === 'allowed') return true;
-  return user !== undefined && hasConsent(visit, user);
-}
+const mayConsent = (visit: Visit, user: Mailbox): boolean =>
+  visit.platform.world.switches.userConsent === 'allowed' || hasConsent(visit, user);
 
 function signIn(visit: Visit, user: Mailbox): SimulatedResponse {
   const { platform, client, asked, to, request } = visit;

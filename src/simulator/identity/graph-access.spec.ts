@@ -38,6 +38,8 @@ describe('a signed-in user', () => {
     ['User.Read', 'GET', '/me/events', 403],
     ['MailboxSettings.Read', 'GET', '/me/mailboxSettings', 200],
     ['Calendars.ReadWrite', 'GET', '/me/mailboxSettings', 403],
+    ['MailboxSettings.Read', 'GET', '/me/outlook/masterCategories', 200],
+    ['MailboxSettings.Read', 'DELETE', '/me/outlook/masterCategories/x', 403],
     ['User.Read', 'GET', '/me', 200],
     ['Calendars.ReadWrite', 'GET', '/me', 403],
     ['User.Read', 'GET', `/users/${EVE}`, 403],

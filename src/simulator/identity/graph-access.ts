@@ -1,3 +1,4 @@
+import { bodyValue } from '../http/answers.ts';
 import { accessDenied, GraphError } from '../http/graph-error.ts';
 import type { SimulatedResponse } from '../http/http-types.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
@@ -77,7 +78,7 @@ export function requireAccess(
     requireProfile(caller, mailbox);
     return;
   }
-  const needed = neededFor(method, first, segments);
+  const needed = neededFor(caller, method, segments);
   if (needed === undefined) return;
   const isOutside =
     caller.restrictedTo !== undefined && mailbox !== undefined && !isAmong(mailbox, caller.restrictedTo);
@@ -85,10 +86,14 @@ export function requireAccess(
   requireScope(caller, needed, { mailbox });
 }
 
-function neededFor(method: string, first: string, segments: readonly string[]): readonly string[] | undefined {
+function neededFor(caller: Caller, method: string, segments: readonly string[]): readonly string[] | undefined {
+  const [first = ''] = segments;
   const isRead = method === 'GET' || QUESTIONS.has(segments.at(-1) ?? '');
   if (first === 'mailboxsettings') return isRead ? SETTINGS_READ : ['MailboxSettings.ReadWrite'];
-  if (first === 'outlook') return [...SETTINGS_READ, ...PROFILE];
+  if (first === 'outlook') {
+    // Categories are settings; applications are let write them with less, because the default one has no more.
+    return isRead || caller.idtyp === 'app' ? [...SETTINGS_READ, ...PROFILE] : ['MailboxSettings.ReadWrite'];
+  }
   if (!CALENDAR_ROOTS.has(first)) return undefined;
   if (!isRead) return WRITE;
   return segments.some((segment) => segment === 'attachments' || segment === 'extensions') ? READ : READ_BASIC;
@@ -109,11 +114,11 @@ const NOT_BASIC = new Set(['body', 'bodyPreview', 'attachments', 'extensions', '
 export function withoutBodies(caller: Caller, response: SimulatedResponse, mailbox?: Mailbox): SimulatedResponse {
   if (response.status !== 200) return response;
   const granted = permissionsOf(caller, mailbox);
-  const mayRead = READ.some((name) => [name, `${name}.Shared`].some((each) => granted.has(each.toLowerCase())));
-  if (mayRead || !granted.has('calendars.readbasic')) return response;
-  const { json, body, ...rest } = response;
-  const value = json === undefined ? body : (JSON.parse(String(json)) as unknown);
-  return value === undefined ? response : { ...rest, body: withoutProperties(value) };
+  const has = (name: string) => [name, `${name}.Shared`].some((each) => granted.has(each.toLowerCase()));
+  if (!has('Calendars.ReadBasic') || READ.some(has)) return response;
+  if (response.json === undefined && response.body === undefined) return response;
+  const { json: _json, ...rest } = response;
+  return { ...rest, body: withoutProperties(bodyValue(response)) };
 }
 
 function withoutProperties(value: unknown): unknown {

@@ -141,6 +141,7 @@ describe('a refresh token', () => {
     expect(redeemed.headers.get('access-control-allow-origin')).toBe(headers.origin);
     const { refresh_token: first } = await bodyOf(redeemed);
     clock.now += DAY - 1;
+    expect((await post(refreshForm(first, { client_secret: undefined }))).status).toBe(400);
     const again = await post(refreshForm(first, { client_secret: undefined }), { headers });
     const { refresh_token: second } = await bodyOf(again);
     clock.now += 1;

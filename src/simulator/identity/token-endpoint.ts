@@ -124,11 +124,7 @@ function checkCode({ platform, form, request }: TokenRequest, code: Readonly<Sto
     const text = `The reply address '${redirectUri}' does not match the reply address '${code.redirectUri}' provided when requesting Authorization code.`;
     throw new IdentityError(401, 'invalid_client', 500112, text);
   }
-  if (code.isSpa && request.headers['origin'] === undefined) {
-    const text =
-      "Tokens issued for the 'Single-Page Application' client-type may only be redeemed via cross-origin requests.";
-    throw new IdentityError(400, 'invalid_request', 9002327, text);
-  }
+  if (code.isSpa) requireCrossOrigin(request);
   if (code.challenge === null) return;
   const verifier = form.get('code_verifier') ?? '';
   const answer = code.method === 'plain' ? verifier : createHash('sha256').update(verifier).digest('base64url');
@@ -153,9 +149,17 @@ async function refresh(o: TokenRequest): Promise<SimulatedResponse> {
   return answerTokens(o, { user, granted: grant.scope, nonce: null, ...diesMs, claims: null });
 }
 
-function checkAge({ platform }: TokenRequest, { diesMs, issuedMs }: RefreshGrant): void {
+function requireCrossOrigin({ headers }: SimulatedRequest): void {
+  if (headers['origin'] !== undefined) return;
+  const text =
+    "Tokens issued for the 'Single-Page Application' client-type may only be redeemed via cross-origin requests.";
+  throw new IdentityError(400, 'invalid_request', 9002327, text);
+}
+
+function checkAge({ platform, request }: TokenRequest, { diesMs, issuedMs }: RefreshGrant): void {
   const now = platform.world.now();
   const issued = new Date(issuedMs).toISOString();
+  if (diesMs !== undefined) requireCrossOrigin(request);
   if (diesMs !== undefined && diesMs <= now) throw tokenError('spa-token-expired');
   if (diesMs === undefined && issuedMs + IDLE_MS <= now) {
     throw tokenError('refresh-token-inactive', {

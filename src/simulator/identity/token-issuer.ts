@@ -51,7 +51,7 @@ export class TokenIssuer {
   constructor(directory: Directory, o: { lifetimeSeconds: () => number; seed: number }) {
     this.#directory = directory;
     this.#lifetimeSeconds = o.lifetimeSeconds;
-    this.#next = seededRandom(o.seed + 2);
+    this.#next = seededRandom(o.seed + 4);
   }
 
   get #world(): World {

@@ -23,9 +23,12 @@ export function addCalendar(
   return calendar;
 }
 
-/** @throws {GraphError} 409 `ErrorFolderExists` when another calendar has the name */
+/** Entries for calendars of others have names of their own. @throws {GraphError} 409 `ErrorFolderExists` when it is taken */
 export function requireFreeName(mailbox: Mailbox, name: string, own?: StoredCalendar): void {
-  const taken = mailbox.calendars.some((each) => each !== own && each.name.toLowerCase() === name.toLowerCase());
+  if (own?.link !== undefined) return;
+  const taken = mailbox.calendars.some(
+    (each) => each !== own && each.link === undefined && each.name.toLowerCase() === name.toLowerCase(),
+  );
   if (taken) throw new GraphError(409, 'ErrorFolderExists', 'A folder with the specified name already exists.');
 }
 

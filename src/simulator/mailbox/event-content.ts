@@ -149,6 +149,9 @@ function readAttendees(value: unknown, before: StoredAttendee[]): StoredAttendee
   return attendees;
 }
 
+/** Of the range kept for fiction. */
+const TOLL_NUMBER = '+1 425-555-0109';
+
 function writeOnlineMeeting(
   content: Content,
   input: EventInput,
@@ -167,6 +170,7 @@ function writeOnlineMeeting(
   const joinUrl = rules.newJoinUrl();
   content.isOnlineMeeting = true;
   content.onlineMeetingProvider = provider;
-  content.onlineMeeting = { joinUrl, conferenceId: String(100_000_000 + ((joinUrl.length * 7919) % 900_000_000)) };
+  const conferenceId = String(100_000_000 + ((joinUrl.length * 7919) % 900_000_000));
+  content.onlineMeeting = { joinUrl, conferenceId, tollNumber: TOLL_NUMBER };
   content.bodyHtml = withJoinBlock(content.bodyHtml, joinUrl);
 }

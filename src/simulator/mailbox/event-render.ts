@@ -1,11 +1,18 @@
-import type { WireDateTime, WireEvent, WireRecurrence } from '../wire-types.ts';
+import type { WireAttendee, WireDateTime, WireEvent, WireRecurrence } from '../wire-types.ts';
 import { previewOf, renderText } from './bodies.ts';
 import { encodeChangeKey, type IdForm, iCalUId } from './ids.ts';
 import type { Mailbox } from './mailbox.ts';
-import { type Content, NEVER, type Recurrence, type StoredAttachment, type StoredItem } from './model.ts';
+import {
+  type Content,
+  NEVER,
+  type Recurrence,
+  type StoredAttachment,
+  type StoredAttendee,
+  type StoredItem,
+} from './model.ts';
 import type { Instance } from './series.ts';
 import { shownInstead } from './shown-instead.ts';
-import { findZone, toLocal, windowsName, wireInstant, wireLocal } from './zones.ts';
+import { findZone, parseLocal, toLocal, windowsName, wireInstant, wireLocal } from './zones.ts';
 
 /** How a caller asked to see events: what its `Prefer` header says. */
 export interface View {
@@ -140,10 +147,18 @@ function render(mailbox: Mailbox, item: StoredItem, view: View, facts: Facts): W
     location: content.location,
     locations: content.locations,
     recurrence: facts.type === 'seriesMaster' ? wireRecurrence(item.recurrence!) : null,
-    attendees: content.attendees as WireEvent['attendees'],
+    attendees: content.attendees.map((attendee) => wireAttendee(attendee, view)),
     organizer: { emailAddress: item.organizer },
     onlineMeeting: content.onlineMeeting,
   });
+}
+
+/** A proposed time is stored in UTC and shown in the zone asked for, as the event's own times are. */
+function wireAttendee(attendee: StoredAttendee, view: View): WireAttendee {
+  if (attendee.proposedNewTime === undefined) return attendee;
+  const { start, end } = attendee.proposedNewTime as { start: WireDateTime; end: WireDateTime };
+  const shown = ({ dateTime }: WireDateTime) => wireTime(parseLocal(dateTime) ?? 0, false, view);
+  return { ...attendee, proposedNewTime: { start: shown(start), end: shown(end) } } as WireAttendee;
 }
 
 /** Of the organiser: `organizer` on a meeting, `none` on an appointment without attendees. */

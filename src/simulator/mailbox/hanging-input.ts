@@ -74,7 +74,7 @@ export function extendedAfter(
   const multi = input['multiValueExtendedProperties'];
   const extended = mergeSingle(before.extended ?? [], single);
   const multiExtended = mergeMulti(before.multiExtended ?? [], multi);
-  rememberNames(where, namesOf([...extended, ...multiExtended]));
+  if (single || multi) rememberNames(where, namesOf([...extended, ...multiExtended]));
   return {
     ...(single === undefined || single === null ? {} : { extended }),
     ...(multi === undefined || multi === null ? {} : { multiExtended }),

@@ -10,23 +10,30 @@ function enrich(input: Input, kind: 'location' | 'member'): StoredLocation {
   const email = input['locationEmailAddress'];
   const uri = input['locationUri'];
   const type = typeof input['locationType'] === 'string' ? input['locationType'] : 'default';
-  const unique =
-    kind === 'location' || email !== undefined || address !== undefined
-      ? {
-          uniqueId: typeof email === 'string' && email !== '' ? email : displayName,
-          uniqueIdType: email ? 'directory' : 'private',
-        }
-      : { uniqueIdType: 'unknown' };
   return {
     displayName,
     ...(typeof uri === 'string' && uri !== '' ? { locationUri: uri } : {}),
     ...(typeof email === 'string' && email !== '' ? { locationEmailAddress: email } : {}),
     locationType: type.slice(0, 1).toLowerCase() + type.slice(1),
-    ...unique,
+    ...identified(input, displayName, kind),
     ...(address === undefined ? {} : { address }),
     ...(coordinates === undefined ? {} : { coordinates }),
   };
 }
+
+/** What identifies a place: the entry of a directory or store it was sent with, its address, or just its name. */
+function identified(input: Input, displayName: string, kind: 'location' | 'member'): Input {
+  const { uniqueId, uniqueIdType, locationEmailAddress: email, address } = input;
+  if (typeof uniqueId === 'string' && uniqueId !== '' && ENTRIES.has(String(uniqueIdType))) {
+    return { uniqueId, uniqueIdType };
+  }
+  if (typeof email === 'string' && email !== '') return { uniqueId: email, uniqueIdType: 'directory' };
+  const isOwn =
+    kind === 'location' || uniqueIdType === 'private' || email !== undefined || present(address) !== undefined;
+  return isOwn ? { uniqueId: displayName, uniqueIdType: 'private' } : { uniqueIdType: 'unknown' };
+}
+
+const ENTRIES = new Set(['locationStore', 'directory', 'bing']);
 
 function present(value: unknown): Input | undefined {
   if (typeof value !== 'object' || value === null || Object.keys(value).length === 0) return undefined;

@@ -146,7 +146,7 @@ function answered(attendee: StoredAttendee, status: ResponseStatus, proposedNewT
 function* copies(meeting: Meeting, addresses: string[]): Generator<Mailbox> {
   for (const address of new Set(addresses.map((each) => each.toLowerCase()))) {
     const mailbox = meeting.world.findMailbox(address);
-    if (mailbox !== undefined && mailbox !== meeting.mailbox) yield mailbox;
+    if (mailbox !== undefined && mailbox.state.id !== meeting.mailbox.state.id) yield mailbox;
   }
 }
 

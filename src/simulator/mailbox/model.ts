@@ -69,7 +69,7 @@ export interface Content {
   hideAttendees: boolean;
   isOnlineMeeting: boolean;
   onlineMeetingProvider: string;
-  onlineMeeting: { joinUrl: string; conferenceId: string } | null;
+  onlineMeeting: { joinUrl: string; conferenceId: string; tollNumber?: string } | null;
 }
 
 /** What hangs on an event besides its content. Absent: nothing; on an exception: what the master has. */

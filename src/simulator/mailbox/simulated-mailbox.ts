@@ -1,16 +1,11 @@
 import { readAttachment } from '../event-resources/attachment-input.ts';
 import { addAttachment } from '../event-resources/attachments.ts';
 import { GraphError } from '../http/graph-error.ts';
-import { MisfortunesOfMailbox } from '../misfortunes/mailbox-misfortunes.ts';
-import { addReadOnlyCalendar, feed, ownList, shareAsOwner, unshareAsOwner } from '../sharing/owner-actions.ts';
 import type { WireDateTime, WireEvent } from '../wire-types.ts';
-import { addGroup, findGroup, groupId } from './calendar-groups.ts';
-import { addCalendar, removeCalendar } from './calendar-operations.ts';
 import { createEvent, deleteItem, type FoundEvent, findEvent, touchItem } from './event-operations.ts';
 import { renderInstance, renderItem, type View } from './event-render.ts';
-import type { Mailbox } from './mailbox.ts';
 import { markCancelled } from './meetings.ts';
-import type { CalendarRole, ResponseStatus } from './model.ts';
+import type { ResponseStatus } from './model.ts';
 import { deleteOccurrence, removeEvent, updateOccurrence } from './occurrence-operations.ts';
 import {
   changeFound,
@@ -23,7 +18,7 @@ import {
 } from './people-actions.ts';
 import { cancelMeeting, respond } from './responses.ts';
 import { instanceOf, instancesBetween } from './series.ts';
-import type { World } from './world.ts';
+import { SimulatedCalendars } from './simulated-calendars.ts';
 import { parseInstant } from './zones.ts';
 
 export interface ResponseOptions {
@@ -37,142 +32,41 @@ export interface ResponseOptions {
  * as {@link GraphError}. Ids are immutable ones, so that they stay good when the person moves an event;
  * default ids are accepted as well.
  */
-export class SimulatedMailbox {
-  readonly #world: World;
-  readonly #id: string;
-  readonly #commit: () => void;
-
-  constructor(world: World, mailbox: Mailbox, commit: () => void) {
-    this.#world = world;
-    this.#id = mailbox.state.id;
-    this.#commit = commit;
-  }
-
-  /** Looked up each time: a restored simulator has new objects for the same mailboxes. */
-  get #mailbox(): Mailbox {
-    return this.#world.mailbox(this.#id);
-  }
-
-  get address(): string {
-    return this.#mailbox.state.address;
-  }
-
-  get id(): string {
-    return this.#mailbox.state.id;
-  }
-
-  get name(): string {
-    return this.#mailbox.state.name;
-  }
-
-  get timeZone(): string {
-    return this.#mailbox.state.timeZone;
-  }
-
-  get defaultCalendarId(): string {
-    return this.#mailbox.calendarId(this.#mailbox.defaultCalendar.folder);
-  }
-
-  /** What can befall the mailbox as a whole, and its stored data. */
-  get misfortunes(): MisfortunesOfMailbox {
-    return new MisfortunesOfMailbox(this.#world, () => this.#mailbox, this.#commit);
-  }
-
-  get #actor() {
-    return { world: this.#world, mailbox: this.#mailbox };
-  }
-
-  // --- calendars
-
-  listCalendars(): { id: string; name: string; canEdit: boolean }[] {
-    return ownList(this.#actor);
-  }
-
-  /** @returns the calendar's id */
-  addCalendar(name: string, o: { canEdit?: boolean; groupId?: string; allowsOnlineMeetings?: boolean } = {}): string {
-    const { groupId: id, ...rest } = o;
-    const group = id === undefined ? undefined : findGroup(this.#mailbox, id).n;
-    const calendar = addCalendar(this.#mailbox, { name, group, ...rest });
-    this.#commit();
-    return this.#mailbox.calendarId(calendar.folder);
-  }
-
-  removeCalendar(id: string): void {
-    removeCalendar(this.#mailbox, this.#mailbox.calendarById(id));
-    this.#commit();
-  }
-
-  /** Withdraws or grants writing, as a sharer would. */
-  setCanEdit(id: string, canEdit: boolean): void {
-    this.#mailbox.calendarById(id).canEdit = canEdit;
-    this.#mailbox.markDirty();
-    this.#commit();
-  }
-
-  /** @returns the group's id */
-  addCalendarGroup(name: string): string {
-    const group = addGroup(this.#mailbox, { name, classId: this.#world.guid() });
-    this.#commit();
-    return groupId(this.#mailbox, group.n);
-  }
-
-  /** Holidays, birthdays, or a calendar subscribed from an ICS address: people can only read it. */
-  addReadOnlyCalendar(name: string, events: readonly object[] = []): string {
-    const calendar = addReadOnlyCalendar(this.#actor, name, events);
-    this.#commit();
-    return this.#mailbox.calendarId(calendar.folder);
-  }
-
-  /** Replaces the events of a read-only calendar, as its source does. */
-  feedCalendar(id: string, events: readonly object[]): void {
-    feed(this.#actor, this.#mailbox.calendarById(id), events);
-    this.#commit();
-  }
-
-  /**
-   * Shares a calendar, or shares it again in another role. `withAddress` may be "My Organization".
-   *
-   * @returns its id in the sharee's mailbox; undefined when they live elsewhere or get no entry
-   */
-  shareCalendar(id: string, withAddress: string, role: CalendarRole, o: { oldStyle?: boolean } = {}) {
-    const entryId = shareAsOwner(this.#place(id), withAddress, role, o);
-    this.#commit();
-    return entryId;
-  }
-
-  unshareCalendar(id: string, address: string): void {
-    unshareAsOwner(this.#place(id), address);
-    this.#commit();
-  }
-
-  #place(id: string) {
-    return { ...this.#actor, calendar: this.#mailbox.calendarById(id) };
-  }
-
-  /** Of this mailbox: what is shared with it is changed by its owner, or over HTTP. */
-  #calendar(id: string | undefined) {
-    const calendar = id === undefined ? this.#mailbox.defaultCalendar : this.#mailbox.calendarById(id);
-    if (calendar.link !== undefined) throw new TypeError(`${calendar.name} lies in another mailbox: act there`);
-    return calendar;
-  }
-
+export class SimulatedMailbox extends SimulatedCalendars {
   // --- events
 
   createEvent(event: object, o: { calendarId?: string } = {}): WireEvent {
-    const item = createEvent(this.#actor, this.#calendar(o.calendarId), event);
+    const item = createEvent(this.actor, this.calendar(o.calendarId), event);
     return this.#done({ item, date: '' });
   }
 
+  /** Runs something that mails nobody: putting there what was before anybody looked. */
+  quietly<T>(action: () => T): T {
+    return quietly(this.world, action);
+  }
+
+  /** Many at once, for furnishing: none is rendered. @returns their ids */
+  createEvents(events: Iterable<object>, o: { calendarId?: string } = {}): string[] {
+    const calendar = this.calendar(o.calendarId);
+    const ids: string[] = [];
+    for (const event of events) {
+      const item = createEvent(this.actor, calendar, event);
+      ids.push(this.mailbox.itemId(item, 'immutable'));
+    }
+    this.commit();
+    return ids;
+  }
+
   updateEvent(id: string, patch: object): WireEvent {
-    const found = findEvent(this.#mailbox, id);
-    changeFound(this.#actor, found, patch);
+    const found = findEvent(this.mailbox, id);
+    changeFound(this.actor, found, patch);
     return this.#done(found);
   }
 
   /** Changes a meeting in Outlook and closes it without sending the update: attendees know nothing, `isDraft` says so. */
   editWithoutSending(id: string, patch: object): WireEvent {
-    const found = findEvent(this.#mailbox, id);
-    quietly(this.#world, () => changeFound(this.#actor, found, patch));
+    const found = findEvent(this.mailbox, id);
+    quietly(this.world, () => changeFound(this.actor, found, patch));
     found.item.isDraft = true;
     return this.#done(found);
   }
@@ -182,8 +76,8 @@ export class SimulatedMailbox {
     const { name, content, isInline = false } = file;
     const contentBytes = Buffer.from(content).toString('base64');
     const input = { '@odata.type': '#microsoft.graph.fileAttachment', name, isInline, contentBytes };
-    const { k } = addAttachment(this.#actor, findEvent(this.#mailbox, id), readAttachment(input));
-    this.#commit();
+    const { k } = addAttachment(this.actor, findEvent(this.mailbox, id), readAttachment(input));
+    this.commit();
     return k;
   }
 
@@ -194,66 +88,66 @@ export class SimulatedMailbox {
 
   /** Also takes the id of an occurrence. */
   deleteEvent(id: string): void {
-    removeEvent(this.#actor, findEvent(this.#mailbox, id));
-    this.#commit();
+    removeEvent(this.actor, findEvent(this.mailbox, id));
+    this.commit();
   }
 
   /** The whole series, also by the id of one of its members. */
   deleteSeries(id: string): void {
-    deleteItem(this.#actor, findEvent(this.#mailbox, id).item);
-    this.#commit();
+    deleteItem(this.actor, findEvent(this.mailbox, id).item);
+    this.commit();
   }
 
   /** "This and all following": the series ends before the date, the rest becomes a new one, which is returned. */
   updateFollowing(masterId: string, originalDate: string, change: object): WireEvent {
-    const { item } = findEvent(this.#mailbox, masterId);
-    return this.#done({ item: updateFollowing(this.#actor, item, originalDate, change), date: '' });
+    const { item } = findEvent(this.mailbox, masterId);
+    return this.#done({ item: updateFollowing(this.actor, item, originalDate, change), date: '' });
   }
 
   deleteFollowing(masterId: string, originalDate: string): void {
-    deleteFollowing(this.#actor, findEvent(this.#mailbox, masterId).item, originalDate);
-    this.#commit();
+    deleteFollowing(this.actor, findEvent(this.mailbox, masterId).item, originalDate);
+    this.commit();
   }
 
   /** @param originalDate `yyyy-MM-dd`, in the series' zone */
   deleteOccurrence(masterId: string, originalDate: string): void {
-    deleteOccurrence(this.#actor, findEvent(this.#mailbox, masterId).item, originalDate);
-    this.#commit();
+    deleteOccurrence(this.actor, findEvent(this.mailbox, masterId).item, originalDate);
+    this.commit();
   }
 
   updateOccurrence(masterId: string, originalDate: string, patch: object): WireEvent {
-    const { item } = findEvent(this.#mailbox, masterId);
-    updateOccurrence(this.#actor, item, originalDate, patch);
+    const { item } = findEvent(this.mailbox, masterId);
+    updateOccurrence(this.actor, item, originalDate, patch);
     return this.#done({ item, date: originalDate });
   }
 
   /** Graph has no move; people do it in Outlook. The default id changes, the immutable one stays. */
   moveEvent(id: string, calendarId: string): WireEvent {
-    const { item } = findEvent(this.#mailbox, id);
-    moveItem(this.#actor, item, this.#mailbox.calendarById(calendarId));
+    const { item } = findEvent(this.mailbox, id);
+    moveItem(this.actor, item, this.mailbox.calendarById(calendarId));
     return this.#done({ item, date: '' });
   }
 
   /** What is in Deleted Items, oldest deletion first; what was deleted for good is not. */
   deletedEvents(): WireEvent[] {
-    return this.#mailbox.deletedItems.map((item) => this.#render({ item, date: '' }, OWN_VIEW));
+    return this.mailbox.deletedItems.map((item) => this.#render({ item, date: '' }, OWN_VIEW));
   }
 
   /** Takes a deleted event out of Deleted Items, back to where it was. */
   restoreEvent(id: string): WireEvent {
-    return this.#done({ item: restoreItem(this.#actor, id), date: '' });
+    return this.#done({ item: restoreItem(this.actor, id), date: '' });
   }
 
   /** changeKey and lastModifiedDateTime move, content does not. */
   touch(id: string): void {
-    touchItem(this.#world, this.#mailbox, findEvent(this.#mailbox, id).item);
-    this.#commit();
+    touchItem(this.world, this.mailbox, findEvent(this.mailbox, id).item);
+    this.commit();
   }
 
   getEvent(id: string, o: { bodyText?: boolean; idForm?: 'default' | 'immutable' } = {}): WireEvent | undefined {
     const view: View = { ...OWN_VIEW, bodyType: o.bodyText ? 'text' : 'html', form: o.idForm ?? 'immutable' };
     try {
-      return this.#render(findEvent(this.#mailbox, id), view);
+      return this.#render(findEvent(this.mailbox, id), view);
     } catch (error) {
       if (error instanceof GraphError && error.status === 404) return undefined;
       throw error;
@@ -262,31 +156,31 @@ export class SimulatedMailbox {
 
   /** Single events and series masters of one calendar, or of all. */
   listEvents(o: { calendarId?: string; bodyText?: boolean } = {}): WireEvent[] {
-    const calendars = o.calendarId === undefined ? this.#mailbox.calendars : [this.#mailbox.calendarById(o.calendarId)];
+    const calendars = o.calendarId === undefined ? this.mailbox.calendars : [this.mailbox.calendarById(o.calendarId)];
     const view: View = { ...OWN_VIEW, bodyType: o.bodyText ? 'text' : 'html' };
     return calendars.flatMap(({ folder }) =>
-      [...this.#mailbox.itemsIn(folder)].map((item) => this.#render({ item, date: '' }, view)),
+      [...this.mailbox.itemsIn(folder)].map((item) => this.#render({ item, date: '' }, view)),
     );
   }
 
   /** Single events and series in all calendars. */
   get eventCount(): number {
-    return this.#mailbox.calendars.reduce((sum, { folder }) => sum + [...this.#mailbox.itemsIn(folder)].length, 0);
+    return this.mailbox.calendars.reduce((sum, { folder }) => sum + [...this.mailbox.itemsIn(folder)].length, 0);
   }
 
   /** Members of a series that overlap [start, end), ISO instants. */
   occurrences(masterId: string, start: string, end: string): WireEvent[] {
-    const { item } = findEvent(this.#mailbox, masterId);
+    const { item } = findEvent(this.mailbox, masterId);
     const [from, to] = [parseInstant(start), parseInstant(end)];
     if (from === undefined || to === undefined) throw new TypeError('occurrences: start and end must be ISO 8601');
     return instancesBetween(item, from, to).map((instance) =>
-      structuredClone(renderInstance(this.#mailbox, item, instance, OWN_VIEW)),
+      structuredClone(renderInstance(this.mailbox, item, instance, OWN_VIEW)),
     );
   }
 
   /** Original dates of a series that were deleted. */
   cancelledDates(masterId: string): string[] {
-    return [...findEvent(this.#mailbox, masterId).item.cancelled];
+    return [...findEvent(this.mailbox, masterId).item.cancelled];
   }
 
   // --- meetings of others
@@ -299,37 +193,37 @@ export class SimulatedMailbox {
     },
     o: { calendarId?: string } = {},
   ): WireEvent {
-    const item = receiveInvitation(this.#actor, this.#calendar(o.calendarId), event);
+    const item = receiveInvitation(this.actor, this.calendar(o.calendarId), event);
     return this.#done({ item, date: '' });
   }
 
   /** The organiser changes a meeting this person attends; any property, personal ones stay out of it. */
   updateByOrganizer(id: string, patch: object): WireEvent {
-    return quietly(this.#world, () => this.updateEvent(id, patch));
+    return quietly(this.world, () => this.updateEvent(id, patch));
   }
 
   /** The organiser calls it off: the copy stays, free and "Canceled: ". */
   cancelByOrganizer(id: string): WireEvent {
-    const { item } = findEvent(this.#mailbox, id);
-    markCancelled(this.#world, this.#mailbox, item);
+    const { item } = findEvent(this.mailbox, id);
+    markCancelled(this.world, this.mailbox, item);
     return this.#done({ item, date: '' });
   }
 
   /** The organiser's own "Cancel meeting", of a whole one or of one occurrence; attendees are told. */
   cancelMeeting(id: string, comment = ''): void {
-    cancelMeeting(this.#actor, findEvent(this.#mailbox, id), { comment });
-    this.#commit();
+    cancelMeeting(this.actor, findEvent(this.mailbox, id), { comment });
+    this.commit();
   }
 
   /** Declining takes the event off the calendar; `proposedNewTime` is for the other two answers than accept. */
   respond(id: string, verb: 'accept' | 'decline' | 'tentativelyAccept', o: ResponseOptions = {}): void {
     const lower = verb.toLowerCase() as 'accept' | 'decline' | 'tentativelyaccept';
-    respond(this.#actor, findEvent(this.#mailbox, id), lower, { ...o, sendResponse: o.sendResponse ?? true });
-    this.#commit();
+    respond(this.actor, findEvent(this.mailbox, id), lower, { ...o, sendResponse: o.sendResponse ?? true });
+    this.commit();
   }
 
   #done(found: FoundEvent): WireEvent {
-    this.#commit();
+    this.commit();
     return this.#render(found, OWN_VIEW);
   }
 
@@ -337,8 +231,8 @@ export class SimulatedMailbox {
   #render({ item, date }: FoundEvent, view: View): WireEvent {
     return structuredClone(
       date === ''
-        ? renderItem(this.#mailbox, item, view)
-        : renderInstance(this.#mailbox, item, instanceOf(item, date), view),
+        ? renderItem(this.mailbox, item, view)
+        : renderInstance(this.mailbox, item, instanceOf(item, date), view),
     );
   }
 }

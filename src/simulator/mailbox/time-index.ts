@@ -54,9 +54,11 @@ export class TimeIndex {
       if (item.recurrence !== null || endMs - startMs > ORDINARY_MS) this.#apart.add(item.n);
       else singles.push(item);
     }
-    singles.sort((a, b) => a.content.startMs - b.content.startMs);
-    this.#starts = Float64Array.from(singles, ({ content }) => content.startMs);
-    this.#numbers = Uint32Array.from(singles, ({ n }) => n);
+    // Places are sorted, not events: comparing reads one dense array.
+    const unsorted = Float64Array.from(singles, ({ content }) => content.startMs);
+    const places = new Uint32Array(singles.length).map((_, at) => at).sort((a, b) => unsorted[a]! - unsorted[b]!);
+    this.#starts = Float64Array.from(places, (at) => unsorted[at]!);
+    this.#numbers = places.map((at) => singles[at]!.n);
     this.#isSorted = true;
   }
 }

@@ -131,11 +131,20 @@ export function toInstant(zone: string, localMs: number): number {
 
 /** Seven fractional digits and no offset, as every `dateTimeTimeZone` is written. */
 export function wireLocal(localMs: number): string {
+  if (localMs % MINUTE_MS === 0) return `${dateOf(localMs)}T${clockOf(localMs)}:00.0000000`;
   return `${new Date(localMs).toISOString().slice(0, -1)}0000`;
 }
 
+const MINUTE_MS = 60_000;
+const two = (value: number): string => String(value).padStart(2, '0');
+/** `HH:mm` of every minute of a day: nearly all times of calendars are whole minutes. */
+const CLOCKS = Array.from({ length: 1440 }, (_, minute) => `${two(Math.floor(minute / 60))}:${two(minute % 60)}`);
+
+const clockOf = (localMs: number): string => CLOCKS[(((localMs % DAY_MS) + DAY_MS) % DAY_MS) / MINUTE_MS]!;
+
 /** `DateTimeOffset` as Graph writes it: UTC, trailing zeros of the fraction trimmed. */
 export function wireInstant(utcMs: number): string {
+  if (utcMs % MINUTE_MS === 0) return `${dateOf(utcMs)}T${clockOf(utcMs)}:00Z`;
   const text = new Date(utcMs).toISOString();
   if (utcMs % 1000 === 0) return `${text.slice(0, -5)}Z`;
   const [seconds, fraction] = text.slice(0, -1).split('.') as [string, string];

@@ -65,11 +65,13 @@ export type Oddity = keyof typeof ODDITIES;
  * Damages one event.
  *
  * @param id of a single event or a series master
- * @throws {GraphError} 404, 400 when the id is of no event; {@link TypeError} for an oddity nobody knows
+ * @throws {GraphError} 404, 400 when the id is of no event; {@link TypeError} for an oddity nobody knows, or content of
+ *   another kind than the store has
  */
 export function corrupt(world: World, mailbox: Mailbox, id: string, raw: RawEvent | Oddity): StoredItem {
   const { item } = findEvent(mailbox, id);
   const { content, shown } = structuredClone(rawOf(raw));
+  checkContent(item.content, content ?? {});
   if (content !== undefined) item.content = { ...item.content, ...(content as Partial<Content>) };
   if (shown !== undefined) item.shown = laidOver(item.shown ?? {}, shown);
   item.version = mailbox.nextVersion();
@@ -78,13 +80,24 @@ export function corrupt(world: World, mailbox: Mailbox, id: string, raw: RawEven
   return item;
 }
 
+/** The store may hold nonsense, but of the right kind, or nothing could be shown at all. */
+function checkContent(known: Content, content: Partial<Content>): void {
+  for (const [name, value] of Object.entries(content)) {
+    if (!Object.hasOwn(known, name)) throw new TypeError(`corrupt: an event's content has no ${name}`);
+    const before: unknown = known[name as keyof Content];
+    const kind = before === null ? 'object' : typeof before;
+    const isSame = typeof value === kind && Array.isArray(value) === Array.isArray(before);
+    const isTime = !name.endsWith('Ms') || Math.abs(value as number) <= MAX_TIME_MS;
+    if (!isSame || !isTime)
+      throw new TypeError(`corrupt: ${name} must be ${Array.isArray(before) ? 'a list' : `a ${kind}`}`);
+  }
+}
+
+/** The ends of what has a date. */
+const MAX_TIME_MS = 8.64e15;
+
 function rawOf(raw: RawEvent | Oddity): RawEvent {
   if (typeof raw !== 'string') return raw;
   if (!Object.hasOwn(ODDITIES, raw)) throw new TypeError(`corrupt: ${Object.keys(ODDITIES).join(', ')}, or an object`);
   return ODDITIES[raw];
 }
-
-/** Seconds in the start of an event; a series shows them on its master only, its members start at whole minutes. */
-export const withSeconds = (seconds: number, content: Content): RawEvent => ({
-  content: { startMs: content.startMs + seconds * 1000, endMs: content.endMs + seconds * 1000 },
-});

@@ -54,6 +54,11 @@ export class Announcer implements QueueOwner {
     this.announceCalendars();
   }
 
+  /** The mailboxes hold more than was announced, and it is no news. */
+  catchUp(): void {
+    this.#feed.catchUp();
+  }
+
   announce(mailbox: Mailbox, entry: LogEntry): void {
     const changes = this.#feed.changesIn(mailbox, entry);
     for (const subscription of this.#store.living) {
@@ -87,12 +92,12 @@ export class Announcer implements QueueOwner {
   }
 
   /** Nothing is told to who gave no address for it. */
-  tell(subscription: Subscription, event: LifecycleEvent): void {
+  tell(subscription: Subscription, event: LifecycleEvent, inMs = 0): void {
     const url = subscription.lifecycleNotificationUrl;
     if (url === null) return;
     if (event === 'missed') subscription.hasMissed = false;
     const body = lifecycleNotification(subscription, event, this.#resourcePath(subscription));
-    this.queue.add(url, 'lifecycle', { subscriptionId: subscription.id, body });
+    this.queue.add(url, 'lifecycle', { subscriptionId: subscription.id, body }, inMs);
   }
 
   #resourcePath({ target }: Subscription): string {
@@ -122,12 +127,12 @@ export class Announcer implements QueueOwner {
     return { value: rich, ...(tokens.length === 0 ? {} : { validationTokens: tokens }) };
   }
 
-  /** `missed` is told at once, and again once the endpoint answers, should that be lost as well. */
-  onLost(items: readonly QueuedNotification[], kind: NotificationKind): void {
+  /** `missed` is told once for all that is lost meanwhile, and again once the endpoint answers, should that be lost as well. */
+  onLost(items: readonly QueuedNotification[], kind: NotificationKind, againInMs: number): void {
     for (const id of new Set(items.map(({ subscriptionId }) => subscriptionId))) {
       const subscription = this.#store.find(id);
-      if (subscription === undefined) continue;
-      if (kind === 'change' && !subscription.hasMissed) this.tell(subscription, 'missed');
+      if (subscription === undefined || this.queue.hasWaiting(id, 'missed')) continue;
+      if (kind === 'change' && !subscription.hasMissed) this.tell(subscription, 'missed', againInMs);
       else subscription.hasMissed = true;
     }
     this.onChanged();

@@ -9,8 +9,8 @@ export class ChangeFeed {
   readonly #world: World;
   /** Highest item number seen per mailbox: numbers grow, so a higher one is a new event. */
   readonly #highest = new Map<string, number>();
-  /** Events on their way from one calendar to another, by mailbox and number. */
-  readonly #moving = new Set<string>();
+  /** Events that left their calendar, by mailbox and number: on their way to another, or deleted. */
+  readonly #gone = new Set<string>();
 
   constructor(world: World) {
     this.#world = world;
@@ -19,7 +19,15 @@ export class ChangeFeed {
   /** The mailboxes were replaced by others. */
   reset(): void {
     this.#highest.clear();
-    this.#moving.clear();
+    this.#gone.clear();
+    for (const mailbox of this.#world.mailboxes) {
+      for (const { n, deleted } of mailbox.snapshot().items) if (deleted) this.#gone.add(keyOf(mailbox, n));
+    }
+    this.catchUp();
+  }
+
+  /** What the mailboxes hold now is known, however it got there. */
+  catchUp(): void {
     for (const { state } of this.#world.mailboxes) this.#highest.set(state.id, state.nextItem - 1);
   }
 
@@ -32,7 +40,7 @@ export class ChangeFeed {
   changesIn(mailbox: Mailbox, entry: LogEntry): EventChange[] {
     const item = mailbox.item(entry.n);
     if (item === undefined) return [];
-    const about = { n: entry.n, folder: entry.folder, date: '', version: item.version };
+    const about = { n: entry.n, folder: entry.folder, generation: item.generation, date: '', version: item.version };
     const date = /^\d{4}-/.test(entry.what) ? entry.what : '';
     const told = (...kinds: ChangeType[]): EventChange[] => kinds.map((change) => ({ ...about, change }));
     const { switches } = this.#world;
@@ -53,16 +61,14 @@ export class ChangeFeed {
   }
 
   #eventIn(mailbox: Mailbox, item: StoredItem, entry: LogEntry): 'removed' | 'arrived' | 'created' | 'edited' {
-    const key = `${mailbox.state.id}/${item.n}`;
     if (entry.what === 'removed') {
-      if (!item.deleted) this.#moving.add(key);
+      this.#gone.add(keyOf(mailbox, item.n));
       return 'removed';
     }
-    if (this.#moving.delete(key)) return 'arrived';
+    if (this.#gone.delete(keyOf(mailbox, item.n))) return 'arrived';
     const highest = this.#highest.get(mailbox.state.id) ?? 0;
     this.#highest.set(mailbox.state.id, Math.max(highest, item.n));
-    // The times keep a mailbox that came from elsewhere from announcing its old events as new.
-    return item.n > highest && item.createdMs === item.modifiedMs ? 'created' : 'edited';
+    return item.n > highest ? 'created' : 'edited';
   }
 
   /** Whether a subscription covers a calendar of its mailbox. */
@@ -72,3 +78,5 @@ export class ChangeFeed {
     return this.#world.switches.userEventsScope === 'mailbox' || folder === mailbox.defaultCalendar.folder;
   }
 }
+
+const keyOf = ({ state }: Mailbox, n: number): string => `${state.id}/${n}`;

@@ -1,44 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { ADDRESS, anEvent, aSeries, NOW, simulate } from '../../../test/support/simulator-client.ts';
-import { anEndpoint, listenForWebhooks, type WebhookHandler } from '../../../test/support/webhook-receiver.ts';
-import { GraphSimulator, type SimulatorOptions } from '../index.ts';
-
-const HOOK = 'https://sync.example.test/hooks/graph?c=42';
-const LIFECYCLE = 'https://sync.example.test/hooks/graph-lifecycle';
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-const expirationDateTime = new Date(NOW + 4230 * MINUTE).toISOString();
-
-/** A mailbox, an endpoint that takes everything unless told otherwise, and a subscription on all changes. */
-async function subscribed(
-  o: { options?: SimulatorOptions; change?: Record<string, unknown>; handle?: WebhookHandler; prefer?: string } = {},
-) {
-  const endpoint = anEndpoint(o.handle);
-  const world = simulate({
-    webhookFetch: endpoint.webhookFetch,
-    ...o.options,
-    switches: { createdIsAlsoUpdated: false, reauthorizationLeadMs: 0, ...o.options?.switches },
-  });
-  const body = {
-    changeType: 'created,updated,deleted',
-    resource: `/users/${ADDRESS}/events`,
-    notificationUrl: HOOK,
-    lifecycleNotificationUrl: LIFECYCLE,
-    expirationDateTime,
-    clientState: 'k3y',
-    ...o.change,
-  };
-  const subscribe = async (change: Record<string, unknown> = {}) => {
-    const prefer = o.prefer === undefined ? {} : { prefer: o.prefer };
-    const answer = await world.call('POST', '/subscriptions', { ...body, ...change }, prefer);
-    expect(answer.status).toBe(201);
-    return answer.body.id as string;
-  };
-  const id = await subscribe();
-  const told = () => endpoint.notifications().map(({ changeType, lifecycleEvent }) => changeType ?? lifecycleEvent);
-  return { ...world, endpoint, id, subscribe, told };
-}
+import { ADDRESS, anEvent, aSeries, simulate } from '../../../test/support/simulator-client.ts';
+import {
+  expirationDateTime,
+  HOOK,
+  HOUR,
+  MINUTE,
+  SECOND,
+  subscribed,
+} from '../../../test/support/subscribed-mailbox.ts';
+import { listenForWebhooks } from '../../../test/support/webhook-receiver.ts';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -115,6 +85,31 @@ describe('a notification', () => {
     ]);
   });
 
+  it('says created of an event that comes out of Deleted Items, under the id it has then', async () => {
+    const { mailbox, sim, endpoint, told } = await subscribed();
+    const { id } = mailbox.createEvent(anEvent());
+    await sim.advance(SECOND);
+    mailbox.deleteEvent(id!);
+    await sim.advance(SECOND);
+    mailbox.restoreEvent(id!);
+    await sim.advance(SECOND);
+    expect(told()).toEqual(['created', 'deleted', 'created']);
+    const ids = endpoint.notifications().map(({ resourceData }) => resourceData.id);
+    expect(ids).toEqual([ids[0], ids[0], mailbox.getEvent(id!, { idForm: 'default' })!.id]);
+    expect(ids[2]).not.toBe(ids[0]);
+  });
+
+  it('tells no old event of a mailbox put back as new', async () => {
+    const { mailbox, sim, told } = await subscribed();
+    const { id } = mailbox.createEvent(anEvent());
+    await sim.advance(SECOND);
+    const snapshot = sim.snapshotMailbox(ADDRESS);
+    sim.restoreMailbox(snapshot);
+    sim.mailbox(ADDRESS).updateEvent(id!, { subject: 'x' });
+    await sim.advance(SECOND);
+    expect(told()).toEqual(['created', 'updated']);
+  });
+
   it('names the master for a changed or removed occurrence', async () => {
     const { mailbox, sim, endpoint } = await subscribed({ prefer: 'IdType="ImmutableId"' });
     const { id } = mailbox.createEvent(aSeries());
@@ -176,6 +171,16 @@ describe('a notification', () => {
     expect(endpoint.received.map(({ body }) => JSON.parse(body).value.length)).toEqual([2, 1]);
   });
 
+  it('does not wait any longer once a hundred are together', async () => {
+    const { mailbox, sim, endpoint } = await subscribed({ options: { switches: { notificationDelayMs: MINUTE } } });
+    for (let made = 0; made < 120; made += 1) mailbox.createEvent(anEvent());
+    await sim.settled();
+    const sizes = () => endpoint.received.map(({ body }) => JSON.parse(body).value.length);
+    expect(sizes()).toEqual([100]);
+    await sim.advance(MINUTE);
+    expect(sizes()).toEqual([100, 20]);
+  });
+
   it('may come twice, and in any order', async () => {
     const doubled = await subscribed({ options: { switches: { notificationDuplicates: 1 } } });
     doubled.mailbox.createEvent(anEvent());
@@ -222,241 +227,5 @@ describe('a notification', () => {
     });
     mailbox.createEvent(anEvent());
     await expect.poll(() => endpoint.received.length, { interval: 5 }).toBe(1);
-  });
-});
-
-describe('an endpoint that does not take it', () => {
-  it('is tried again after ever longer waits, until it does', async () => {
-    let answers = 0;
-    const { mailbox, sim, endpoint, told } = await subscribed({
-      handle: ({ body }) => (body !== '' && ++answers <= 3 ? { status: answers === 1 ? 500 : 400 } : undefined),
-    });
-    mailbox.createEvent(anEvent());
-    await sim.advance(2 * MINUTE);
-    expect(told()).toEqual(['created', 'created', 'created', 'created']);
-    expect(new Set(endpoint.received.map(({ body }) => body)).size).toBe(1);
-    const tries = sim.notifications.deliveries.filter(({ kind }) => kind === 'change');
-    expect(tries.map(({ at, status, outcome }) => [(Date.parse(at) - NOW) / SECOND, status, outcome])).toEqual([
-      [1, 500, 'retry'],
-      [11, 400, 'retry'],
-      [31, 400, 'retry'],
-      [71, 202, 'accepted'],
-    ]);
-  });
-
-  it('loses it after four hours, and hears missed where that still arrives', async () => {
-    const { mailbox, sim, endpoint, id } = await subscribed({
-      handle: ({ url, body }) => (url === HOOK && body !== '' ? { status: 503 } : undefined),
-    });
-    mailbox.createEvent(anEvent());
-    await sim.advance(4 * HOUR);
-    expect(sim.notifications.outstanding).toBe(1);
-    await sim.advance(2 * SECOND);
-    expect(sim.notifications.outstanding).toBe(0);
-    const last = sim.notifications.deliveries.findLast(({ kind }) => kind === 'change')!;
-    expect([Date.parse(last.at) - NOW, last.outcome]).toEqual([4 * HOUR + SECOND, 'lost']);
-    const lifecycle = endpoint.received.filter(({ url }) => url === LIFECYCLE);
-    expect(lifecycle.map(({ body }) => JSON.parse(body))).toEqual([
-      {
-        value: [
-          {
-            lifecycleEvent: 'missed',
-            subscriptionId: id,
-            subscriptionExpirationDateTime: '2026-03-05T06:30:00+00:00',
-            clientState: 'k3y',
-            tenantId: '22222222-2222-4222-8222-222222222222',
-            resource: `Users/${mailbox.id}/Events`,
-            organizationId: '22222222-2222-4222-8222-222222222222',
-          },
-        ],
-      },
-    ]);
-  });
-
-  it('hears missed as soon as it can be reached, when everything was down for longer', async () => {
-    let isDown = true;
-    const { mailbox, sim, told, endpoint } = await subscribed({
-      handle: ({ body }) => {
-        if (isDown && body !== '') throw new TypeError('fetch failed');
-        return undefined;
-      },
-    });
-    mailbox.createEvent(anEvent());
-    await sim.advance(10 * HOUR);
-    expect(sim.notifications.outstanding).toBe(0);
-    isDown = false;
-    endpoint.received.length = 0;
-    mailbox.createEvent(anEvent());
-    await sim.advance(MINUTE);
-    expect(told()).toEqual(['created', 'missed']);
-    await sim.advance(HOUR);
-    expect(told()).toEqual(['created', 'missed']);
-  });
-
-  it('is given up when it does not answer in time', async () => {
-    const { mailbox, sim } = await subscribed({
-      options: { switches: { deliveryTimeoutMs: 30 } },
-      handle: ({ body }) => (body === '' ? undefined : new Promise(() => {})),
-    });
-    mailbox.createEvent(anEvent());
-    await sim.advance(SECOND);
-    expect(sim.notifications.deliveries.at(-1)).toMatchObject({ outcome: 'retry', error: 'timeout' });
-  });
-});
-
-describe('a slow endpoint', () => {
-  const slow = (durationMs: number) => ({ headers: { 'x-simulated-duration-ms': String(durationMs) } });
-
-  /** So many notifications, each in a POST of its own, of which those from one number to another are slow. */
-  async function answering(o: {
-    total: number;
-    slow: [from: number, to: number];
-    durationMs: number;
-    policy: 'current' | '2022';
-  }) {
-    let answers = 0;
-    const world = await subscribed({
-      options: { switches: { slowEndpointPolicy: o.policy, deliveryTimeoutMs: 60 * SECOND } },
-      handle: ({ body }) => {
-        if (body !== '') answers += 1;
-        return answers >= o.slow[0] && answers <= o.slow[1] ? slow(o.durationMs) : undefined;
-      },
-    });
-    for (let sent = 0; sent < o.total; sent += 1) {
-      world.mailbox.createEvent(anEvent());
-      await world.sim.advance(SECOND);
-    }
-    world.endpoint.received.length = 0;
-    world.mailbox.createEvent(anEvent());
-    return world;
-  }
-
-  it('gets its notifications ten seconds later when more than a tenth took over ten seconds', async () => {
-    const { sim, endpoint } = await answering({ total: 8, slow: [8, 8], durationMs: 10_500, policy: 'current' });
-    await sim.advance(10 * SECOND);
-    expect(endpoint.received).toEqual([]);
-    await sim.advance(SECOND);
-    expect(endpoint.received).toHaveLength(1);
-  });
-
-  it('gets none for a while when it is worse, and hears missed', async () => {
-    const { sim, endpoint, mailbox, told } = await answering({
-      total: 1,
-      slow: [1, 1],
-      durationMs: 10_500,
-      policy: 'current',
-    });
-    await sim.advance(9 * MINUTE);
-    expect(told()).toEqual(['missed']);
-    await sim.advance(MINUTE);
-    endpoint.received.length = 0;
-    mailbox.createEvent(anEvent());
-    await sim.advance(SECOND);
-    expect(told()).toEqual(['created']);
-  });
-
-  it('is judged by three seconds and a hundred answers in the older pages', async () => {
-    const few = await answering({ total: 50, slow: [1, 50], durationMs: 3000, policy: '2022' });
-    await few.sim.advance(SECOND);
-    expect(few.told()).toEqual(['created']);
-    const many = await answering({ total: 100, slow: [1, 10], durationMs: 3000, policy: '2022' });
-    await many.sim.advance(9 * MINUTE);
-    expect(many.told()).toEqual([]);
-    await many.sim.advance(2 * MINUTE);
-    expect(many.told()).toEqual(['created']);
-    const worse = await answering({ total: 100, slow: [1, 15], durationMs: 3000, policy: '2022' });
-    await worse.sim.advance(20 * MINUTE);
-    expect(worse.told()).toEqual(['missed']);
-  });
-});
-
-describe('the life of a subscription', () => {
-  it('ends in silence, or with a word', async () => {
-    const { sim, id, call, told, mailbox, subscribe } = await subscribed();
-    mailbox.createEvent(anEvent());
-    sim.notifications.vanish(id);
-    await sim.advance(MINUTE);
-    expect(told()).toEqual([]);
-    expect((await call('GET', `/subscriptions/${id}`)).status).toBe(404);
-    expect(() => sim.notifications.vanish(id)).toThrow(/there is no subscription/);
-    const again = await subscribe();
-    sim.notifications.remove(again);
-    await sim.advance(SECOND);
-    expect(told()).toEqual(['subscriptionRemoved']);
-    expect((await call('GET', `/subscriptions/${again}`)).status).toBe(404);
-  });
-
-  it('asks for reauthorisation before it ends, once for each end', async () => {
-    const { sim, told, call, id } = await subscribed({ options: { switches: { reauthorizationLeadMs: HOUR } } });
-    sim.tokenLifetimeSeconds = 1_000_000;
-    const headers = { authorization: `Bearer ${sim.accessToken()}` };
-    await sim.advance(4230 * MINUTE - HOUR);
-    await sim.advance(SECOND);
-    expect(told()).toEqual(['reauthorizationRequired']);
-    const later = new Date(NOW + 6000 * MINUTE).toISOString();
-    expect((await call('PATCH', `/subscriptions/${id}`, { expirationDateTime: later }, headers)).status).toBe(200);
-    await sim.advance(6000 * MINUTE - 4230 * MINUTE);
-    expect(told()).toEqual(['reauthorizationRequired', 'reauthorizationRequired']);
-    await sim.advance(HOUR);
-    expect(sim.notifications.list()).toEqual([]);
-  });
-
-  it('delivers nothing without authorisation, and everything after it', async () => {
-    const { sim, told, call, id, mailbox } = await subscribed();
-    sim.notifications.requireReauthorization(id, { lapse: true });
-    mailbox.createEvent(anEvent());
-    await sim.advance(30 * SECOND);
-    expect(told()).toEqual(['reauthorizationRequired']);
-    expect((await call('POST', `/subscriptions/${id}/reauthorize`)).status).toBe(204);
-    await sim.advance(MINUTE);
-    expect(told()).toEqual(['reauthorizationRequired', 'created']);
-  });
-
-  it('can be told that something was missed, and be paused', async () => {
-    const { sim, told, id, mailbox } = await subscribed();
-    sim.notifications.pause();
-    mailbox.createEvent(anEvent());
-    sim.notifications.missed(id);
-    await sim.advance(MINUTE);
-    expect([told(), sim.notifications.outstanding]).toEqual([[], 2]);
-    sim.notifications.resume();
-    await sim.settled();
-    expect(told()).toEqual(['created', 'missed']);
-  });
-});
-
-describe('state', () => {
-  it('goes on in another simulator: subscriptions, what is on its way, what is new', async () => {
-    const { sim, mailbox, call, id } = await subscribed();
-    const { id: old } = mailbox.createEvent(anEvent());
-    const snapshot = sim.snapshot();
-    const endpoint = anEndpoint();
-    const other = new GraphSimulator({ now: () => NOW, seed: 5, webhookFetch: endpoint.webhookFetch });
-    other.restore(snapshot);
-    await other.advance(SECOND);
-    expect(endpoint.notifications()).toMatchObject([{ subscriptionId: id, changeType: 'created' }]);
-    other.mailbox(ADDRESS).updateEvent(old!, { subject: 'x' });
-    other.mailbox(ADDRESS).createEvent(anEvent());
-    await other.advance(SECOND);
-    const kinds = endpoint.notifications().map(({ changeType }) => changeType);
-    expect(kinds).toEqual(['created', 'updated', 'created', 'updated']);
-    await other.advance(4230 * MINUTE);
-    expect(other.notifications.list()).toEqual([]);
-    expect((await call('GET', `/subscriptions/${id}`)).status).toBe(200);
-  });
-
-  it('is in the journal with every step', async () => {
-    const { sim, mailbox, id } = await subscribed();
-    const endpoint = anEndpoint();
-    const other = new GraphSimulator({ now: () => NOW, seed: 5, webhookFetch: endpoint.webhookFetch });
-    other.restore(sim.snapshot());
-    sim.onChange((changes) => other.replay(JSON.parse(JSON.stringify(changes))));
-    mailbox.createEvent(anEvent());
-    await sim.advance(SECOND);
-    expect(other.notifications.outstanding).toBe(0);
-    mailbox.createEvent(anEvent());
-    expect(other.notifications.outstanding).toBe(1);
-    sim.notifications.vanish(id);
-    expect(other.notifications.list()).toEqual([]);
   });
 });

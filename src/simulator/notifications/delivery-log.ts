@@ -20,7 +20,7 @@ export interface DeliveryLogEntry {
 }
 
 /** A long-running simulator forgets its oldest deliveries. */
-const KEPT = 5_000;
+const KEPT = 1_000;
 
 export class DeliveryLog {
   readonly entries: DeliveryLogEntry[] = [];

@@ -46,7 +46,8 @@ export interface QueueOwner {
   verdictOn(item: QueuedNotification, kind: NotificationKind): 'send' | 'wait' | 'drop';
   collect(items: readonly QueuedNotification[]): Collection;
   onAccepted(url: string): void;
-  onLost(items: readonly QueuedNotification[], kind: NotificationKind): void;
+  /** @param againInMs when the endpoint will be told anything again; 0: now */
+  onLost(items: readonly QueuedNotification[], kind: NotificationKind, againInMs: number): void;
   /** The state changed and is to be kept. */
   onChanged(): void;
   /** One try is over: what it changed belongs on disk. */
@@ -57,6 +58,8 @@ export interface QueueOwner {
 const RETRY_BASE_MS = 10_000;
 /** How long a notification is tried (Microsoft Graph "change-notifications-delivery-webhooks"). */
 export const RETRY_FOR_MS = 4 * 3_600_000;
+/** A full parcel goes out without waiting for more: a flood of changes keeps both the POST and the state small. */
+const MOST_PER_POST = 100;
 /** Longer than any threshold: an answer that never came. */
 const NEVER_MS = Number.MAX_SAFE_INTEGER;
 
@@ -92,6 +95,15 @@ export class DeliveryQueue {
     return this.#isPaused;
   }
 
+  /** Whether a lifecycle notification of this kind waits for its first try. */
+  hasWaiting(subscriptionId: string, lifecycleEvent: string): boolean {
+    return [...this.#parcels.values()].some(
+      ({ attempts, items }) =>
+        attempts === 0 &&
+        items.some((item) => item.subscriptionId === subscriptionId && item.body['lifecycleEvent'] === lifecycleEvent),
+    );
+  }
+
   /** @param extraDelayMs beyond the usual time from a change to its notification */
   add(url: string, kind: NotificationKind, item: QueuedNotification, extraDelayMs = 0): void {
     const { switches } = this.#world;
@@ -102,7 +114,7 @@ export class DeliveryQueue {
     }
     const treatment = this.#health.treatmentOf(url, this.#world.now());
     if (treatment.kind === 'drop') {
-      this.#owner.onLost([item], kind);
+      this.#owner.onLost([item], kind, treatment.forMs);
       return;
     }
     const usualMs = delayMs + (treatment.kind === 'slow' ? treatment.delayMs : 0);
@@ -116,9 +128,14 @@ export class DeliveryQueue {
 
   #put(url: string, kind: NotificationKind, item: QueuedNotification, delayMs: number): void {
     const open = [...this.#parcels.values()].find(
-      (each) => each.url === url && each.kind === kind && each.delayMs === delayMs && each.attempts === 0,
+      (each) =>
+        each.url === url &&
+        each.kind === kind &&
+        each.delayMs === delayMs &&
+        each.attempts === 0 &&
+        each.items.length < MOST_PER_POST,
     );
-    if (open !== undefined) open.items.push(item);
+    if (open !== undefined) this.#join(open, item);
     else
       this.#newParcel({
         url,
@@ -132,8 +149,15 @@ export class DeliveryQueue {
     this.#owner.onChanged();
   }
 
+  #join(parcel: Parcel, item: QueuedNotification): void {
+    parcel.items.push(item);
+    if (parcel.items.length < MOST_PER_POST) return;
+    parcel.dueMs = this.#world.now();
+    this.#plan(parcel);
+  }
+
   #newParcel(o: Omit<Parcel, 'id'>): void {
-    const parcel = { id: this.#nextParcel++, ...o };
+    const parcel = { ...o, id: this.#nextParcel++ };
     this.#parcels.set(parcel.id, parcel);
     this.#plan(parcel);
   }
@@ -201,7 +225,7 @@ export class DeliveryQueue {
     const now = this.#world.now();
     if (now >= lastMs) {
       this.#finish(parcel);
-      this.#owner.onLost(parcel.items, parcel.kind);
+      this.#owner.onLost(parcel.items, parcel.kind, 0);
       return;
     }
     parcel.dueMs = Math.min(lastMs, now + RETRY_BASE_MS * 2 ** (parcel.attempts - 1));

@@ -1,7 +1,7 @@
 import type { SimulatorSwitches } from '../switches.ts';
 
 /** How an endpoint's slowness changes what becomes of new notifications. */
-export type Treatment = { kind: 'normal' } | { kind: 'slow'; delayMs: number } | { kind: 'drop' };
+export type Treatment = { kind: 'normal' } | { kind: 'slow'; delayMs: number } | { kind: 'drop'; forMs: number };
 
 interface Thresholds {
   slowOverMs: number;
@@ -65,14 +65,14 @@ export class EndpointHealth {
     if (answers.length < thresholds.atLeast) return { kind: 'normal' };
     const slow = answers.filter(([, durationMs]) => durationMs > thresholds.slowOverMs).length;
     const share = slow / answers.length;
-    if (thresholds.isOver(share, thresholds.dropShare)) return { kind: 'drop' };
+    if (thresholds.isOver(share, thresholds.dropShare)) return { kind: 'drop', forMs: WINDOW_MS };
     return thresholds.isOver(share, thresholds.slowShare)
       ? { kind: 'slow', delayMs: thresholds.delayMs }
       : { kind: 'normal' };
   }
 
   save(): HealthState {
-    return structuredClone(this.#answers);
+    return this.#answers;
   }
 
   restore(state: HealthState): void {

@@ -11,7 +11,6 @@ import {
   createSubscription,
   deleteSubscription,
   getSubscription,
-  type MailboxTrouble,
   reauthorizeSubscription,
   renewSubscription,
   type ServiceParts,
@@ -23,7 +22,6 @@ import { WebhookSender } from './webhook-sender.ts';
 interface NotificationsState {
   subscriptions: Subscription[];
   queue: QueueState;
-  troubles: Record<string, MailboxTrouble>;
 }
 
 const PART = 'notifications';
@@ -41,7 +39,6 @@ export class Notifications {
   readonly #queue: DeliveryQueue;
   readonly #log: DeliveryLog;
   readonly #parts: ServiceParts;
-  #troubles: Record<string, MailboxTrouble> = {};
 
   /**
    * @param o.commit      keeps what changed outside of any request
@@ -76,16 +73,16 @@ export class Notifications {
       world,
       store: this.#store,
       handshake: () => ({ sender, log: this.#log, timeoutMs: world.switches.handshakeTimeoutMs }),
-      troubleOf: (mailbox) => this.#troubles[mailbox],
     };
     world.register(PART, { save: () => this.#save(), restore: (state) => this.#restore(state) });
-    world.onReplaced = ({ state }) => {
-      for (const { id, target } of this.#store.living) if (target.mailbox === state.id) this.#store.remove(id);
-    };
-    const before = world.onLogged;
+    const { onLogged, onReplaced } = world;
     world.onLogged = (mailbox, entry) => {
-      before?.(mailbox, entry);
+      onLogged?.(mailbox, entry);
       this.#announcer.announce(mailbox, entry);
+    };
+    world.onReplaced = (mailbox) => {
+      onReplaced?.(mailbox);
+      this.#forget(mailbox.state.id);
     };
   }
 
@@ -121,6 +118,11 @@ export class Notifications {
   /** To be called when calendars may have changed: they have no change log of their own. */
   observeCalendars(): void {
     this.#announcer.announceCalendars();
+  }
+
+  /** To be called when mailboxes hold more than they logged here: a journal played, a mailbox put back. */
+  catchUp(): void {
+    this.#announcer.catchUp();
   }
 
   // --- for tests and operators
@@ -193,36 +195,28 @@ export class Notifications {
     this.#log.clear();
   }
 
-  /** From now on subscriptions on a mailbox are refused as if it were elsewhere; undefined ends it. */
-  setMailboxTrouble(addressOrId: string, trouble: MailboxTrouble | undefined): void {
-    const { id } = this.#world.mailbox(addressOrId).state;
-    if (trouble === undefined) delete this.#troubles[id];
-    else this.#troubles[id] = trouble;
-    this.#world.markPartDirty(PART);
-    this.#commit();
-  }
-
   #known(id: string): Subscription {
     const found = this.#store.find(id);
     if (found === undefined) throw new Error(`there is no subscription ${id}`);
     return found;
   }
 
+  /** What a mailbox from a backup no longer knows of. */
+  #forget(mailboxId: string): void {
+    for (const { id, target } of this.#store.living) if (target.mailbox === mailboxId) this.#store.remove(id);
+  }
+
   // --- state
 
+  /** Not copied: it is asked for with every change, and written down at once. */
   #save(): NotificationsState {
-    return structuredClone({
-      subscriptions: this.#store.save(),
-      queue: this.#queue.save(),
-      troubles: this.#troubles,
-    });
+    return { subscriptions: this.#store.save(), queue: this.#queue.save() };
   }
 
   #restore(state: unknown): void {
     const saved = state as NotificationsState | undefined;
     this.#store.restore(saved?.subscriptions ?? []);
     this.#queue.restore(saved?.queue);
-    this.#troubles = saved?.troubles ?? {};
     this.#announcer.reset();
   }
 }

@@ -10,6 +10,8 @@ export interface EventChange {
   n: number;
   /** The calendar it happened in: after a move, the old one for `deleted`. */
   folder: number;
+  /** Part of default ids: an event taken out of Deleted Items has another. */
+  generation: number | undefined;
   /** Original date of a member, '' otherwise. */
   date: string;
   version: number;

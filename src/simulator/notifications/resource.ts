@@ -28,6 +28,7 @@ export function readResource(world: World, caller: Caller, resource: string): Su
   if (!isMe && segments[0]?.toLowerCase() !== 'users') throw invalidResource();
   const mailbox = isMe ? ownMailbox(world, caller) : mailboxOf(world, segments[1] ?? '');
   requirePermission(caller, mailbox);
+  requireReachable(mailbox, isMe ? '' : (segments[1] ?? ''));
   const target = { mailbox: mailbox.state.id, select: readOptions(options.join('?')) };
   switch (collection?.toLowerCase()) {
     case 'events':
@@ -70,10 +71,32 @@ function requirePermission(caller: Caller, mailbox: Mailbox): void {
   if (isForeign) throw forbidden();
   try {
     requireAccess(caller, { method: 'GET', segments: ['events'], mailbox });
+    if (mailbox.state.misfortunes?.accessPolicy === true && caller.oid === undefined) {
+      throw extensionError(403, 'Access to OData is disabled.');
+    }
     requireScope(caller, PERMISSIONS, { mailbox });
   } catch (error) {
     if (error instanceof GraphError) throw extensionError(403, error.message);
     throw error;
+  }
+}
+
+/** A mailbox that is elsewhere or away, in the words of the notification service. */
+function requireReachable({ state }: Mailbox, addressedAs: string): void {
+  const { unreachable, staleByUpn } = state.misfortunes ?? {};
+  if (staleByUpn === true && addressedAs.includes('@')) throw extensionError(503, 'Mailbox info is stale.');
+  switch (unreachable) {
+    case undefined:
+      return;
+    case 'on-premises':
+    case 'unlicensed':
+    case 'soft-deleted':
+      throw extensionError(403, 'REST API is not yet supported for this mailbox.');
+    default:
+      throw extensionError(
+        503,
+        `Target resource '${state.id}' hosted on database '${state.id}' is currently on backend 'Unknown'`,
+      );
   }
 }
 

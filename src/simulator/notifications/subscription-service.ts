@@ -23,14 +23,10 @@ export interface CreateRequest {
   origin: string;
 }
 
-/** A mailbox the notification service cannot reach. */
-export type MailboxTrouble = 'on-premises' | 'unavailable';
-
 export interface ServiceParts {
   world: World;
   store: SubscriptionStore;
   handshake(): Handshake;
-  troubleOf(mailboxId: string): MailboxTrouble | undefined;
 }
 
 /**
@@ -51,8 +47,7 @@ export async function createSubscription(parts: ServiceParts, caller: Caller, o:
   };
   check();
   const expiresMs = readEnd(parts, input);
-  const id = world.guid();
-  const token = `Validation: Testing client application reachability for subscription Request-Id: ${id}`;
+  const token = validationToken(world, input.notificationUrl);
   await validateEndpoint(input.notificationUrl, token, parts.handshake());
   if (input.lifecycleNotificationUrl !== null) {
     await validateEndpoint(input.lifecycleNotificationUrl, token, parts.handshake());
@@ -60,7 +55,7 @@ export async function createSubscription(parts: ServiceParts, caller: Caller, o:
   const { expiresMs: _asked, ...rest } = input;
   const subscription: Subscription = {
     ...rest,
-    id,
+    id: world.guid(),
     applicationId: caller.appid,
     tenantId: caller.tid,
     creatorId: caller.oid ?? servicePrincipalOf(caller),
@@ -78,15 +73,11 @@ export async function createSubscription(parts: ServiceParts, caller: Caller, o:
   return subscription;
 }
 
+/** Signed rather than drawn: a handshake that fails must not change what is stored later. */
+const validationToken = (world: World, about: string): string =>
+  `Validation: Testing client application reachability for subscription Request-Id: ${world.sign(`${world.now()} ${about}`)}`;
+
 function checkTarget(parts: ServiceParts, caller: Caller, input: SubscriptionInput, target: SubscriptionTarget): void {
-  const trouble = parts.troubleOf(target.mailbox);
-  if (trouble === 'on-premises') throw extensionError(403, 'REST API is not yet supported for this mailbox.');
-  if (trouble === 'unavailable') {
-    throw extensionError(
-      503,
-      `Target resource '${target.mailbox}' hosted on database '00000000-0000-0000-0000-000000000000' is currently on backend 'Unknown'`,
-    );
-  }
   if (target.what === 'calendars' && input.changes.includes('created')) {
     throw extensionError(400, "The value of parameter 'ChangeType' is invalid.");
   }
@@ -167,8 +158,7 @@ export async function renewSubscription(
   const expiresMs =
     input.expiresMs === undefined ? undefined : readEnd(parts, { ...before, expiresMs: input.expiresMs }, true);
   if (input.notificationUrl !== undefined && input.notificationUrl !== before.notificationUrl) {
-    const token = `Validation: Testing client application reachability for subscription Request-Id: ${world.guid()}`;
-    await validateEndpoint(input.notificationUrl, token, parts.handshake());
+    await validateEndpoint(input.notificationUrl, validationToken(world, o.id), parts.handshake());
   }
   // Looked up again: it may have gone while its endpoint was asked.
   const subscription = getSubscription(parts, caller, o.id);

@@ -85,7 +85,7 @@ export class SubscriptionStore {
   }
 
   save(): Subscription[] {
-    return structuredClone([...this.#byId.values()]);
+    return [...this.#byId.values()];
   }
 
   restore(subscriptions: Subscription[]): void {

@@ -109,18 +109,21 @@ describe('POST /subscriptions', () => {
   });
 
   it('refuses a calendar that is gone, an unknown user, an unreachable mailbox', async () => {
-    const { subscribe, mailbox, sim } = subscribing();
+    const { subscribe, mailbox } = subscribing();
     const id = mailbox.addCalendar('Gone');
     mailbox.removeCalendar(id);
     const gone = await subscribe({ resource: `users/${ADDRESS}/calendars('${id}')/events` });
     expect(gone).toMatchObject({ status: 400, body: { error: { code: 'ExtensionError' } } });
     expect(gone.body.error.message).toContain("The value of parameter 'Resource' is invalid.");
     expect((await subscribe({ resource: '/users/nobody@example.com/events' })).status).toBe(404);
-    sim.notifications.setMailboxTrouble(ADDRESS, 'unavailable');
+    mailbox.misfortunes.set({ unreachable: 'store-unavailable' });
     expect((await subscribe()).body.error.message).toMatch(/Status Code: ServiceUnavailable; Reason: Target resource/);
-    sim.notifications.setMailboxTrouble(ADDRESS, 'on-premises');
+    mailbox.misfortunes.set({ unreachable: 'on-premises' });
     expect((await subscribe()).status).toBe(403);
-    sim.notifications.setMailboxTrouble(ADDRESS, undefined);
+    mailbox.misfortunes.set({ unreachable: undefined, staleByUpn: true });
+    const stale = await subscribe();
+    expect([stale.status, stale.body.error.message]).toEqual([503, expect.stringContaining('Mailbox info is stale.')]);
+    mailbox.misfortunes.clear();
     expect((await subscribe()).status).toBe(201);
   });
 

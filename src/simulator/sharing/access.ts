@@ -114,6 +114,7 @@ export function reachEvents(context: RouteContext, at: StoredCalendar, isOne: bo
     seen: { role, entry },
     holder: context.mailbox,
     blinds: { sight, privateItems: privateItemsFor(context, role, isOne) },
+    isWrite: isWrite(context),
     refusesPrivateLists: privateItems === 'list-404' && !isOne && !rightsOf(role).seesPrivate,
   });
   return { context: { ...context, mailbox: seen, addressed: context.mailbox }, calendar };

@@ -19,6 +19,12 @@ export interface Blinds {
   privateItems: 'shown' | 'hidden' | 'blanked';
 }
 
+/** Whether one date of a series is private, and not to be found. */
+export function isSecretDate({ privateItems }: Blinds, item: StoredItem | undefined, date: string): boolean {
+  const override = item?.exceptions[date]?.override;
+  return privateItems !== 'shown' && override !== undefined && isPrivate({ ...item!.content, ...override });
+}
+
 /** An item as these blinds show it, a copy where they show less; undefined when they hide it altogether. */
 export function behind(blinds: Blinds, item: StoredItem): StoredItem | undefined {
   const { sight, privateItems } = blinds;

@@ -2,13 +2,15 @@ import { itemNotFound } from '../http/graph-error.ts';
 import { encodeId, type IdForm, type ObjectId, readId } from '../mailbox/ids.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
 import type { Seen, StoredItem } from '../mailbox/model.ts';
-import { type Blinds, behind, isPrivate } from './masking.ts';
+import { type Blinds, behind, isPrivate, isSecretDate } from './masking.ts';
 
 interface Look {
   seen: Seen;
   /** The mailbox whose list has the entry. */
   holder: Mailbox;
   blinds: Blinds;
+  /** What is found is going to be changed, so it must be the stored object itself, whole. */
+  isWrite: boolean;
   /** A list with a private item in it is refused as a whole. */
   refusesPrivateLists: boolean;
 }
@@ -16,11 +18,15 @@ interface Look {
 /**
  * A mailbox as somebody else sees it. Everything is the owner's own, so changes land there, except the ids, which
  * are of the sharee's id space when the way leads through an entry of their calendar list, and whatever the
- * blinds take away. An item of which nothing is hidden is the stored object itself, so it can be written.
+ * blinds take away.
  */
 export function seenMailbox(owner: Mailbox, look: Look): Mailbox {
   const { seen, blinds } = look;
-  const shown = (item: StoredItem) => behind(blinds, item);
+  const ids = seen.entry === undefined ? undefined : idsThrough(look.holder, seen.entry);
+  const shown = (item: StoredItem) => {
+    const each = behind(blinds, item);
+    return each !== undefined && look.isWrite ? item : each;
+  };
   function* shownOf(items: Iterable<StoredItem>): Generator<StoredItem> {
     for (const item of items) {
       if (look.refusesPrivateLists && isPrivate(item.content)) throw itemNotFound();
@@ -42,7 +48,12 @@ export function seenMailbox(owner: Mailbox, look: Look): Mailbox {
       return owner.numbersIn(folder).filter((n) => shownNumbers.has(n));
     },
     idSpace: `${look.holder.state.id} ${seen.entry?.folder} ${JSON.stringify(blinds)}`,
-    ...(seen.entry === undefined ? {} : idsThrough(look.holder, seen.entry)),
+    ...ids,
+    decodeId(text) {
+      const id = (ids ?? owner).decodeId(text);
+      if (isSecretDate(blinds, owner.item(id.n), id.date)) throw itemNotFound();
+      return id;
+    },
   };
   return new Proxy(owner, {
     get(target, name) {

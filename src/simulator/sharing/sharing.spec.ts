@@ -33,6 +33,14 @@ describe('a calendar shared with somebody', () => {
     expect((await asGrace('GET', `/me/calendars/${entry}`)).body.id).toBe(entry);
   });
 
+  it('is renamed and coloured by its sharee for themselves alone', async () => {
+    const { asGrace, call, entry } = shared('read');
+    const patched = await asGrace('PATCH', `/me/calendars/${entry}`, { name: 'Calendar', color: 'lightRed' });
+    expect(patched.body).toMatchObject({ id: entry, name: 'Calendar', color: 'lightRed', owner: { address: ADDRESS } });
+    expect((await call('GET', '~/calendar')).body.color).toBe('auto');
+    expect((await asGrace('POST', '/me/calendars', { name: 'Ada Lemke' })).status).toBe(201);
+  });
+
   it('has ids on each side that are not found on the other', async () => {
     const { asGrace, call, entry, ada } = shared('read');
     const own = ada.createEvent(anEvent());
@@ -109,6 +117,21 @@ describe('a calendar shared with somebody', () => {
     expect(a).not.toBe(b);
     expect([await mine(), await hers()]).toEqual([a, b]);
     expect(ada.getEvent(a)!.id).toBe(own.id);
+  });
+
+  it('has what hangs on its events, and leads from an event back to the entry', async () => {
+    const { asGrace, entry, ada, call } = shared('write');
+    ada.createEvent(anEvent());
+    const [{ id }] = (await asGrace('GET', `/me/calendars/${entry}/events`)).body.value;
+    const file = { '@odata.type': '#microsoft.graph.fileAttachment', name: 'a.txt', contentBytes: 'YQ==' };
+    const path = `/me/calendars/${entry}/events/${id}/attachments`;
+    const attached = await asGrace('POST', path, file);
+    expect(attached.status).toBe(201);
+    expect((await asGrace('GET', `${path}/${attached.body.id}`)).body.name).toBe('a.txt');
+    const [own] = (await call('GET', '~/events')).body.value;
+    expect(own.hasAttachments).toBe(true);
+    expect((await call('GET', `~/events/${own.id}/attachments/${attached.body.id}`)).status).toBe(404);
+    expect((await asGrace('GET', `/me/events/${id}/calendar`)).body).toMatchObject({ id: entry, name: 'Ada Lemke' });
   });
 
   it('works inside a batch', async () => {
@@ -212,6 +235,14 @@ describe('a calendar shared with somebody', () => {
     expect(grace.listEvents()).toMatchObject([{ isOrganizer: false }]);
   });
 
+  it('invites nobody to their own meeting', async () => {
+    const { asGrace, entry, ada } = shared('write');
+    const attendees = [{ type: 'required', emailAddress: { name: 'Ada', address: ADDRESS } }];
+    await asGrace('POST', `/me/calendars/${entry}/events`, anEvent({ attendees }));
+    expect(ada.listEvents()).toMatchObject([{ isOrganizer: true, attendees: [{ emailAddress: { name: 'Ada' } }] }]);
+    expect(ada.listEvents()[0]!.attendees).toHaveLength(1);
+  });
+
   it('survives in a snapshot', async () => {
     const { sim, ada, entry } = shared('write');
     ada.createEvent(anEvent());
@@ -271,6 +302,24 @@ describe('private items', () => {
     ada.updateOccurrence(id, '2026-03-09', { sensitivity: 'private', subject: 'Doctor' });
     expect((await asGrace('GET', `/me/calendars/${entry}/${VIEW}`)).body.value).toHaveLength(7);
     expect(ada.occurrences(id, '2026-03-01T00:00:00Z', '2026-06-01T00:00:00Z')).toHaveLength(8);
+  });
+});
+
+describe('a private member of a series', () => {
+  it('is not found by a writer, and outlives what they do to the rest', async () => {
+    const { asGrace, entry, ada } = shared('write');
+    const { id } = ada.createEvent(aSeries());
+    const members = (await asGrace('GET', `/me/calendars/${entry}/${VIEW}`)).body.value;
+    ada.updateOccurrence(id, '2026-03-09', { sensitivity: 'private', subject: 'Doctor' });
+    for (const method of ['GET', 'PATCH', 'DELETE']) {
+      const body = method === 'PATCH' ? { subject: 'x' } : undefined;
+      expect(codeOf(await asGrace(method, `/me/events/${members[1].id}`, body))).toEqual([404, 'ErrorItemNotFound']);
+    }
+    const master = `/me/calendars/${entry}/events/${members[0].seriesMasterId}`;
+    expect((await asGrace('PATCH', master, { subject: 'Weekly' })).body.subject).toBe('Weekly');
+    expect((await asGrace('PATCH', `/me/events/${members[2].id}`, { subject: 'Third' })).status).toBe(200);
+    const subjects = ada.occurrences(id, '2026-03-01T00:00:00Z', '2026-03-20T00:00:00Z').map(({ subject }) => subject);
+    expect(subjects).toEqual(['Weekly', 'Doctor', 'Third']);
   });
 });
 

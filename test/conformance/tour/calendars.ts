@@ -92,8 +92,6 @@ async function mailbox(t: Traveller, root: string): Promise<void> {
   await t.get(`${root}/outlook/supportedTimeZones`);
   await t.get(`${root}/outlook/supportedTimeZones()`);
   await t.get(`${root}/outlook/supportedTimeZones(TimeZoneStandard=microsoft.graph.timeZoneStandard'Iana')`);
-  await t.get(`${root}/outlook/masterCategories`);
-  await t.post(`${root}/outlook/masterCategories`, { displayName: `Travel ${root}`, color: 'preset1' });
   await t.post(`${root}/findMeetingTimes`, { meetingDuration: 'PT1H' });
   const { body } = await t.get(`${root}/events?$top=1`);
   const inputIds = (body.value as { id: string }[]).map(({ id }) => id);

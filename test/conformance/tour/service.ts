@@ -50,7 +50,8 @@ export async function tourWeather(t: Traveller, root: string): Promise<void> {
   await t.get(deltaLink);
 }
 
-export async function tourSubscriptions(t: Traveller, resource: string, notificationUrl: string): Promise<void> {
+export async function tourSubscriptions(t: Traveller, resource: string): Promise<void> {
+  const notificationUrl = 'https://hooks.example.com/graph';
   const expirationDateTime = new Date(Date.parse(NOW) + 3 * 86_400_000).toISOString();
   const wanted = {
     changeType: 'created,updated,deleted',
