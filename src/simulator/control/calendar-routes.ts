@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { bodyRoute, type ControlRoute, route } from './control-route.ts';
+import { importFile } from './furnishing.ts';
 import { calendarOf, mailboxOf, shown, tried, VIEW_QUERY } from './lookups.ts';
 import { EventBody, Name, Strict } from './shapes.ts';
 
@@ -51,5 +52,15 @@ export const CALENDAR_ROUTES: readonly ControlRoute[] = [
       return shown(mailbox, context.query, [tried(() => mailbox.createEvent(context.body, { calendarId: id }))])[0];
     },
     { status: 201, query: VIEW_QUERY },
+  ),
+  bodyRoute(
+    `POST ${AT}/{calendar}/import`,
+    'puts an iCalendar file into it; answers how much, and what Outlook cannot hold',
+    Strict({ ics: Type.String({ minLength: 1 }) }),
+    (context) => {
+      const mailbox = mailboxOf(context);
+      const { id } = calendarOf(mailbox, context.params['calendar']!);
+      return importFile(mailbox, context.body.ics, { calendarId: id });
+    },
   ),
 ];

@@ -81,6 +81,28 @@ export const EVENT_ROUTES: readonly ControlRoute[] = [
     VIEW,
   ),
   bodyRoute(
+    `POST ${ONE}/edit-without-sending`,
+    'a meeting is edited and closed without sending the update',
+    EventBody,
+    act((mailbox, id, patch: object) => mailbox.editWithoutSending(id, patch)),
+    VIEW,
+  ),
+  bodyRoute(
+    `POST ${ONE}/attach`,
+    'hangs a file on it; answers its number there',
+    Strict({
+      name: Type.String({ minLength: 1 }),
+      contentBase64: Type.String(),
+      isInline: Type.Optional(Type.Boolean()),
+    }),
+    (context) => {
+      const { name, contentBase64, isInline = false } = context.body;
+      const content = Buffer.from(contentBase64, 'base64');
+      return { number: mailboxOf(context).attachFile(context.params['id']!, { name, content, isInline }) };
+    },
+    { status: 201 },
+  ),
+  bodyRoute(
     `POST ${ONE}/touch`,
     'changeKey moves, content does not',
     NOTHING,
@@ -89,6 +111,9 @@ export const EVENT_ROUTES: readonly ControlRoute[] = [
       return eventOf(mailbox, id);
     }),
     { ...VIEW, isBodyOptional: true },
+  ),
+  route('GET /mailboxes/{mailbox}/deleted-events', 'what is in Deleted Items, oldest deletion first', (context) =>
+    mailboxOf(context).deletedEvents(),
   ),
   bodyRoute(
     `POST ${ONE}/restore`,

@@ -21,7 +21,7 @@ export const MAILBOX_ROUTES: readonly ControlRoute[] = [
     'POST /mailboxes',
     'makes a mailbox, empty or furnished',
     NewMailbox,
-    ({ simulator, body }) => described(make(simulator, body)),
+    ({ simulator, body }) => make(simulator, body),
     { status: 201 },
   ),
   route('GET /mailboxes/{mailbox}', 'one mailbox', (context) => described(mailboxOf(context))),
@@ -30,24 +30,18 @@ export const MAILBOX_ROUTES: readonly ControlRoute[] = [
   }),
 ];
 
-function make(simulator: GraphSimulator, body: Static<typeof NewMailbox>): SimulatedMailbox {
+function make(simulator: GraphSimulator, body: Static<typeof NewMailbox>): object {
   const { furnish: wanted, ...identity } = body;
-  const { address, name, timeZone } = identity;
+  const { address, timeZone } = identity;
   if (timeZone !== undefined && findZone(timeZone) === undefined) {
     throw wrong('timeZone', `'${timeZone}' is no Windows or IANA zone, e.g. W. Europe Standard Time`);
   }
   if (simulator.mailboxes.some((each) => each.address.toLowerCase() === address.toLowerCase())) {
     throw new ControlError(409, 'mailbox-exists', `There is a mailbox ${address} already.`);
   }
-  if (wanted === undefined) return simulator.addMailbox(identity);
-  if (name !== undefined || timeZone !== undefined) {
-    throw wrong(
-      name === undefined ? 'timeZone' : 'name',
-      'is part of the furniture: leave it out, or leave furnish out',
-    );
-  }
-  furnish(simulator, address, wanted);
-  return simulator.mailbox(address);
+  if (wanted === undefined) return described(simulator.addMailbox(identity));
+  const refused = furnish(simulator, identity, wanted);
+  return { ...described(simulator.mailbox(address)), ...(refused.length === 0 ? {} : { refused }) };
 }
 
 function described(mailbox: SimulatedMailbox) {
