@@ -341,7 +341,8 @@ describe('wrong credentials of the application', () => {
     const { identity, clients } = world.simulator;
     const { clientSecret } = clients[0]!;
     identity.rotateSecret(undefined, { secret: 'another one by now' });
-    world.clock.advance(2 * 60 * 60_000);
+    // Tokens of clients that take claims challenges live for a day and more.
+    world.clock.advance(30 * 60 * 60_000);
     const failed = await world.sync();
     expect(failed).toMatchObject({ status: 'FAILED', errorCode: 'UNAUTHENTICATED' });
     expect(failed.error).toContain('GRAPH_CLIENT_SECRET');
