@@ -76,9 +76,21 @@ describe('a mailbox put back', () => {
     expect(() => third.restoreMailbox('{}')).toThrow(/no snapshot of a mailbox/);
   });
 
-  it('is gone when it was removed', async () => {
-    const { sim, call } = simulate();
+  it('is gone when it was removed, with what was subscribed to it', async () => {
+    const webhookFetch = async (input: unknown) =>
+      new Response(new URL(String(input)).searchParams.get('validationToken'), {
+        headers: { 'content-type': 'text/plain' },
+      });
+    const { sim, call } = simulate({ webhookFetch: webhookFetch as typeof fetch });
+    const subscribed = await call('POST', '/subscriptions', {
+      changeType: 'updated',
+      resource: `/users/${ADDRESS}/events`,
+      notificationUrl: 'https://app.example.com/hook',
+      expirationDateTime: '2026-03-03T08:00:00Z',
+    });
+    expect(subscribed.status).toBe(201);
     sim.removeMailbox(ADDRESS);
+    expect(sim.notifications.list()).toEqual([]);
     expect((await call('GET', '~/events')).body.error.code).toBe('ErrorInvalidUser');
     expect(sim.mailboxes).toEqual([]);
   });

@@ -138,7 +138,11 @@ async function complaintsOf(documented: DocumentedExchange): Promise<string[]> {
   const reply = await new ExampleWorld(documented).replay(request);
   const status = response?.status ?? usualStatus(request.method, request.url);
   if (reply.status !== status) return [`${reply.status} instead of ${status}, ${reply.body?.error?.message ?? ''}`];
-  return shortfalls(response?.body, reply.body);
+  const headers = Object.entries(response?.headers ?? {})
+    .filter(([name]) => /^(preference-applied|retry-after)$/i.test(name))
+    .filter(([name, value]) => !reply.headers.get(name)?.includes(value))
+    .map(([name, value]) => `header ${name}: ${reply.headers.get(name)} for ${value}`);
+  return [...headers, ...shortfalls(response?.body, reply.body)];
 }
 
 function usualStatus(method: string, url: string): number | undefined {

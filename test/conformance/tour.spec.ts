@@ -95,6 +95,15 @@ describeWithShared('graph-openapi', "once around the simulator, held against Mic
     }
   });
 
+  it('comes by every status a client of calendars has to know', () => {
+    const statuses = [...new Set(exchanges.map(({ status }) => status))].sort();
+    expect(statuses).toEqual([
+      ...[200, 201, 202, 204],
+      ...[400, 401, 403, 404, 405, 409, 410, 412, 415, 424, 429],
+      ...[500, 501, 502, 503, 504],
+    ]);
+  });
+
   it('answers every operation of the description, but for those listed', () => {
     const answered = new Set(
       exchanges

@@ -29,6 +29,8 @@ const ORIGIN = 'https://graph.sim.test';
 /** Calls the simulator and keeps what was said. */
 export class Traveller {
   readonly exchanges: Exchange[] = [];
+  /** Notifications that came to the receiver, as they came. */
+  readonly notifications: unknown[] = [];
   readonly sim: GraphSimulator;
   readonly mailbox: SimulatedMailbox;
   /** Sent where a call says nothing else. */
@@ -40,7 +42,7 @@ export class Traveller {
       now: () => now,
       origin: ORIGIN,
       switches: { requestLimit: 0, ...switches },
-      webhookFetch: async (url) => receive(String(url)),
+      webhookFetch: async (url, init) => this.#receive(String(url), String(init?.body ?? '')),
     });
     this.mailbox = this.sim.addMailbox({
       address: 'ada@example.com',
@@ -93,6 +95,14 @@ export class Traveller {
     return { items, deltaLink: reply.body?.['@odata.deltaLink'] ?? '' };
   }
 
+  /** Passes the handshake, takes everything. */
+  #receive(url: string, body: string): Response {
+    const token = new URL(url).searchParams.get('validationToken');
+    if (token !== null) return new Response(token, { headers: { 'content-type': 'text/plain' } });
+    this.notifications.push(JSON.parse(body));
+    return new Response(null, { status: 202 });
+  }
+
   #keepItems(batch: Body, answer: Body): void {
     for (const item of answer['responses'] as { id: string; status: number; headers?: Body; body?: unknown }[]) {
       const request = (batch['requests'] as Body[]).find(({ id }) => id === item.id)!;
@@ -106,13 +116,6 @@ export class Traveller {
       });
     }
   }
-}
-
-/** A receiver of notifications that passes the handshake and takes everything. */
-function receive(url: string): Response {
-  const token = new URL(url).searchParams.get('validationToken');
-  if (token === null) return new Response(null, { status: 202 });
-  return new Response(token, { headers: { 'content-type': 'text/plain' } });
 }
 
 function parsed(text: string): unknown {

@@ -28,8 +28,12 @@ describeWithShared('graph-openapi', "what goes over the wire, as Microsoft's pub
 
   it('compiles: every answer of the tour, and every body it sent that was taken', async () => {
     const schema = new WireSchema();
-    const { exchanges } = await takeTour();
-    const claims = different(exchanges.flatMap((exchange) => claimsOf(schema, exchange)));
+    const { exchanges, notifications } = await takeTour();
+    const told = notifications.map((value) => ({
+      type: 'ChangeNotificationCollection',
+      value: withoutAnnotations(value),
+    }));
+    const claims = different([...exchanges.flatMap((exchange) => claimsOf(schema, exchange)), ...told]);
     const counts = Object.groupBy(claims, ({ type }) => type);
     console.log(
       Object.entries(counts)

@@ -100,7 +100,7 @@ describe('pages', () => {
           .filter(({ type }) => type === 'singleInstance')
           .map(({ subject }) => subject);
         const wanted = singles
-          .filter((event) => event.start.dateTime < end && event.end.dateTime > start)
+          .filter((event) => event.start.dateTime < end && event.end.dateTime > `${start}T00:00:00.0000000`)
           .map(({ subject }) => subject);
         expect(shown.sort()).toEqual(wanted.sort());
       }),

@@ -160,11 +160,7 @@ export class Mailbox {
     return index;
   }
 
-  itemId(
-    item: { n: number; folder: number; generation?: number | undefined },
-    form: IdForm,
-    date = '',
-  ): string {
+  itemId(item: { n: number; folder: number; generation?: number | undefined }, form: IdForm, date = ''): string {
     const kind = date === '' ? 'item' : 'occurrence';
     const { folder, n, generation } = item;
     return encodeId(this.state.id, { kind, form, folder, n, date, generation });

@@ -164,6 +164,7 @@ export class World {
     this.#byId.delete(mailbox.state.id.toLowerCase());
     this.#byAddress.delete(mailbox.state.address.toLowerCase());
     this.#dirty.delete(mailbox);
+    this.onReplaced?.(mailbox);
   }
 
   /**

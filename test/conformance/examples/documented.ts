@@ -27,7 +27,7 @@ export interface DocumentedRequest {
 export interface DocumentedExchange {
   readonly file: string;
   readonly request?: DocumentedRequest;
-  readonly response?: { readonly status: number; readonly body: unknown };
+  readonly response?: { readonly status: number; readonly body: unknown; readonly headers: Record<string, string> };
 }
 
 /** Requests of answers that stand alone, by the page they are on, or by their name. */
@@ -75,8 +75,8 @@ export function documentedFragments(): { file: string; body: Record<string, unkn
 }
 
 function exchangeOf(response: Named, request: Named | undefined): DocumentedExchange {
-  const { file, status, body, method, url } = response;
-  const answer = { status: status ?? 200, body: body ?? undefined };
+  const { file, status, body, method, url, headers = {} } = response;
+  const answer = { status: status ?? 200, body: body ?? undefined, headers };
   if (method !== undefined && url !== undefined) {
     const sent = { method, url: fromRoot(url), headers: {}, body: response.requestBody ?? request?.body ?? undefined };
     return { file, request: sent, response: answer };

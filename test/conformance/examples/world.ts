@@ -33,7 +33,9 @@ export class ExampleWorld {
     // Hours later: the documented zone lies west.
     if (opens) this.#begin = new Date(Date.parse(`${opens.dateTime}Z`) + 9 * 3_600_000).toISOString();
     const path = await this.#furnished(request.url, method);
-    const prefer = [headers['Prefer'] ?? headers['prefer'] ?? [], this.#pageSize()].flat();
+    // What was applied had been asked for, whether the page shows that or not.
+    const applied = this.#documented.response?.headers['Preference-Applied'];
+    const prefer = [headers['Prefer'] ?? headers['prefer'] ?? applied ?? [], this.#pageSize()].flat();
     const { status } = this.#documented.response ?? {};
     if (status === 429) this.t.sim.failNext({ like: 'too-many-requests' });
     const sent = this.#substituted(body ?? this.#impliedBody(method, path));

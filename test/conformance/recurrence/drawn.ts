@@ -73,26 +73,34 @@ function patternOf(each: {
  * The dates by Outlook's reading, in the plainest way: every day from the start is asked whether it is one. Written
  * from the page "recurrencePattern" and without a look at the simulator.
  */
-export function datesByOutlook({ pattern, range }: Drawn, until: Temporal.PlainDate): string[] {
-  const start = Temporal.PlainDate.from(range.startDate);
+export function datesByOutlook({ pattern, range }: Drawn, until: string): string[] {
+  const start = dayOf(range.startDate);
+  const last = range.type === 'endDate' ? dayOf(range.endDate).getTime() : Number.POSITIVE_INFINITY;
+  const end = Math.min(dayOf(until).getTime(), last + 1);
+  const most = range.type === 'numbered' ? range.numberOfOccurrences : Number.POSITIVE_INFINITY;
   const dates: string[] = [];
-  for (let day = start; Temporal.PlainDate.compare(day, until) < 0; day = day.add({ days: 1 })) {
-    if (range.type === 'endDate' && day.toString() > range.endDate) break;
-    if (range.type === 'numbered' && dates.length === range.numberOfOccurrences) break;
-    if (isOne(day, start, pattern)) dates.push(day.toString());
+  for (let time = start.getTime(); time < end && dates.length < most; time += DAY_MS) {
+    const day = new Date(time);
+    if (isOne(day, start, pattern)) dates.push(day.toISOString().slice(0, 10));
   }
   return dates;
 }
 
-function isOne(day: Temporal.PlainDate, start: Temporal.PlainDate, pattern: Drawn['pattern']): boolean {
+const DAY_MS = 86_400_000;
+const dayOf = (date: string): Date => new Date(`${date}T00:00:00Z`);
+const daysBetween = (from: Date, to: Date): number => (to.getTime() - from.getTime()) / DAY_MS;
+const nameOf = (day: Date): string => DAYS[(day.getUTCDay() + 6) % 7]!;
+
+function isOne(day: Date, start: Date, pattern: Drawn['pattern']): boolean {
   const { type, interval } = pattern;
-  const months = (day.year - start.year) * 12 + day.month - start.month;
+  const years = day.getUTCFullYear() - start.getUTCFullYear();
+  const months = years * 12 + day.getUTCMonth() - start.getUTCMonth();
   switch (type) {
     case 'daily':
-      return start.until(day).days % interval === 0;
+      return daysBetween(start, day) % interval === 0;
     case 'weekly': {
       const first = pattern.firstDayOfWeek ?? 'sunday';
-      const weeks = weekOf(start, first).until(weekOf(day, first)).days / 7;
+      const weeks = (daysBetween(start, day) + daysIntoWeek(start, first) - daysIntoWeek(day, first)) / 7;
       return weeks % interval === 0 && pattern.daysOfWeek!.includes(nameOf(day));
     }
     case 'absoluteMonthly':
@@ -100,28 +108,28 @@ function isOne(day: Temporal.PlainDate, start: Temporal.PlainDate, pattern: Draw
     case 'relativeMonthly':
       return months % interval === 0 && isRelative(day, pattern);
     case 'absoluteYearly':
-      return (day.year - start.year) % interval === 0 && day.month === pattern.month && isDay(day, pattern.dayOfMonth!);
+      return years % interval === 0 && day.getUTCMonth() + 1 === pattern.month && isDay(day, pattern.dayOfMonth!);
     case 'relativeYearly':
-      return (day.year - start.year) % interval === 0 && day.month === pattern.month && isRelative(day, pattern);
+      return years % interval === 0 && day.getUTCMonth() + 1 === pattern.month && isRelative(day, pattern);
   }
 }
 
-const nameOf = (day: Temporal.PlainDate): string => DAYS[day.dayOfWeek - 1]!;
+const daysIntoWeek = (day: Date, first: string): number => (DAYS.indexOf(nameOf(day)) - DAYS.indexOf(first) + 7) % 7;
 
-const weekOf = (day: Temporal.PlainDate, first: string): Temporal.PlainDate =>
-  day.subtract({ days: (day.dayOfWeek - 1 - DAYS.indexOf(first) + 7) % 7 });
+const daysInMonth = (day: Date): number =>
+  new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + 1, 0)).getUTCDate();
 
 /** A day the month lacks is its last one. */
-const isDay = (day: Temporal.PlainDate, dayOfMonth: number): boolean =>
-  day.day === Math.min(dayOfMonth, day.daysInMonth);
+const isDay = (day: Date, dayOfMonth: number): boolean => day.getUTCDate() === Math.min(dayOfMonth, daysInMonth(day));
 
 /** The nth day of the month that is any of those named. */
-function isRelative(day: Temporal.PlainDate, { daysOfWeek, index = 'first' }: Drawn['pattern']): boolean {
-  const matches = Array.from({ length: day.daysInMonth }, (_, before) => day.with({ day: before + 1 })).filter((each) =>
-    daysOfWeek!.includes(nameOf(each)),
-  );
+function isRelative(day: Date, { daysOfWeek, index = 'first' }: Drawn['pattern']): boolean {
+  if (!daysOfWeek!.includes(nameOf(day))) return false;
+  const inMonth = (date: number) => nameOf(new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth(), date)));
+  const matches: number[] = [];
+  for (let date = 1; date <= daysInMonth(day); date += 1) if (daysOfWeek!.includes(inMonth(date))) matches.push(date);
   const chosen = index === 'last' ? matches.at(-1) : matches[INDEXES.indexOf(index)];
-  return chosen?.equals(day) ?? false;
+  return chosen === day.getUTCDate();
 }
 
 /** Whether the two readings of a rule part: short months, weeks without a first day, the nth of several days. */

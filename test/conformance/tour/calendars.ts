@@ -1,5 +1,5 @@
 import type { Traveller } from '../traveller.ts';
-import { at } from './bodies.ts';
+import { anEvent, at } from './bodies.ts';
 
 /** A user's calendars, groups of them, who may see them, and what else of a mailbox calendars need. */
 export async function tourCalendars(t: Traveller, root: string): Promise<void> {
@@ -46,6 +46,9 @@ async function groups(t: Traveller, root: string): Promise<void> {
   const calendar = await t.post(`${list}/${id}/calendars`, { name: `Kiln ${root}`, color: 'lightRed' });
   await t.get(`${list}/${id}/calendars`);
   await t.get(`${list}/${id}/calendars/${calendar.body?.id ?? 'none'}`);
+  const events = `${list}/${id}/calendars/${calendar.body?.id ?? 'none'}/events`;
+  await t.post(events, anEvent());
+  await t.get(events);
   await t.delete(`${list}/${id}`);
   await t.delete(`${list}/${id}/calendars/${calendar.body?.id ?? 'none'}`);
   await t.delete(`${root}/calendars/${calendar.body?.id ?? 'none'}`);

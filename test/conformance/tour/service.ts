@@ -50,7 +50,8 @@ export async function tourWeather(t: Traveller, root: string): Promise<void> {
   await t.get(deltaLink);
 }
 
-export async function tourSubscriptions(t: Traveller, resource: string): Promise<void> {
+export async function tourSubscriptions(t: Traveller, root: string): Promise<void> {
+  const resource = `${root}/events`;
   const notificationUrl = 'https://hooks.example.com/graph';
   const expirationDateTime = new Date(Date.parse(NOW) + 3 * 86_400_000).toISOString();
   const wanted = {
@@ -71,6 +72,11 @@ export async function tourSubscriptions(t: Traveller, resource: string): Promise
     expirationDateTime: new Date(Date.parse(NOW) + 4 * 86_400_000).toISOString(),
   });
   await t.post(`/subscriptions/${id}/reauthorize`);
+  await t.post('/subscriptions', { ...wanted, includeResourceData: true });
+  const { body: event } = await t.post(`${root}/events`, anEvent({ subject: 'Tell me' }));
+  await t.sim.advance(5_000);
+  await t.delete(`${root}/events/${event.id}`);
+  await t.sim.advance(5_000);
   await t.delete(`/subscriptions/${id}`);
   await t.get(`/subscriptions/${id}`);
 }

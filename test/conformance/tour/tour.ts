@@ -3,6 +3,7 @@ import { tourCalendars } from './calendars.ts';
 import { tourEvents } from './events.ts';
 import { tourMailbox, tourResources } from './resources.ts';
 import { tourBatch, tourStrangers, tourSubscriptions, tourWeather } from './service.ts';
+import { tourSharing } from './sharing.ts';
 
 /** Once around everything the simulator answers: as an application in a user's mailbox, and as a user in their own. */
 export async function takeTour(): Promise<Traveller> {
@@ -28,7 +29,8 @@ export async function takeTour(): Promise<Traveller> {
     await tourBatch(t, root);
     await tourStrangers(t, root);
     await tourWeather(t, root);
-    await tourSubscriptions(t, `${root}/events`);
+    await tourSubscriptions(t, root);
   }
+  await tourSharing(t);
   return t;
 }
