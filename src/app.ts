@@ -8,15 +8,20 @@ import { SyncError } from './core/errors.ts';
 import type { Clock, Fetch, Logger, Random } from './core/runtime.ts';
 import { diagnose, type Finding } from './diagnosis.ts';
 import type { CalendarGraph } from './graph/calendar-graph.ts';
+import { DelegatedTokenProvider, type SignInStore, TokenRouter } from './graph/delegated-token.provider.ts';
 import { GraphClient } from './graph/graph.client.ts';
 import { GraphCalendarClient } from './graph/graph-calendar.client.ts';
+import { IdentityPlatform } from './graph/identity-platform.ts';
 import { MailboxLimiter } from './graph/mailbox-limiter.ts';
 import { createPooledFetch } from './graph/pooled-fetch.ts';
-import { ApplicationTokenProvider } from './graph/token.provider.ts';
+import { SignInClient } from './graph/sign-in.client.ts';
+import { ApplicationTokenProvider, type TokenProvider } from './graph/token.provider.ts';
 import { createBoss, startBoss } from './jobs/boss.ts';
 import { PgBossRunQueue } from './jobs/queue.ts';
 import { Scheduler } from './jobs/scheduler.ts';
 import { SyncWorker } from './jobs/sync.worker.ts';
+import { AuditRepository } from './store/audit.repository.ts';
+import { AuthorizationRepository } from './store/authorization.repository.ts';
 import { BaseRepository } from './store/base.repository.ts';
 import { CalendarRepository } from './store/calendar.repository.ts';
 import { ChangeFeedRepository } from './store/change-feed.repository.ts';
@@ -30,10 +35,12 @@ import { IdempotencyRepository } from './store/idempotency.repository.ts';
 import { LeaseRepository } from './store/lease.repository.ts';
 import { migrate } from './store/migrator.ts';
 import { OperationRepository } from './store/operation.repository.ts';
+import { inScopeOf, withoutScope } from './store/row-scope.ts';
 import { RunRepository } from './store/run.repository.ts';
 import { SettingsRepository } from './store/settings.repository.ts';
 import { StatisticsRepository } from './store/statistics.repository.ts';
 import { AbsenceManager } from './sync/absence.manager.ts';
+import { type AuthorizationSecret, AuthorizationService } from './sync/authorization.service.ts';
 import { CalendarService } from './sync/calendar.service.ts';
 import { CalendarSyncService } from './sync/calendar-sync.service.ts';
 import { ConflictService } from './sync/conflict.service.ts';
@@ -115,14 +122,32 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
     clock,
     concurrency: config.graphLimits.mailboxConcurrency,
     onPause: (mailboxId, until) => {
-      db.transaction((tx) => store.connections.savePause(tx, mailboxId, until)).catch((err) =>
+      // Whoever else is bound to the mailbox is to wait as well.
+      withoutScope(() => db.transaction((tx) => store.connections.savePause(tx, mailboxId, until))).catch((err) =>
         logger.warn({ err, mailboxId }, 'a pause Graph asked for was not written down; it ends with this process'),
       );
     },
   });
-  const { client, graph } = createGraph(config, { clock, random, logger, fetch, limiter });
+  const platform = createIdentity(config.graph, fetch, clock);
+  const signIns = new SignInClient({ platform });
+  const delegated = new DelegatedTokenProvider({ signIns, store: keptSignIns(db, store.connections), clock });
+  const tokens = new TokenRouter({ application: new ApplicationTokenProvider({ platform, clock }), delegated });
+  const { client, graph } = createGraph(config, { clock, random, logger, fetch, limiter, tokens });
+  const signedIn = { signIns, delegatedTokens: delegated };
   const boss = createBoss(db, logger);
-  const services = createServices({ config, db, cipher, store, client, graph, boss, clock, random, logger });
+  const services = createServices({
+    config,
+    db,
+    cipher,
+    store,
+    client,
+    graph,
+    ...signedIn,
+    boss,
+    clock,
+    random,
+    logger,
+  });
   const { queue, sync, settings } = services;
   const worker = new SyncWorker({
     db,
@@ -163,7 +188,7 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
       for (const { mailboxId, until } of await store.connections.listPauses(db, clock.now())) {
         limiter.pause(mailboxId, until.getTime() - clock.now().getTime());
       }
-      await startBoss(boss);
+      await startBoss(boss, db);
       isStarted = true;
       if (roles.isWorker) {
         await resumeAfterCrash(db, store.leases, queue, logger);
@@ -194,7 +219,8 @@ export function runDiagnosis(env: Environment): AsyncGenerator<Finding> {
     fetch,
     clock,
     logger: createLogger('silent'),
-    acquireToken: (graph) => createTokens(graph, fetch, clock).getToken(),
+    acquireToken: (graph) =>
+      new ApplicationTokenProvider({ platform: createIdentity(graph, fetch, clock), clock }).getToken(),
   });
 }
 
@@ -226,13 +252,24 @@ function createStore(cipher: ContentCipher) {
     changeFeed: new ChangeFeedRepository(),
     idempotency: new IdempotencyRepository(),
     settings: new SettingsRepository(),
+    audit: new AuditRepository(),
+    authorizations: new AuthorizationRepository<AuthorizationSecret>(cipher),
     statistics: new StatisticsRepository(),
   };
 }
 
-function createTokens(graph: AppConfig['graph'], fetch: Fetch, clock: Clock): ApplicationTokenProvider {
+/** People's sign-ins, encrypted in their connections. */
+function keptSignIns(db: Db, connections: ConnectionRepository): SignInStore {
+  return {
+    load: (userId) => inScopeOf(userId, () => connections.findSignIn(db, userId)),
+    save: (userId, cache, o) =>
+      inScopeOf(userId, () => db.transaction((tx) => connections.saveTokens(tx, userId, cache, o))),
+  };
+}
+
+function createIdentity(graph: AppConfig['graph'], fetch: Fetch, clock: Clock): IdentityPlatform {
   const { clientId, tenantId, credential } = graph;
-  return new ApplicationTokenProvider({
+  return new IdentityPlatform({
     credentials: {
       clientId,
       tenantId,
@@ -249,12 +286,19 @@ function createTokens(graph: AppConfig['graph'], fetch: Fetch, clock: Clock): Ap
 
 function createGraph(
   config: AppConfig,
-  plugs: { clock: Clock; random: Random; logger: Logger; fetch: Fetch; limiter: MailboxLimiter },
+  plugs: {
+    clock: Clock;
+    random: Random;
+    logger: Logger;
+    fetch: Fetch;
+    limiter: MailboxLimiter;
+    tokens: TokenProvider;
+  },
 ): { client: GraphClient; graph: CalendarGraph } {
   const { batchSize, pageSize } = config.graphLimits;
   const client = new GraphClient({
     ...plugs,
-    tokens: createTokens(config.graph, plugs.fetch, plugs.clock),
+    tokens: plugs.tokens,
     baseUrl: config.graph.baseUrl,
   });
   return { client, graph: new GraphCalendarClient({ client, batchSize, pageSize }) };
@@ -267,12 +311,14 @@ function createServices(parts: {
   store: Store;
   client: GraphClient;
   graph: CalendarGraph;
+  signIns: SignInClient;
+  delegatedTokens: DelegatedTokenProvider;
   boss: PgBoss;
   clock: Clock;
   random: Random;
   logger: Logger;
 }) {
-  const { config, db, cipher, store, client, graph, boss, clock, random, logger } = parts;
+  const { config, db, cipher, store, client, graph, signIns, delegatedTokens, boss, clock, random, logger } = parts;
   const { settings: settingsRepository, ...repositories } = store;
   const common = { ...repositories, db, graph, clock, random, logger };
   const settings = new SettingsService({
@@ -311,7 +357,17 @@ function createServices(parts: {
     maxEventsPerRun: config.maxEventsPerSync,
   });
   const conflicts = new ConflictService({ ...common, applier, queue });
-  const connectionService = new ConnectionService({ ...common, conflicts: store.conflicts, queue });
+  const binding = { ...common, conflicts: store.conflicts, queue };
+  const connectionService = new ConnectionService({
+    ...binding,
+    forgetTokens: (userId) => delegatedTokens.forget(userId),
+  });
+  const authorizationService = new AuthorizationService({
+    ...binding,
+    signIns,
+    delegatedTokens,
+    publicUrl: config.publicUrl ?? `http://127.0.0.1:${config.port}`,
+  });
   const calendarService = new CalendarService({ ...common, settings });
   const eventService = new EventService({ ...common, settings: settingsRepository, queue });
   const runService = new RunService({ ...common, queue });
@@ -338,6 +394,7 @@ function createServices(parts: {
     conflicts,
     eventService,
     connectionService,
+    authorizationService,
     calendarService,
     runService,
     previewService,

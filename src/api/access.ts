@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { assert, SyncError } from '../core/errors.ts';
 import type { UserId } from '../core/ids.ts';
+import { narrowScope, widenScope } from '../store/row-scope.ts';
 import type { Caller } from './services.ts';
 
 /**
@@ -47,7 +48,12 @@ export function subjectOf(caller: Caller, userId: string | undefined): UserId | 
       'other users’ runs and figures are for operators; leave userId out for your own',
     );
   }
-  return userId === '*' ? undefined : (userId as UserId);
+  if (userId === '*') {
+    widenScope();
+    return undefined;
+  }
+  narrowScope(userId as UserId);
+  return userId as UserId;
 }
 
 /** @throws {SyncError} `access-denied` for what is another user's, unless the caller is an administrator */
@@ -59,5 +65,6 @@ export function ownerOf(caller: Caller, userId: string | undefined): UserId {
       'this is for administrators when it is another user’s; leave userId out for your own',
     );
   }
+  narrowScope(userId as UserId);
   return userId as UserId;
 }

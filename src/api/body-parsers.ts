@@ -2,6 +2,9 @@ import type { FastifyInstance } from 'fastify';
 import { ICS_BODY_BYTES } from './limits.ts';
 import { HttpProblem } from './problem.ts';
 
+/** More than any form of ours has. */
+const FORM_BYTES = 4096;
+
 /** JSON, and nothing else unless a route says so; an empty body is no body. */
 export function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
@@ -35,6 +38,16 @@ export function acceptIcs(app: FastifyInstance): void {
         done(error as Error);
       }
     },
+  );
+}
+
+/** A page's form (WHATWG URL-encoded) instead of JSON. */
+export function acceptForm(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string', bodyLimit: FORM_BYTES },
+    (_request, body, done) => done(null, Object.fromEntries(new URLSearchParams(body as string))),
   );
 }
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger, Random } from '../core/runtime.ts';
+import { inNobodysScope, narrowScope } from '../store/row-scope.ts';
 import { isOperator } from './access.ts';
 import type { TokenVerifier } from './authentication.ts';
 import { CORRELATION_HEADER } from './correlation.ts';
@@ -21,6 +22,8 @@ export function registerGate(
   app.addHook('preClose', async () => {
     isStopping = true;
   });
+  // Nobody's rows are in sight until it is known who calls, and on public routes to the end.
+  app.addHook('onRequest', (_request, _reply, done) => inNobodysScope(done));
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ [CORRELATION_HEADER]: request.id, 'cache-control': 'no-store' });
     if (isStopping) {
@@ -35,6 +38,7 @@ export function registerGate(
     if (access === 'public') return guards.address(request);
     try {
       request.caller = await verifier.verify(request.headers.authorization);
+      narrowScope(request.caller.userId);
     } catch (error) {
       if (error instanceof HttpProblem) await guards.address(request);
       throw error;

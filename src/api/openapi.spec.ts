@@ -96,7 +96,8 @@ describe('the OpenAPI document', () => {
         ...['GET /calendar/events/{masterId}/instances', 'POST /calendar/events/import'],
         ...['GET /calendar/events/export.ics', 'GET /calendar/calendars', 'POST /calendar/calendars/refresh'],
         ...['PATCH /calendar/calendars/{id}', 'GET /calendar/connection', 'PUT /calendar/connection'],
-        'DELETE /calendar/connection',
+        ...['DELETE /calendar/connection', 'POST /calendar/connection/authorize'],
+        ...['GET /calendar/connection/callback', 'POST /calendar/connection/callback'],
       ].sort(),
     );
   });
@@ -137,7 +138,9 @@ describe('the OpenAPI document', () => {
         expect(description, `${place} ${status}`).toMatch(/\w/);
         expect(headers, `${place} ${status}`).toHaveProperty('X-Correlation-Id');
         if (Number(status) >= 400 && !place.endsWith('/health')) {
-          expect(Object.keys(content ?? {}), `${place} ${status}`).toEqual(['application/problem+json']);
+          const isPage = place.endsWith('/callback') && ['400', '500', '503'].includes(status);
+          const types = [...(isPage ? ['text/html'] : []), 'application/problem+json'];
+          expect(Object.keys(content ?? {}), `${place} ${status}`).toEqual(types);
         }
       }
       expect(
@@ -162,6 +165,7 @@ describe('the OpenAPI document', () => {
       'POST /calendar/calendars/refresh': false,
       'PATCH /calendar/calendars/{id}': false,
       'PUT /calendar/connection': true,
+      'POST /calendar/connection/callback': true,
     });
   });
 

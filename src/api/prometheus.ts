@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { withoutScope } from '../store/row-scope.ts';
 import type { ApiServices, MetricsAnswer } from './services.ts';
 
 const PREFIX = 'calendar_sync_';
@@ -68,7 +69,7 @@ export class PrometheusMetrics {
   /** The figures as text; without the database, this process's own alone. */
   async read(): Promise<string> {
     try {
-      this.#take(await this.#statistics.metrics(undefined, WINDOW_DAYS));
+      this.#take(await withoutScope(() => this.#statistics.metrics(undefined, WINDOW_DAYS)));
       this.#isUp.set(1);
     } catch {
       for (const gauge of Object.values(this.#gauges)) gauge.reset();

@@ -1,5 +1,6 @@
 import { isSyncError } from '../core/errors.ts';
 import type { JobId, UserId } from '../core/ids.ts';
+import { widenScope } from '../store/row-scope.ts';
 import { isOperator, subjectOf } from './access.ts';
 import type { ApiServices, Caller, RunAnswer } from './services.ts';
 
@@ -29,6 +30,7 @@ export async function findRun(
     return { run: await runs.status(caller.userId, jobId), scope: caller.userId };
   } catch (error) {
     if (!isSyncError(error, 'not-found')) throw error;
+    widenScope();
     return { run: await runs.status(undefined, jobId), scope: undefined };
   }
 }

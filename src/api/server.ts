@@ -12,6 +12,7 @@ import { CLOSE_PATIENCE_MS, DEFAULT_LIMITS, JSON_BODY_BYTES, REQUEST_TIMEOUT_MS 
 import { describeRoutes, serveDocuments } from './openapi.ts';
 import { PrometheusMetrics } from './prometheus.ts';
 import { createGuards } from './rate-limits.ts';
+import { authorizationFormRoutes, authorizationRoutes } from './routes/authorization.route.ts';
 import { calendarRoutes } from './routes/calendar.route.ts';
 import { conflictRoutes } from './routes/conflict.route.ts';
 import { connectionRoutes } from './routes/connection.route.ts';
@@ -89,6 +90,8 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   await app.register(async (scope) => eventFileRoutes(scope, parts));
   calendarRoutes(app, parts);
   connectionRoutes(app, parts);
+  authorizationRoutes(app, parts);
+  await app.register(async (scope) => authorizationFormRoutes(scope, parts));
   await serveDocuments(app);
   return app as unknown as FastifyInstance;
 }

@@ -53,6 +53,23 @@ export interface SyncRequest {
   readonly confirmDeletions?: string;
 }
 
+/** How a sign-in with Microsoft ended, or what is to be asked first. */
+export type CallbackOutcome =
+  | { readonly kind: 'connected'; readonly mailbox: string }
+  | { readonly kind: 'kept'; readonly mailbox: string | undefined }
+  | {
+      readonly kind: 'question';
+      readonly token: string;
+      readonly mailbox: string;
+      readonly requestedBy: string;
+      readonly boundMailbox?: string;
+    }
+  | {
+      readonly kind: 'refused';
+      readonly why: 'spent' | 'cancelled' | 'consent' | 'policy' | 'code' | 'mailbox' | 'away' | 'operator';
+      readonly adminConsentUrl?: string;
+    };
+
 export interface ApiServices {
   readonly eventService: {
     list(
@@ -90,7 +107,31 @@ export interface ApiServices {
       caller: Caller,
       input: { readonly mailbox: string; readonly userId?: string; readonly correlationId?: string },
     ): Promise<object>;
-    disconnect(userId: UserId): Promise<void>;
+    disconnect(
+      userId: UserId,
+      how: { readonly caller?: Pick<Caller, 'userId' | 'roles'>; readonly correlationId?: string },
+    ): Promise<void>;
+  };
+  readonly authorizationService: {
+    begin(
+      caller: Caller,
+      how: Correlated,
+    ): Promise<{
+      readonly authorizationUrl: string;
+      readonly adminConsentUrl: string;
+      /** For the cookie of the browser that asked. */
+      readonly browserSecret: string;
+      readonly validSeconds: number;
+    }>;
+    complete(
+      query: {
+        readonly state?: string | undefined;
+        readonly code?: string | undefined;
+        readonly error?: string | undefined;
+      },
+      browserSecret: string | undefined,
+    ): Promise<CallbackOutcome>;
+    answer(token: string, mayConnect: boolean): Promise<CallbackOutcome>;
   };
   readonly calendarService: {
     list(userId: UserId): Promise<Items>;

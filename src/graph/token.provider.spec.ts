@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { errorOf, SleepwalkingClock } from '../../test/support/graph-world.ts';
 import type { Fetch } from '../core/runtime.ts';
 import { GraphSimulator } from '../simulator/index.ts';
-import { type ApplicationCredentials, ApplicationTokenProvider } from './token.provider.ts';
+import { type ApplicationCredentials, IdentityPlatform } from './identity-platform.ts';
+import { ApplicationTokenProvider } from './token.provider.ts';
 
 const SECRET = 'simulated-secret';
 const CREDENTIALS: ApplicationCredentials = {
@@ -25,13 +26,14 @@ function openIdentity(
     now: () => clock.now().getTime(),
     ...(options.lifetimeSeconds === undefined ? {} : { tokenLifetimeSeconds: options.lifetimeSeconds }),
   });
-  const provider = new ApplicationTokenProvider({
+  const platform = new IdentityPlatform({
     credentials: { ...CREDENTIALS, ...options.credentials },
     fetch: options.wrap ? options.wrap(sim.fetch) : sim.fetch,
     clock,
     authorityHost: 'http://login.sim.test:8080',
     graphOrigin: options.graphOrigin ?? 'http://graph.sim.test',
   });
+  const provider = new ApplicationTokenProvider({ platform, clock });
   return { clock, sim, provider, forms: () => sim.requests.map(({ body }) => new URLSearchParams(String(body))) };
 }
 

@@ -1,6 +1,8 @@
+import { sql } from 'kysely';
 import { fromPglite, PgBoss } from 'pg-boss';
 import type { Logger } from '../core/runtime.ts';
 import type { Db } from '../store/db.ts';
+import { SCOPED_ROLE } from '../store/scoped-connection.ts';
 
 /** The one queue: a job in it is a doorbell that says "look at this run". The run's own row is the truth. */
 export const SYNC_QUEUE = 'calendar-sync';
@@ -37,7 +39,7 @@ export function createBoss(db: Db, logger: Logger): PgBoss {
 }
 
 /** Starts the queue and makes sure that it exists; safe from many processes at once. */
-export async function startBoss(boss: PgBoss): Promise<void> {
+export async function startBoss(boss: PgBoss, db: Db): Promise<void> {
   await boss.start();
   await boss.createQueue(SYNC_QUEUE, {
     policy: 'standard',
@@ -47,4 +49,20 @@ export async function startBoss(boss: PgBoss): Promise<void> {
     expireInSeconds: EXPIRE_SECONDS,
     deleteAfterSeconds: KEEP_DONE_SECONDS,
   });
+  await allowScopedQueueing(db);
+}
+
+/** A run is queued in the transaction of whoever asks for it, which a superuser's session carries out in a lesser role. */
+async function allowScopedQueueing(db: Db): Promise<void> {
+  await sql
+    .raw(`
+    do $$ begin
+      if to_regrole('${SCOPED_ROLE}') is not null and (select rolsuper from pg_roles where rolname = current_user) then
+        grant usage on schema pgboss to ${SCOPED_ROLE};
+        grant select, insert, update, delete on all tables in schema pgboss to ${SCOPED_ROLE};
+        grant usage on all sequences in schema pgboss to ${SCOPED_ROLE};
+      end if;
+    end $$
+  `)
+    .execute(db.kysely);
 }

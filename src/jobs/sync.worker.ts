@@ -4,6 +4,7 @@ import type { JobId } from '../core/ids.ts';
 import type { Clock, Logger, Random } from '../core/runtime.ts';
 import type { Db } from '../store/db.ts';
 import type { Lease, LeaseRepository } from '../store/lease.repository.ts';
+import { inScopeOf } from '../store/row-scope.ts';
 import type { RunRepository, StoredRun } from '../store/run.repository.ts';
 import { SYNC_QUEUE } from './boss.ts';
 import type { Doorbell, PgBossRunQueue } from './queue.ts';
@@ -103,6 +104,10 @@ export class SyncWorker {
   async handle(runId: JobId, abandoned?: AbortSignal): Promise<void> {
     const run = await this.#runs.find(this.#db, undefined, runId);
     if (!run || (run.status !== 'PENDING' && run.status !== 'IN_PROGRESS')) return;
+    await inScopeOf(run.userId, () => this.#carryOut(run, abandoned));
+  }
+
+  async #carryOut(run: StoredRun, abandoned: AbortSignal | undefined): Promise<void> {
     if (this.#shutdown.signal.aborted) return this.#putBack(run, 0);
     const lease = await this.#db.transaction((tx) =>
       this.#leases.claim(tx, run.userId, `${this.#holder} ${this.#random.id()}`, this.#clock.now(), LEASE_MS),

@@ -18,7 +18,18 @@ export interface StoredConnection {
   readonly errorMessage?: string | undefined;
   readonly timeZone?: string | undefined;
   readonly pausedUntil?: Date | undefined;
+  /** Who signed in (delegated mode). */
+  readonly accountId?: string | undefined;
+  /** The claims Microsoft wants to see met at the next sign-in. */
+  readonly challenge?: string | undefined;
   readonly createdAt: Date;
+}
+
+/** What is kept of a person's sign-in with Microsoft. */
+export interface StoredSignIn {
+  readonly accountId: string;
+  readonly cache: string;
+  readonly version: number;
 }
 
 interface ConnectionRow {
@@ -30,8 +41,14 @@ interface ConnectionRow {
   readonly errorMessage: string | null;
   readonly timeZone: string | null;
   readonly pausedUntil: unknown;
+  readonly accountId: string | null;
+  readonly challenge: string | null;
   readonly createdAt: unknown;
 }
+
+/** Whose sign-in opens the mailbox; `undefined`: the application's own permissions do. */
+export const signInOf = ({ mode, userId }: Pick<StoredConnection, 'mode' | 'userId'>): UserId | undefined =>
+  mode === 'delegated' ? userId : undefined;
 
 export class ConnectionRepository {
   readonly #cipher: ContentCipher;
@@ -56,6 +73,8 @@ export class ConnectionRepository {
       errorMessage: optional(row.errorMessage),
       timeZone: optional(row.timeZone),
       pausedUntil: toOptionalDate(row.pausedUntil),
+      accountId: optional(row.accountId),
+      challenge: optional(row.challenge),
       createdAt: toDate(row.createdAt),
     };
   }
@@ -74,13 +93,81 @@ export class ConnectionRepository {
         ${connection.timeZone ?? null}, ${at}::timestamptz, ${at}::timestamptz)
       on conflict ("userId") do update set mailbox = excluded.mailbox, "mailboxId" = excluded."mailboxId",
         mode = excluded.mode, status = 'CONNECTED', "errorMessage" = null, "timeZone" = excluded."timeZone",
-        "updatedAt" = excluded."updatedAt"
+        challenge = null, "tokenCache" = null, "accountId" = null, "tokensUsedAt" = null, "updatedAt" = excluded."updatedAt"
     `.execute(tx.kysely);
   }
 
-  async setStatus(tx: Tx, userId: UserId, status: ConnectionStatus, message?: string): Promise<void> {
+  // --- sign-ins
+
+  async findSignIn(q: Queryable, userId: UserId): Promise<StoredSignIn | undefined> {
+    const found = await sql<{ accountId: string | null; tokenCache: string | null; tokenVersion: number }>`
+      select "accountId", "tokenCache", "tokenVersion" from "CalendarConnection"
+      where "userId" = ${userId} and mode = 'delegated'
+    `.execute(q.kysely);
+    const { accountId, tokenCache, tokenVersion } = found.rows[0] ?? {};
+    if (!accountId || !tokenCache) return undefined;
+    const cipher = await this.#cipher.forUser(q, userId);
+    return { accountId, cache: cipher.decryptText('connection.tokenCache', tokenCache), version: tokenVersion ?? 0 };
+  }
+
+  /** A sign-in that has just been made, of the connection that was just saved. */
+  async saveSignIn(
+    tx: Tx,
+    userId: UserId,
+    signIn: { readonly accountId: string; readonly cache: string; readonly scopes: readonly string[] },
+    now: Date,
+  ): Promise<void> {
+    const cipher = await this.#cipher.forUser(tx, userId);
     await sql`
-      update "CalendarConnection" set status = ${status}, "errorMessage" = ${message ?? null}, "updatedAt" = now()
+      update "CalendarConnection" set "accountId" = ${signIn.accountId}, scopes = ${[...signIn.scopes]}::text[],
+        "tokenCache" = ${cipher.encryptText('connection.tokenCache', signIn.cache)}, "tokenVersion" = "tokenVersion" + 1,
+        "tokensUsedAt" = ${now.toISOString()}::timestamptz
+      where "userId" = ${userId}
+    `.execute(tx.kysely);
+  }
+
+  /**
+   * The tokens as a refresh left them.
+   *
+   * @returns false when somebody else has kept newer ones since they were read
+   */
+  async saveTokens(
+    tx: Tx,
+    userId: UserId,
+    cache: string,
+    o: { readonly version: number; readonly usedAt: Date },
+  ): Promise<boolean> {
+    const cipher = await this.#cipher.forUser(tx, userId);
+    const saved = await sql`
+      update "CalendarConnection" set "tokenCache" = ${cipher.encryptText('connection.tokenCache', cache)},
+        "tokenVersion" = "tokenVersion" + 1, "tokensUsedAt" = ${o.usedAt.toISOString()}::timestamptz
+      where "userId" = ${userId} and "tokenVersion" = ${o.version} and mode = 'delegated'
+    `.execute(tx.kysely);
+    return saved.numAffectedRows === 1n;
+  }
+
+  /** Sign-ins that were last used before `before`, longest ago first. */
+  async listUnusedSignIns(q: Queryable, before: Date, limit: number): Promise<UserId[]> {
+    const found = await sql<{ userId: UserId }>`
+      select "userId" from "CalendarConnection"
+      where mode = 'delegated' and status <> 'REAUTH_REQUIRED'
+        and coalesce("tokensUsedAt", "createdAt") < ${before.toISOString()}::timestamptz
+      order by coalesce("tokensUsedAt", "createdAt") limit ${limit}
+    `.execute(q.kysely);
+    return found.rows.map(({ userId }) => userId);
+  }
+
+  /** @param challenge  the claims Microsoft wants to see met at the next sign-in */
+  async setStatus(
+    tx: Tx,
+    userId: UserId,
+    status: ConnectionStatus,
+    message?: string,
+    challenge?: string,
+  ): Promise<void> {
+    await sql`
+      update "CalendarConnection" set status = ${status}, "errorMessage" = ${message ?? null},
+        challenge = ${challenge ?? null}, "updatedAt" = now()
       where "userId" = ${userId}
     `.execute(tx.kysely);
   }

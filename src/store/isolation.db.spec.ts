@@ -1,8 +1,8 @@
-import { sql } from 'kysely';
-import { expect, it } from 'vitest';
+import { type RawBuilder, sql } from 'kysely';
+import { describe, expect, it } from 'vitest';
 import { anEvent } from '../../test/support/events.ts';
 import { ALICE, BOB } from '../../test/support/jobs-world.ts';
-import { onEachDatabase, type StoreWorld, tablesOf } from '../../test/support/store-world.ts';
+import { onEachDatabase, type StoreWorld } from '../../test/support/store-world.ts';
 import {
   type CalendarId,
   type ConflictId,
@@ -12,8 +12,11 @@ import {
   type JobId,
   type UserId,
 } from '../core/ids.ts';
+import { silentLogger } from '../core/runtime.ts';
 import type { EventBase } from './base.repository.ts';
-import type { Tx } from './db.ts';
+import { openDatabase, type Tx } from './db.ts';
+import { migrate } from './migrator.ts';
+import { inNobodysScope, inScopeOf } from './row-scope.ts';
 
 const NOW = new Date('2026-03-02T08:00:00Z');
 const LATER = new Date('2026-03-02T09:00:00Z');
@@ -92,7 +95,111 @@ onEachDatabase((world) => {
     );
     expect(await rowsOf(world, ALICE)).toEqual(before);
   });
+
+  describe('a statement that forgot to say whose rows it means', () => {
+    it('finds, changes and deletes nothing of another user', async () => {
+      await furnish(world);
+      const before = await rowsOf(world, ALICE);
+      expect(before.length).toBeGreaterThan(TABLES_FURNISHED);
+      for (const table of await userTablesOf(world)) {
+        const reached = await inScopeOf(BOB, async () => ({
+          table,
+          read: (await sql`select * from ${sql.table(table)}`.execute(world.db.kysely)).rows,
+          updated: await affected(world, sql`update ${sql.table(table)} set "userId" = ${BOB}`),
+          deleted: await affected(world, sql`delete from ${sql.table(table)}`),
+        }));
+        expect(reached).toEqual({ table, read: [], updated: 0n, deleted: 0n });
+      }
+      expect(await rowsOf(world, ALICE)).toEqual(before);
+    });
+
+    it('sees what is the user’s own, in transactions and outside', async () => {
+      await furnish(world);
+      const count = sql<{ n: number }>`select count(*)::int as n from "CalendarEvent"`;
+      expect((await inScopeOf(ALICE, () => count.execute(world.db.kysely))).rows).toMatchObject([{ n: 1 }]);
+      const inTransaction = () => world.db.transaction((tx) => count.execute(tx.kysely));
+      expect((await inScopeOf(ALICE, inTransaction)).rows).toMatchObject([{ n: 1 }]);
+      expect((await inScopeOf(BOB, inTransaction)).rows).toMatchObject([{ n: 0 }]);
+      expect((await inNobodysScope(inTransaction)).rows).toMatchObject([{ n: 0 }]);
+    });
+
+    it('cannot write in another user’s name', async () => {
+      const settings = (userId: UserId) =>
+        inScopeOf(BOB, () => world.db.transaction((tx) => world.settings.save(tx, userId, { enabled: false })));
+      await settings(BOB);
+      await expect(settings(ALICE)).rejects.toThrow('row-level security');
+      expect(await world.settings.find(world.db, ALICE)).toEqual({});
+    });
+
+    it('is no worse off for the scope of whoever used the connection before', async () => {
+      await furnish(world);
+      const count = async () =>
+        Number((await sql<{ n: string }>`select count(*) as n from "EventBase"`.execute(world.db.kysely)).rows[0]?.n);
+      const asked = Array.from({ length: 60 }, (_, n) =>
+        [() => inScopeOf(ALICE, count), () => inScopeOf(BOB, count), () => count(), () => inNobodysScope(count)][
+          n % 4
+        ]!(),
+      );
+      expect(await Promise.all(asked)).toEqual(asked.map((_, n) => [2, 0, 2, 0][n % 4]));
+    });
+
+    it('stays in its scope after an error', async () => {
+      await furnish(world);
+      await inScopeOf(BOB, async () => {
+        await expect(sql`select no_such_thing`.execute(world.db.kysely)).rejects.toThrow('no_such_thing');
+        await expect(world.db.transaction((tx) => sql`select no_such_thing`.execute(tx.kysely))).rejects.toThrow(
+          'no_such_thing',
+        );
+        expect((await sql`select * from "CalendarEvent"`.execute(world.db.kysely)).rows).toEqual([]);
+      });
+      expect((await sql`select * from "CalendarEvent"`.execute(world.db.kysely)).rows.length).toBe(1);
+    });
+  });
+
+  it('a login that owns the tables, and is no superuser, is bound as well', async () => {
+    if (world.kind === 'pglite') return; // It has one login, a superuser.
+    const { raw } = world.db;
+    if (raw.kind !== 'postgres') return;
+    await sql.raw("create role plain_owner login password 'plain'").execute(world.db.kysely);
+    await sql.raw('create database plainly owner plain_owner').execute(world.db.kysely);
+    const url = new URL(raw.connectionString);
+    Object.assign(url, { username: 'plain_owner', password: 'plain', pathname: '/plainly' });
+    const db = await openDatabase({ url: url.href, logger: silentLogger });
+    try {
+      await migrate(db, { logger: silentLogger, clock: world.clock, random: world.random });
+      await db.transaction((tx) => world.settings.save(tx, ALICE, { enabled: false }));
+      const count = async () => (await sql`select * from "UserSettings"`.execute(db.kysely)).rows.length;
+      expect([await count(), await inScopeOf(ALICE, count), await inScopeOf(BOB, count)]).toEqual([1, 1, 0]);
+    } finally {
+      await db.close();
+    }
+  });
+
+  it('every table with somebody’s rows is under row-level security, owners included', async () => {
+    const { rows } = await sql<{ table: string }>`
+      select c.relname as table from pg_class c
+      where c.relkind = 'r' and c.relnamespace = current_schema()::regnamespace
+        and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'userId')
+        and not (c.relrowsecurity and c.relforcerowsecurity
+          and exists (select from pg_policy p where p.polrelid = c.oid))
+    `.execute(world.db.kysely);
+    expect(rows).toEqual([]);
+  });
 });
+
+const TABLES_FURNISHED = 10;
+
+async function userTablesOf(world: StoreWorld): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select table_name as name from information_schema.columns
+    where column_name = 'userId' and table_schema = current_schema()
+  `.execute(world.db.kysely);
+  return rows.map(({ name }) => name);
+}
+
+async function affected(world: StoreWorld, statement: RawBuilder<unknown>): Promise<bigint | undefined> {
+  return (await statement.execute(world.db.kysely)).numAffectedRows;
+}
 
 /** One of everything, some of it with a history. */
 async function furnish(world: StoreWorld): Promise<void> {
@@ -127,7 +234,7 @@ async function furnish(world: StoreWorld): Promise<void> {
 
 async function rowsOf(world: StoreWorld, userId: UserId): Promise<string[]> {
   const rows: string[] = [];
-  for (const table of await tablesOf(world.db)) {
+  for (const table of await userTablesOf(world)) {
     const found = await sql<{ row: string }>`
       select t::text as row from ${sql.table(table)} t where t."userId" = ${userId} order by 1
     `.execute(world.db.kysely);

@@ -1,16 +1,85 @@
 import { PGlite, types } from '@electric-sql/pglite';
-import { type Driver, Kysely, PGliteDialect, type PGliteDialectConfig, PGliteDriver, sql } from 'kysely';
+import {
+  type CompiledQuery,
+  type Driver,
+  Kysely,
+  PGliteDialect,
+  type PGliteDialectConfig,
+  PGliteDriver,
+  type QueryResult,
+  sql,
+} from 'kysely';
 import { SyncError } from '../core/errors.ts';
 import { parseTimestamp } from './columns.ts';
 import { type Database, type Db, type Tx, tellingAway } from './db.ts';
 import { lockFolder } from './folder-lock.ts';
 import { TextSafeCompiler } from './query-compiler.ts';
+import { scopeSetting } from './row-scope.ts';
+import { ScopeSetter } from './scoped-connection.ts';
 
+/**
+ * One session serves everybody, the job queue included, so a scope lasts for one transaction: a statement that stands
+ * alone gets one of its own.
+ */
 class EmbeddedDriver extends PGliteDriver {
+  readonly #scopes = new ScopeSetter();
+  #inTransaction = false;
+  #connection: EmbeddedConnection | undefined;
+
   override async acquireConnection() {
-    return tellingAway(await super.acquireConnection());
+    if (!this.#connection) {
+      const connection = tellingAway((await super.acquireConnection()) as EmbeddedConnection);
+      const execute = connection.executeQuery.bind(connection);
+      connection.executeQuery = (query) =>
+        this.#inTransaction || scopeSetting() === '' ? execute(query) : this.#alone(connection, query);
+      this.#connection = connection;
+    }
+    return this.#connection;
+  }
+
+  override async beginTransaction(connection: EmbeddedConnection) {
+    await super.beginTransaction(connection);
+    this.#inTransaction = true;
+    const scope = scopeSetting();
+    if (scope === '') return;
+    try {
+      await this.#scopes.set(connection, scope, { isLocal: true });
+    } catch (error) {
+      await this.rollbackTransaction(connection);
+      throw error;
+    }
+  }
+
+  override async commitTransaction(connection: EmbeddedConnection) {
+    try {
+      await super.commitTransaction(connection);
+    } finally {
+      this.#inTransaction = false;
+    }
+  }
+
+  override async rollbackTransaction(connection: EmbeddedConnection) {
+    try {
+      await super.rollbackTransaction(connection);
+    } finally {
+      this.#inTransaction = false;
+    }
+  }
+
+  async #alone<Row>(connection: EmbeddedConnection, query: CompiledQuery): Promise<QueryResult<Row>> {
+    await this.beginTransaction(connection);
+    try {
+      const result = await connection.executeQuery<Row>(query);
+      await this.commitTransaction(connection);
+      return result;
+    } catch (error) {
+      await this.rollbackTransaction(connection);
+      throw error;
+    }
   }
 }
+
+type EmbeddedConnection = Parameters<PGliteDriver['beginTransaction']>[0];
 
 class EmbeddedDialect extends PGliteDialect {
   readonly #config: PGliteDialectConfig;

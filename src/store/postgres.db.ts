@@ -1,9 +1,19 @@
-import { type Driver, Kysely, PostgresDialect, type PostgresDialectConfig, PostgresDriver, sql } from 'kysely';
+import {
+  type DatabaseConnection,
+  type Driver,
+  Kysely,
+  PostgresDialect,
+  type PostgresDialectConfig,
+  PostgresDriver,
+  sql,
+} from 'kysely';
 import pg from 'pg';
 import { isSyncError, SyncError } from '../core/errors.ts';
 import type { Logger } from '../core/runtime.ts';
 import { type Database, type Db, databaseError, hasMet, type Tx, tellingAway } from './db.ts';
 import { TextSafeCompiler } from './query-compiler.ts';
+import { scopeSetting } from './row-scope.ts';
+import { ScopeSetter } from './scoped-connection.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Enough for the API and a few workers of one process; PostgreSQL's own default allows a hundred. */
@@ -11,13 +21,32 @@ const MAX_CONNECTIONS = 20;
 /** Two transactions that met are tried again this often; more often means they always meet. */
 const MAX_SERIALIZATION_RETRIES = 5;
 
+/** Each session remembers its scope; whoever takes one out of the pool gets it in theirs. */
 class ServerDriver extends PostgresDriver {
+  readonly #scopes = new ScopeSetter();
+  readonly #scopeOf = new WeakMap<DatabaseConnection, string>();
+
   override async acquireConnection(...how: Parameters<PostgresDriver['acquireConnection']>) {
-    try {
-      return tellingAway(await super.acquireConnection(...how));
-    } catch (error) {
+    const connection = await super.acquireConnection(...how).catch((error: unknown) => {
       throw databaseError(error);
+    });
+    tellingAway(connection);
+    try {
+      await this.#enterScope(connection);
+    } catch (error) {
+      await this.releaseConnection(connection as Parameters<PostgresDriver['releaseConnection']>[0]);
+      throw error;
     }
+    return connection;
+  }
+
+  async #enterScope(connection: DatabaseConnection): Promise<void> {
+    const scope = scopeSetting();
+    if ((this.#scopeOf.get(connection) ?? '') === scope) return;
+    // Not known while it changes: half of a change must not pass for the scope it was to become.
+    this.#scopeOf.set(connection, 'changing');
+    await this.#scopes.set(connection, scope, { isLocal: false });
+    this.#scopeOf.set(connection, scope);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Clock, Logger, Random } from '../core/runtime.ts';
 import type { CalendarGraph, GraphSession } from '../graph/calendar-graph.ts';
 import { newGraphStats } from '../graph/graph-stats.ts';
 import type { CalendarRepository, StoredCalendar } from '../store/calendar.repository.ts';
-import type { ConnectionRepository, StoredConnection } from '../store/connection.repository.ts';
+import { type ConnectionRepository, type StoredConnection, signInOf } from '../store/connection.repository.ts';
 import type { CursorRepository } from '../store/cursor.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { Lease, LeaseRepository } from '../store/lease.repository.ts';
@@ -157,7 +157,10 @@ export class CalendarSyncService {
     if (!hasBegun) throw new SyncError('cancelled', `run ${row.id} was cancelled before it began`);
     const connection = await this.#connections.find(this.#db, row.userId);
     if (!connection) throw new SyncError('not-connected', 'no mailbox is connected: PUT /calendar/connection first');
-    const session: GraphSession = Object.assign(shared.session, { mailbox: connection.mailboxId });
+    const session: GraphSession = Object.assign(shared.session, {
+      mailbox: connection.mailboxId,
+      signIn: signInOf(connection),
+    });
     let outcome: PullOutcome = 'complete';
     const failures: SyncError[] = [];
     const pulled = new Set(row.request.pulledCalendars);

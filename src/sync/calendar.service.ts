@@ -4,7 +4,7 @@ import type { Clock, Random } from '../core/runtime.ts';
 import type { SyncSettings } from '../core/settings.ts';
 import type { CalendarGraph } from '../graph/calendar-graph.ts';
 import type { CalendarRepository, StoredCalendar } from '../store/calendar.repository.ts';
-import type { ConnectionRepository } from '../store/connection.repository.ts';
+import { type ConnectionRepository, signInOf } from '../store/connection.repository.ts';
 import type { CursorRepository } from '../store/cursor.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
@@ -79,7 +79,7 @@ export class CalendarService {
     if (!connection) throw new SyncError('not-connected', 'no mailbox is connected: PUT /calendar/connection first');
     const { mailboxId: mailbox, pausedUntil } = connection;
     const parts = { clock: this.#clock, random: this.#random };
-    const listed = await askMailbox(parts, { mailbox, pausedUntil, ...how }, (session) =>
+    const listed = await askMailbox(parts, { mailbox, signIn: signInOf(connection), pausedUntil, ...how }, (session) =>
       this.#graph.listCalendars(session),
     );
     await this.#db.transaction(async (tx) => {

@@ -1,18 +1,11 @@
 import { SyncError } from '../core/errors.ts';
-import { DEFAULT_CALENDAR_ID, type UserId } from '../core/ids.ts';
-import type { Clock, Random } from '../core/runtime.ts';
-import type { CalendarGraph, RemoteCalendar, RemoteMailbox } from '../graph/calendar-graph.ts';
-import type { BaseRepository } from '../store/base.repository.ts';
-import type { CalendarRepository } from '../store/calendar.repository.ts';
-import type { ConflictRepository } from '../store/conflict.repository.ts';
-import type { ConnectionRepository, StoredConnection } from '../store/connection.repository.ts';
-import type { CursorRepository } from '../store/cursor.repository.ts';
+import type { UserId } from '../core/ids.ts';
+import type { CalendarGraph } from '../graph/calendar-graph.ts';
+import type { AuditAction, AuditRepository } from '../store/audit.repository.ts';
+import type { StoredConnection } from '../store/connection.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
-import type { LeaseRepository } from '../store/lease.repository.ts';
-import type { RunRepository } from '../store/run.repository.ts';
-import { saveCalendarList } from './calendar-list.ts';
+import { type BindingParts, bindMailbox, unbindMailbox } from './connection-binding.ts';
 import { askMailbox } from './mailbox-question.ts';
-import type { RunQueue } from './run-queue.ts';
 
 /** Who asks, as their token says. */
 export interface Caller {
@@ -46,50 +39,31 @@ const MAX_ADDRESS_LENGTH = 320;
 export class ConnectionService {
   readonly #db: Db;
   readonly #graph: CalendarGraph;
-  readonly #connections: ConnectionRepository;
-  readonly #calendars: CalendarRepository;
-  readonly #cursors: CursorRepository;
-  readonly #bases: BaseRepository;
-  readonly #conflicts: ConflictRepository;
-  readonly #runs: RunRepository;
-  readonly #leases: LeaseRepository;
-  readonly #queue: RunQueue;
-  readonly #clock: Clock;
-  readonly #random: Random;
+  readonly #audit: AuditRepository;
+  readonly #binding: BindingParts;
+  readonly #forgetTokens: (userId: UserId) => void;
 
-  constructor(parts: {
-    db: Db;
-    graph: CalendarGraph;
-    connections: ConnectionRepository;
-    calendars: CalendarRepository;
-    cursors: CursorRepository;
-    bases: BaseRepository;
-    conflicts: ConflictRepository;
-    runs: RunRepository;
-    leases: LeaseRepository;
-    queue: RunQueue;
-    clock: Clock;
-    random: Random;
-  }) {
+  constructor(
+    parts: BindingParts & {
+      db: Db;
+      graph: CalendarGraph;
+      audit: AuditRepository;
+      /** Told that somebody's sign-in is gone. */
+      forgetTokens: (userId: UserId) => void;
+    },
+  ) {
     this.#db = parts.db;
     this.#graph = parts.graph;
-    this.#connections = parts.connections;
-    this.#calendars = parts.calendars;
-    this.#cursors = parts.cursors;
-    this.#bases = parts.bases;
-    this.#conflicts = parts.conflicts;
-    this.#runs = parts.runs;
-    this.#leases = parts.leases;
-    this.#queue = parts.queue;
-    this.#clock = parts.clock;
-    this.#random = parts.random;
+    this.#audit = parts.audit;
+    this.#binding = parts;
+    this.#forgetTokens = parts.forgetTokens;
   }
 
   /** @throws {SyncError} `not-found` without one */
   async get(userId: UserId): Promise<ConnectionView> {
-    const connection = await this.#connections.find(this.#db, userId);
+    const connection = await this.#binding.connections.find(this.#db, userId);
     if (!connection) throw notConnected();
-    return viewOf(connection, this.#clock.now());
+    return viewOf(connection, this.#binding.clock.now());
   }
 
   /**
@@ -107,16 +81,18 @@ export class ConnectionService {
     const userId = (input.userId ?? caller.userId) as UserId;
     const address = input.mailbox.trim();
     assertAllowed(caller, userId, address);
-    const parts = { clock: this.#clock, random: this.#random };
     const { correlationId } = input;
     // Graph may know an alias under another address; requests go to the object id, which never changes.
-    const found = await askMailbox(parts, { mailbox: address, correlationId }, (session) =>
+    const found = await askMailbox(this.#binding, { mailbox: address, correlationId }, (session) =>
       this.#graph.getMailbox(session),
     );
-    const listed = await askMailbox(parts, { mailbox: found.id, correlationId }, (session) =>
+    const listed = await askMailbox(this.#binding, { mailbox: found.id, correlationId }, (session) =>
       this.#graph.listCalendars(session),
     );
-    await this.#db.transaction((tx) => this.#save(tx, userId, found, listed, correlationId));
+    await this.#db.transaction(async (tx) => {
+      await bindMailbox(tx, this.#binding, { userId, mailbox: found, listed, mode: 'application', correlationId });
+      await this.#note(tx, caller, 'connection.bound', userId, correlationId);
+    });
     return this.get(userId);
   }
 
@@ -127,50 +103,34 @@ export class ConnectionService {
    *
    * @throws {SyncError} `not-found` when none is connected
    */
-  async disconnect(userId: UserId): Promise<void> {
+  async disconnect(
+    userId: UserId,
+    how: { readonly caller?: Pick<Caller, 'userId' | 'roles'>; readonly correlationId?: string } = {},
+  ): Promise<void> {
     await this.#db.transaction(async (tx) => {
-      if (!(await this.#connections.find(tx, userId))) throw notConnected();
-      const at = this.#clock.now();
-      // First of all, so that a run at work writes nothing more.
-      await this.#leases.revoke(tx, userId);
-      await this.#runs.cancelAll(tx, userId, at);
-      await this.#conflicts.closePending(tx, userId, { at, reason: 'the mailbox was disconnected' });
-      await this.#bases.unlinkAll(tx, userId);
-      await this.#calendars.forgetProgress(tx, userId);
-      await this.#connections.delete(tx, userId);
+      if (!(await this.#binding.connections.find(tx, userId))) throw notConnected();
+      await unbindMailbox(tx, this.#binding, userId);
+      const caller = how.caller ?? { userId, roles: [] };
+      await this.#note(tx, caller, 'connection.disconnected', userId, how.correlationId);
     });
+    this.#forgetTokens(userId);
   }
 
-  async #save(
+  #note(
     tx: Tx,
-    userId: UserId,
-    mailbox: RemoteMailbox,
-    listed: readonly RemoteCalendar[],
+    caller: Pick<Caller, 'userId' | 'roles'>,
+    action: AuditAction,
+    subject: UserId,
     correlationId: string | undefined,
   ): Promise<void> {
-    await this.#calendars.lockList(tx, userId);
-    const bound = await this.#connections.find(tx, userId);
-    if (bound && bound.mailboxId !== mailbox.id) {
-      throw new SyncError(
-        'conflict-state',
-        'another mailbox is connected: DELETE /calendar/connection first (no event is lost)',
-      );
-    }
-    const now = this.#clock.now();
-    const { id: mailboxId, address, timeZone } = mailbox;
-    await this.#connections.save(tx, { userId, mailbox: address, mailboxId, mode: 'application', timeZone }, now);
-    const parts = {
-      calendars: this.#calendars,
-      cursors: this.#cursors,
-      leases: this.#leases,
-      random: this.#random,
-    };
-    await saveCalendarList(tx, parts, userId, listed, now);
-    await this.#queue.enqueue(tx, {
-      userId,
-      calendarId: DEFAULT_CALENDAR_ID,
-      trigger: 'change',
-      ...(correlationId ? { correlationId } : {}),
+    const at = this.#binding.clock.now();
+    return this.#audit.append(tx, {
+      at,
+      actor: caller.userId,
+      actorRoles: caller.roles,
+      action,
+      subject,
+      correlationId,
     });
   }
 }

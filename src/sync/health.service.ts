@@ -1,6 +1,7 @@
 import { isSyncError } from '../core/errors.ts';
 import type { Clock } from '../core/runtime.ts';
 import type { Db } from '../store/db.ts';
+import { withoutScope } from '../store/row-scope.ts';
 
 export type HealthStatus = 'ok' | 'degraded' | 'down';
 
@@ -57,7 +58,12 @@ export class HealthService {
     this.#version = parts.version;
   }
 
-  async check(): Promise<HealthReport> {
+  check(): Promise<HealthReport> {
+    // About the service, not about whoever asks.
+    return withoutScope(() => this.#check());
+  }
+
+  async #check(): Promise<HealthReport> {
     const database = await this.#database();
     const isReachable = database.status === 'ok';
     const [queue, encryption] = isReachable

@@ -1,4 +1,5 @@
 import { isSyncError, SyncError } from '../core/errors.ts';
+import type { UserId } from '../core/ids.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import type { GraphSession } from '../graph/calendar-graph.ts';
 import { newGraphStats } from '../graph/graph-stats.ts';
@@ -16,6 +17,8 @@ export async function askMailbox<T>(
   parts: { readonly clock: Clock; readonly random: Random },
   whom: {
     readonly mailbox: string;
+    /** Whose sign-in opens it; the application's own permissions without. */
+    readonly signIn?: UserId | undefined;
     readonly pausedUntil?: Date | undefined;
     readonly correlationId?: string | undefined;
   },
@@ -36,6 +39,7 @@ export async function askMailbox<T>(
   deadline.catch(() => {});
   const session: GraphSession = {
     mailbox: whom.mailbox,
+    signIn: whom.signIn,
     correlationId: whom.correlationId ?? parts.random.id(),
     signal: late.signal,
     stats: newGraphStats(),

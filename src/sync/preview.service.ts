@@ -5,7 +5,7 @@ import type { CalendarGraph, GraphSession } from '../graph/calendar-graph.ts';
 import { newGraphStats } from '../graph/graph-stats.ts';
 import type { CalendarRepository, StoredCalendar } from '../store/calendar.repository.ts';
 import type { ConflictRepository } from '../store/conflict.repository.ts';
-import type { ConnectionRepository, StoredConnection } from '../store/connection.repository.ts';
+import { type ConnectionRepository, type StoredConnection, signInOf } from '../store/connection.repository.ts';
 import type { EventRepository, PendingEvent } from '../store/event.repository.ts';
 import type { RunRepository, StoredRunRequest } from '../store/run.repository.ts';
 import { adoptionIndexOf } from './adoption.ts';
@@ -86,6 +86,7 @@ export class PreviewService {
     assertNotPaused(connection.pausedUntil, this.#parts.clock.now(), PATIENCE_MS);
     const session: GraphSession = {
       mailbox: connection.mailboxId,
+      signIn: signInOf(connection),
       correlationId: how.correlationId ?? this.#parts.random.id(),
       signal: how.signal,
       stats: newGraphStats(),

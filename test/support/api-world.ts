@@ -123,7 +123,7 @@ export async function serverWith(
   parts: Partial<Omit<ServerParts, keyof ApiServices>> = {},
 ): Promise<FastifyInstance> {
   const names = ['eventService', 'connectionService', 'calendarService', 'runService', 'previewService'] as const;
-  const others = ['statisticsService', 'healthService', 'settings', 'conflicts'] as const;
+  const others = ['authorizationService', 'statisticsService', 'healthService', 'settings', 'conflicts'] as const;
   const services = Object.fromEntries([...names, ...others].map((name) => [name, standIns[name] ?? {}]));
   const server = await createServer({
     config: {

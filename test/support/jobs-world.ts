@@ -75,7 +75,7 @@ export async function openJobsWorld(url?: string): Promise<JobsWorld> {
   await migrate(db, { logger: silentLogger, clock, random });
   const cipher = new ContentCipher(KeyRing.parse(`test:${Buffer.alloc(32, 1).toString('base64')}`), random);
   const boss = createBoss(db, silentLogger);
-  await startBoss(boss);
+  await startBoss(boss, db);
   const runs = new RunRepository();
   const calendars = new CalendarRepository(cipher);
   const queue = new PgBossRunQueue({ boss, runs, calendars, settings: new SettingsRepository(), clock, random });

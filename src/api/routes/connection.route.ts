@@ -66,7 +66,9 @@ export function connectionRoutes(app: ApiInstance, { connectionService }: Server
       },
     },
     async (request, reply) => {
-      await connectionService.disconnect(ownerOf(callerOf(request), request.query.userId));
+      const caller = callerOf(request);
+      const userId = ownerOf(caller, request.query.userId);
+      await connectionService.disconnect(userId, { caller, correlationId: request.id });
       return reply.code(204).send();
     },
   );

@@ -118,6 +118,21 @@ export function publicAnswers(good: Readonly<Record<number, TSchema>>): Record<n
   return { ...good, ...Object.fromEntries([400, 429, 500].map((status) => [status, problem(status)])) };
 }
 
+/** Of routes for browsers, which answer with a page whatever happens; what never got as far as the route is a problem. */
+export function pageAnswers(...problems: readonly (keyof typeof PROBLEMS)[]): Record<number, TSchema> {
+  const html = { 'text/html': { schema: Type.String() } };
+  const either = (status: number) =>
+    ({
+      description: PROBLEMS[status] ?? '',
+      content: { ...html, 'application/problem+json': { schema: ProblemSchema } },
+    }) as TSchema;
+  return {
+    200: { description: 'a page that says what became of it', content: html } as TSchema,
+    ...Object.fromEntries([400, 500, 503].map((status) => [status, either(status)])),
+    ...Object.fromEntries([...problems, 429].map((status) => [status, problem(status)])),
+  };
+}
+
 function problem(status: number): TSchema {
   return answer(PROBLEMS[status] ?? '', ProblemSchema, { mediaType: 'application/problem+json' });
 }

@@ -99,3 +99,8 @@ export const ConnectApplication = Strict(
   },
   { title: 'ConnectApplication' },
 );
+
+export const Authorization = Type.Object(
+  { authorizationUrl: Type.String({ format: 'uri' }), adminConsentUrl: Type.String({ format: 'uri' }) },
+  { title: 'Authorization' },
+);

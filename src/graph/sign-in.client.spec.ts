@@ -1,0 +1,215 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { errorOf, SleepwalkingClock } from '../../test/support/graph-world.ts';
+import type { UserId } from '../core/ids.ts';
+import { DEFAULT_CLIENT, GraphSimulator } from '../simulator/index.ts';
+import { DelegatedTokenProvider, type KeptSignIn } from './delegated-token.provider.ts';
+import { IdentityPlatform } from './identity-platform.ts';
+import { type SignIn, SignInClient } from './sign-in.client.ts';
+
+const ADA = 'ada@example.com';
+const USER = 'u-ada' as UserId;
+const REDIRECT = 'http://127.0.0.1:3000/calendar/connection/callback';
+const VERIFIER = 'a verifier of forty-three characters or more, as PKCE asks'.replaceAll(/[ ,]/g, '-');
+const CHALLENGE = createHash('sha256').update(VERIFIER).digest('base64url');
+
+function openIdentity() {
+  const clock = new SleepwalkingClock();
+  const sim = new GraphSimulator({ now: () => clock.now().getTime(), switches: { autoConsent: true } });
+  const mailbox = sim.addMailbox({ address: ADA, name: 'Ada Lemke' });
+  const { clientId, tenantId, clientSecret } = DEFAULT_CLIENT;
+  const platform = new IdentityPlatform({
+    credentials: { clientId, tenantId, secret: clientSecret },
+    fetch: sim.fetch,
+    clock,
+    authorityHost: 'http://login.sim.test:8080',
+    graphOrigin: 'http://graph.sim.test',
+  });
+  const client = new SignInClient({ platform });
+
+  /** The person's browser: goes where it is sent, and comes back. */
+  async function visit(url: string): Promise<URLSearchParams> {
+    const answer = await sim.fetch(url, { redirect: 'manual' });
+    expect({ url, status: answer.status }).toMatchObject({ status: 302 });
+    return new URL(answer.headers.get('location') ?? '').searchParams;
+  }
+
+  async function signIn(): Promise<SignIn> {
+    const state = 'state-1';
+    const back = await visit(
+      await client.authorizationUrl({ state, codeChallenge: CHALLENGE, redirectUri: REDIRECT, loginHint: ADA }),
+    );
+    expect(back.get('state')).toBe(state);
+    return client.redeem({ code: back.get('code') ?? '', codeVerifier: VERIFIER, redirectUri: REDIRECT });
+  }
+
+  function provide(kept: SignIn) {
+    const store: { kept: KeptSignIn | undefined } = { kept: { ...kept, version: 1 } };
+    const provider = new DelegatedTokenProvider({
+      signIns: client,
+      clock,
+      store: {
+        load: async () => store.kept,
+        save: async (_userId, cache, { version }) => {
+          if (store.kept?.version !== version) return false;
+          store.kept = { ...store.kept, cache, version: version + 1 };
+          return true;
+        },
+      },
+    });
+    return { store, provider };
+  }
+
+  const refreshes = () => sim.requests.filter(({ body }) => String(body).includes('grant_type=refresh_token')).length;
+  return { clock, sim, mailbox, client, visit, signIn, provide, refreshes };
+}
+
+describe('a sign-in with Microsoft', () => {
+  it('asks for little, with PKCE and a choice of accounts', async () => {
+    const { client } = openIdentity();
+    const url = new URL(
+      await client.authorizationUrl({ state: 's', codeChallenge: CHALLENGE, redirectUri: REDIRECT, claims: '{"a":1}' }),
+    );
+    expect(url.origin).toBe('http://login.sim.test:8080');
+    expect(Object.fromEntries(url.searchParams)).toMatchObject({
+      response_type: 'code',
+      client_id: DEFAULT_CLIENT.clientId,
+      redirect_uri: REDIRECT,
+      code_challenge: CHALLENGE,
+      code_challenge_method: 'S256',
+      prompt: 'select_account',
+      state: 's',
+      claims: expect.stringContaining('"a":1'),
+    });
+    const scopes = url.searchParams.get('scope')?.split(' ') ?? [];
+    expect(scopes).toEqual(
+      expect.arrayContaining(['https://graph.microsoft.com/Calendars.ReadWrite', 'offline_access']),
+    );
+    expect(scopes.join()).not.toMatch(/Mail\.|Files|Directory|\.All/);
+  });
+
+  it('tells whose account it is by what never changes', async () => {
+    const { signIn, mailbox } = openIdentity();
+    expect(await signIn()).toMatchObject({
+      accountId: `${mailbox.id}.${DEFAULT_CLIENT.tenantId}`,
+      objectId: mailbox.id,
+      username: ADA,
+    });
+  });
+
+  it('does not take a code twice, nor with another verifier', async () => {
+    const { client, visit } = openIdentity();
+    const begin = async () =>
+      (await visit(await client.authorizationUrl({ state: 's', codeChallenge: CHALLENGE, redirectUri: REDIRECT }))).get(
+        'code',
+      ) ?? '';
+    const code = await begin();
+    const how = { code, codeVerifier: VERIFIER, redirectUri: REDIRECT };
+    await client.redeem(how);
+    expect(await errorOf(client.redeem(how))).toMatchObject({ code: 'rejected', graphCode: 'invalid_grant' });
+    const other = { ...how, code: await begin(), codeVerifier: `${VERIFIER}x` };
+    expect(await errorOf(client.redeem(other))).toMatchObject({ code: 'rejected' });
+  });
+
+  it('names the tenant’s administrator’s page', async () => {
+    const { client } = openIdentity();
+    const url = new URL(client.adminConsentUrl({ redirectUri: REDIRECT, state: 's' }));
+    expect(url.pathname).toBe(`/${DEFAULT_CLIENT.tenantId}/v2.0/adminconsent`);
+    expect(url.searchParams.get('scope')).toBe('https://graph.microsoft.com/.default');
+  });
+});
+
+describe('a person’s access token', () => {
+  it('is fetched with the refresh token, opens their mailbox, and is used until it is old', async () => {
+    const { sim, clock, signIn, provide, refreshes } = openIdentity();
+    const { provider, store } = provide(await signIn());
+    const token = await provider.getToken({ signIn: USER });
+    const answer = await sim.fetch('http://graph.sim.test/v1.0/me', { headers: { authorization: `Bearer ${token}` } });
+    expect(await answer.json()).toMatchObject({ mail: ADA });
+    expect(await provider.getToken({ signIn: USER })).toBe(token);
+    expect(refreshes()).toBe(1);
+    clock.advance(30 * 60 * 60_000);
+    expect(await provider.getToken({ signIn: USER })).not.toBe(token);
+    expect(store.kept?.version).toBe(3);
+  });
+
+  it('is fetched once, however many ask for it', async () => {
+    const { signIn, provide, refreshes } = openIdentity();
+    const { provider } = provide(await signIn());
+    const tokens = await Promise.all(Array.from({ length: 20 }, () => provider.getToken({ signIn: USER })));
+    expect(new Set(tokens).size).toBe(1);
+    expect(refreshes()).toBe(1);
+  });
+
+  it('passes a claims challenge on', async () => {
+    const { sim, signIn, provide } = openIdentity();
+    const { provider } = provide(await signIn());
+    const refusedToken = await provider.getToken({ signIn: USER });
+    sim.identity.requireClaims(ADA);
+    const challenged = await sim.fetch('http://graph.sim.test/v1.0/me', {
+      headers: { authorization: `Bearer ${refusedToken}` },
+    });
+    expect(challenged.status).toBe(401);
+    const encoded = /claims="([^"]+)"/.exec(challenged.headers.get('www-authenticate') ?? '')?.[1] ?? '';
+    const claims = Buffer.from(encoded, 'base64').toString();
+    const token = await provider.getToken({ signIn: USER, refusedToken, claims });
+    const answer = await sim.fetch('http://graph.sim.test/v1.0/me', { headers: { authorization: `Bearer ${token}` } });
+    expect(answer.status).toBe(200);
+  });
+
+  it.each([
+    ['everything signed out', (sim: GraphSimulator) => sim.identity.revokeSessions(ADA)],
+    ['consent withdrawn', (sim: GraphSimulator) => sim.identity.revokeConsent(ADA)],
+    ['the account disabled', (sim: GraphSimulator) => sim.identity.disableUser(ADA)],
+    ['the account deleted', (sim: GraphSimulator) => sim.identity.deleteUser(ADA)],
+  ])('wants a new sign-in: %s', async (_what, happen) => {
+    const { sim, signIn, provide } = openIdentity();
+    const { provider } = provide(await signIn());
+    happen(sim);
+    expect(await errorOf(provider.getToken({ signIn: USER }))).toMatchObject({
+      code: 'unauthenticated',
+      details: { operator: false },
+    });
+  });
+
+  it('wants a new sign-in after ninety days without use, and not when it was kept alive', async () => {
+    const { clock, signIn, provide } = openIdentity();
+    const dead = provide(await signIn());
+    const alive = provide(await signIn());
+    const day = 24 * 60 * 60_000;
+    for (let week = 0; week < 14; week += 1) {
+      clock.advance(7 * day);
+      await alive.provider.keepAlive(USER);
+    }
+    expect(await errorOf(dead.provider.getToken({ signIn: USER }))).toMatchObject({ code: 'unauthenticated' });
+    expect(await alive.provider.getToken({ signIn: USER })).toBeTruthy();
+  });
+
+  it('says that it is the operator’s trouble when the application’s secret has expired', async () => {
+    const { sim, signIn, provide } = openIdentity();
+    const { provider } = provide(await signIn());
+    sim.identity.expireSecret();
+    expect(await errorOf(provider.getToken({ signIn: USER }))).toMatchObject({
+      code: 'unauthenticated',
+      details: { operator: true },
+    });
+  });
+
+  it('is waited for when the identity platform is away', async () => {
+    const { sim, signIn, provide } = openIdentity();
+    const { provider } = provide(await signIn());
+    sim.failNext({ path: '/token', status: 503, retryAfter: 7 });
+    expect(await errorOf(provider.getToken({ signIn: USER }))).toMatchObject({
+      code: 'unavailable',
+      retryAfterMs: 7000,
+    });
+    expect(await provider.getToken({ signIn: USER })).toBeTruthy();
+  });
+
+  it('is not to be had by somebody who never signed in', async () => {
+    const { signIn, provide } = openIdentity();
+    const { provider, store } = provide(await signIn());
+    store.kept = undefined;
+    expect(await errorOf(provider.getToken({ signIn: USER }))).toMatchObject({ code: 'unauthenticated' });
+  });
+});
