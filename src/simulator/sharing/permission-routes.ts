@@ -122,7 +122,9 @@ function readPermission(body: unknown): PermissionInput {
 }
 
 function readAddress(value: unknown): PermissionInput {
-  const { name, address } = (value ?? {}) as { name?: unknown; address?: unknown };
+  const { name, address, ...rest } = (value ?? {}) as { name?: unknown; address?: unknown };
+  const [stranger] = Object.keys(rest).filter((key) => !key.includes('@odata.'));
+  if (stranger !== undefined) throw unknownProperty(stranger, 'microsoft.graph.emailAddress');
   if (typeof address !== 'string' || !/^[^@\s]+@[^@\s]+$/.test(address))
     throw unreadableBody("Cannot convert the value of 'emailAddress' to the expected type.");
   if (name !== undefined && name !== null && typeof name !== 'string')

@@ -1,3 +1,4 @@
+import { unknownProperty } from '../calendar/calendar-input.ts';
 import { badRequest, GraphError, invalidRequest, unreadableBody } from '../http/graph-error.ts';
 import { readJson, type SimulatedResponse } from '../http/http-types.ts';
 import { ok, type RouteContext, requireMethod } from '../http/routing.ts';
@@ -119,7 +120,9 @@ function addressesIn(value: unknown): string[] {
 }
 
 function timeOf(value: unknown, name: string): number {
-  const { dateTime, timeZone } = (value ?? {}) as { dateTime?: unknown; timeZone?: unknown };
+  const { dateTime, timeZone, ...rest } = (value ?? {}) as { dateTime?: unknown; timeZone?: unknown };
+  const [stranger] = Object.keys(rest).filter((key) => !key.includes('@odata.'));
+  if (stranger !== undefined) throw unknownProperty(stranger, 'microsoft.graph.dateTimeTimeZone');
   const local = parseLocal(dateTime);
   if (local === undefined)
     throw new GraphError(400, 'ErrorInvalidParameter', `The value of parameter '${name}' is invalid.`);
