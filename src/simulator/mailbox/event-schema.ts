@@ -130,6 +130,21 @@ const READ_ONLY = new Set([
 /** Every property a caller may name in `$select`, `$filter` or `$orderby`. */
 export const EVENT_PROPERTIES: ReadonlySet<string> = new Set([...Object.keys(WRITABLE), ...READ_ONLY]);
 
+/** Parameters of an event's actions, by their names in lower case: Graph takes both spellings. */
+const PARAMETERS: Record<string, Kind> = {
+  comment: 'string',
+  sendresponse: 'boolean',
+  proposednewtime: complex('timeSlot', { start: dateTimeTimeZone, end: dateTimeTimeZone }),
+  torecipients: { list: complex('recipient', { emailAddress }) },
+  newremindertime: dateTimeTimeZone,
+};
+
+/** @throws {GraphError} 400 `RequestBodyRead` for a value the parameter cannot have */
+export function checkParameter(name: string, value: unknown): void {
+  const kind = PARAMETERS[name.toLowerCase()];
+  if (kind !== undefined && value !== undefined) convert(value, kind);
+}
+
 export type EventInput = Record<string, unknown>;
 
 /**

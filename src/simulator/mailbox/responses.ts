@@ -1,5 +1,6 @@
 import { GraphError, invalidRequest, unreadableBody } from '../http/graph-error.ts';
 import { type Actor, deleteItem, type FoundEvent } from './event-operations.ts';
+import { checkParameter } from './event-schema.ts';
 import { responseSent } from './meetings.ts';
 import type { StoredItem } from './model.ts';
 import { deleteOccurrence, saveException } from './occurrence-operations.ts';
@@ -108,13 +109,14 @@ export function readComment(input: Input): string {
   return value;
 }
 
-/** @throws {GraphError} 400 for a parameter the action does not have */
+/** @throws {GraphError} 400 for a parameter the action does not have, or a value of another type */
 export function allow(input: Input, names: string[]): void {
-  for (const name of Object.keys(input)) {
+  for (const [name, value] of Object.entries(input)) {
     if (!names.includes(name.toLowerCase())) {
       throw unreadableBody(
         `The parameter '${name}' in the request payload is not a valid parameter for the operation.`,
       );
     }
+    checkParameter(name, value);
   }
 }
