@@ -105,7 +105,7 @@ export class GraphService {
     return this.log.open(
       {
         method: request.method,
-        url: request.url.href,
+        url: request.url,
         headers: request.headers,
         body: parsed(request.body),
         requestId: this.#requestId(),

@@ -33,14 +33,15 @@ export class RequestLog {
   #seq = 0;
 
   open(
-    o: Pick<RequestLogEntry, 'method' | 'url' | 'headers' | 'body' | 'requestId' | 'mailbox' | 'at'>,
+    o: Pick<RequestLogEntry, 'method' | 'headers' | 'body' | 'requestId' | 'mailbox' | 'at'> & { url: URL },
     batch?: RequestLogEntry,
     batchItemId?: string,
   ): RequestLogEntry {
-    const url = new URL(o.url);
+    const { url } = o;
     const { authorization: _secret, ...headers } = o.headers;
     const entry: RequestLogEntry = {
       ...o,
+      url: url.href,
       headers,
       seq: ++this.#seq,
       path: decoded(url.pathname),

@@ -68,7 +68,10 @@ async function answer(
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
   }
   const aborted = new AbortController();
-  outgoing.on('close', () => aborted.abort());
+  // Giving up is for whoever waits in vain; an abort that nobody needs costs more than a small answer.
+  outgoing.on('close', () => {
+    if (!outgoing.writableFinished) aborted.abort();
+  });
   outgoing.sendDate = false;
   if (body === undefined) {
     outgoing.writeHead(413).end();
