@@ -7,8 +7,8 @@ import { expandDates } from '../../src/simulator/mailbox/recurrence-rule.ts';
 import { type Drawn, datesByOutlook, differsFromRfc, drawnRecurrence, rruleOf } from './recurrence/drawn.ts';
 import { Traveller } from './traveller.ts';
 
-const RUNS = 800;
-const RULES = 3_000;
+const RUNS = 600;
+const RULES = 2_000;
 /** How far a series is looked at: several steps of the longest interval, and changes of the clock. */
 const MONTHS = {
   daily: 7,
