@@ -114,7 +114,7 @@ export class GraphClient {
     for (let attempt = 1; ; attempt += 1) {
       let token: string | undefined;
       try {
-        token = await this.#tokens.getToken({ ...renewal, signIn: session.signIn });
+        token = await this.#tokens.getToken(session.signIn ? { ...renewal, signIn: session.signIn } : renewal);
         renewal = undefined;
         return await this.#attempt(session, request, { url, token });
       } catch (error) {
