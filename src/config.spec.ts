@@ -12,9 +12,9 @@ const PRODUCTION: Environment = {
   CALENDAR_ENCRYPTION_KEYS: `k1:${KEY}`,
 };
 
-function problemsOf(env: Environment): string[] {
+function problemsOf(env: Environment, readFile?: (path: string) => string): string[] {
   try {
-    readConfig(env);
+    readConfig(env, readFile);
   } catch (error) {
     if (isSyncError(error, 'misconfigured')) return error.message.split('\n');
     throw error;
@@ -112,6 +112,104 @@ describe('readConfig', () => {
       'CALENDAR_ENCRYPTION_KEYS',
     ]);
     expect(readConfig(PRODUCTION).isProduction).toBe(true);
+  });
+});
+
+describe('secrets from files', () => {
+  const files = (contents: Readonly<Record<string, string>>) => (path: string) => {
+    const content = contents[path];
+    if (content === undefined) throw Object.assign(new Error(`ENOENT: ${path}`), { code: 'ENOENT' });
+    return content;
+  };
+  const { JWT_SECRET, GRAPH_CLIENT_SECRET, CALENDAR_ENCRYPTION_KEYS, ...others } = PRODUCTION;
+  const FROM_FILES = {
+    ...others,
+    ...{ JWT_SECRET_FILE: '/s/jwt', GRAPH_CLIENT_SECRET_FILE: '/s/graph', CALENDAR_ENCRYPTION_KEYS_FILE: '/s/keys' },
+    DATABASE_URL_FILE: '/s/database',
+  };
+
+  it('are taken without the end of line that editors put there', () => {
+    const readFile = files({
+      '/s/jwt': `${JWT_SECRET}\n`,
+      '/s/graph': `${GRAPH_CLIENT_SECRET}\r\n`,
+      '/s/keys': `${CALENDAR_ENCRYPTION_KEYS}\n`,
+      '/s/database': 'postgres://calendar:pw@db.example.com/calendar\n',
+    });
+    expect(readConfig(FROM_FILES, readFile)).toMatchObject({
+      jwt: { secret: JWT_SECRET },
+      graph: { credential: { kind: 'secret', secret: GRAPH_CLIENT_SECRET } },
+      encryptionKeys: CALENDAR_ENCRYPTION_KEYS,
+      databaseUrl: 'postgres://calendar:pw@db.example.com/calendar',
+    });
+  });
+
+  it('that cannot be read are one clear line each, and nothing else is called missing', () => {
+    const problems = problemsOf(FROM_FILES, files({ '/s/jwt': '\n', '/s/graph': 'a\0b', '/s/keys': 'k1:short' }));
+    expect(problems.map((line) => line.split(',')[0])).toEqual([
+      'DATABASE_URL_FILE names a file that cannot be read (ENOENT): "/s/database"',
+      'GRAPH_CLIENT_SECRET_FILE names a file that is no secret (too large',
+      'JWT_SECRET_FILE names an empty file: "/s/jwt"',
+      'CALENDAR_ENCRYPTION_KEYS entry 1 is not a name and 32 bytes in base64',
+    ]);
+  });
+
+  it.each(['JWT_SECRET', 'CALENDAR_ENCRYPTION_KEYS', 'GRAPH_CLIENT_SECRET', 'DATABASE_URL'])(
+    'are refused by name beside %s itself',
+    (name) => {
+      const env = { ...PRODUCTION, DATABASE_URL: 'pglite:./data', [`${name}_FILE`]: '/s/file' };
+      const problems = problemsOf(env, files({ '/s/file': 'x'.repeat(64) }));
+      expect(problems).toHaveLength(1);
+      expect(problems[0]).toMatch(`${name}_FILE and ${name} are both set; keep one of them`);
+    },
+  );
+
+  it('are read from the disk when nothing else is said', () => {
+    expect(problemsOf({ JWT_SECRET_FILE: '/nowhere/at/all' })).toEqual([
+      expect.stringMatching(/^JWT_SECRET_FILE names a file that cannot be read \(ENOENT\)/),
+    ]);
+    expect(problemsOf({ JWT_SECRET_FILE: '/' })).toEqual([expect.stringContaining('(EISDIR)')]);
+  });
+});
+
+describe('proxies and origins', () => {
+  it('trusts no proxy and no origin unless told to', () => {
+    expect(readConfig({})).toMatchObject({ trustProxy: undefined, corsOrigins: [] });
+    expect(readConfig({ TRUST_PROXY: '0' })).toMatchObject({ trustProxy: undefined });
+  });
+
+  it.each([
+    ['1', 1],
+    ['10', 10],
+    ['10.0.0.0/8, 192.0.2.7', ['10.0.0.0/8', '192.0.2.7']],
+    ['fd00::/8,::1', ['fd00::/8', '::1']],
+  ])('takes TRUST_PROXY=%s', (text, trustProxy) => {
+    expect(readConfig({ TRUST_PROXY: text }).trustProxy).toEqual(trustProxy);
+  });
+
+  it.each(['true', '11', '-1', '10.0.0.0/33', '10.0.0.0/0', '0.0.0.0/0', '::/0', 'proxy.local', '10.0.0.0/8,', '1.5'])(
+    'refuses TRUST_PROXY=%s',
+    (text) => {
+      expect(problemsOf({ TRUST_PROXY: text })).toEqual([expect.stringMatching(/^TRUST_PROXY must be how many/)]);
+    },
+  );
+
+  it('takes origins as browsers spell them', () => {
+    const text = 'https://app.example.com, https://app.example.com:8443,http://localhost:5173';
+    expect(readConfig({ CORS_ORIGINS: text }).corsOrigins).toEqual(text.split(/, ?/));
+  });
+
+  it.each([
+    '*',
+    'null',
+    'https://*.example.com',
+    'https://app.example.com/',
+    'https://APP.example.com',
+    'app.example.com',
+    'http://app.example.com',
+    'https://app.example.com:443',
+    'file:///x',
+  ])('refuses CORS_ORIGINS=%s', (text) => {
+    expect(problemsOf({ CORS_ORIGINS: text })).toEqual([expect.stringMatching(/^CORS_ORIGINS names /)]);
   });
 });
 

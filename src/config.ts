@@ -1,4 +1,7 @@
-import { SyncError } from './core/errors.ts';
+import { isIP } from 'node:net';
+import { type Environment, EnvironmentReader, isLoopback, quoted, type ReadSecretFile } from './environment-reader.ts';
+
+export type { Environment } from './environment-reader.ts';
 
 /** Where Graph is: Microsoft (or a national cloud, or a simulator run elsewhere), or the simulator that `serve` brings up. */
 export type GraphConfig =
@@ -33,6 +36,10 @@ export interface Config {
   readonly port: number;
   /** Without a slash at the end. `undefined`: the address the service listens on. */
   readonly publicUrl: string | undefined;
+  /** Whose word on the caller's address is taken: so many proxies in front, or proxies of these addresses; else nobody's. */
+  readonly trustProxy?: number | readonly string[] | undefined;
+  /** Origins of web pages that may call the API from a browser. */
+  readonly corsOrigins?: readonly string[];
   readonly logLevel: LogLevel;
   readonly workers: 'inline' | 'none';
   readonly databaseUrl: string;
@@ -54,27 +61,27 @@ export interface AppConfig extends Config {
   readonly encryptionKeys: string;
 }
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 const HOUR_MS = 60 * 60 * 1000;
 /** HS256 wants a key at least as long as its output (RFC 7518, 3.2). */
 const MIN_JWT_SECRET_BYTES = 32;
 const ENCRYPTION_KEY_BYTES = 32;
 
 /**
- * Reads the environment, once, and reports everything that is wrong with it together.
+ * Reads the environment (and the files of secrets that it names), once, and reports everything that is wrong with it together.
  *
  * @throws {SyncError} `misconfigured`; its message has one line for each problem: variable, what is wrong, an example.
  *   Values of secrets are never in it
  */
-export function readConfig(env: Environment): Config {
-  const reader = new EnvironmentReader(env);
+export function readConfig(env: Environment, readFile?: ReadSecretFile): Config {
+  const reader = new EnvironmentReader(env, readFile);
   const isProduction = reader.text('NODE_ENV') === 'production';
   const config: Config = {
     isProduction,
     host: reader.text('HOST') ?? '127.0.0.1',
     port: reader.wholeNumber('PORT', { default: 3000, min: 0, max: 65_535, meaning: 'a port, 0 to 65535' }),
     publicUrl: reader.url('PUBLIC_URL', 'https://calendar.example.com'),
+    trustProxy: trustedProxies(reader),
+    corsOrigins: corsOrigins(reader),
     logLevel: reader.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     workers: reader.oneOf('WORKERS', ['inline', 'none'] as const, 'inline'),
     databaseUrl: databaseUrl(reader),
@@ -133,7 +140,7 @@ export function dataFolder(config: Pick<Config, 'databaseUrl'>): string {
 }
 
 function databaseUrl(reader: EnvironmentReader): string {
-  const value = reader.text('DATABASE_URL') ?? 'pglite:./data';
+  const value = reader.secret('DATABASE_URL') ?? 'pglite:./data';
   if (/^pglite:.+/.test(value)) return value;
   if (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value)) return value;
   reader.problem(
@@ -147,11 +154,12 @@ function databaseUrl(reader: EnvironmentReader): string {
 function graphConfig(reader: EnvironmentReader, isProduction: boolean): GraphConfig {
   const clientId = reader.text('GRAPH_CLIENT_ID');
   const tenantId = reader.text('GRAPH_TENANT_ID');
-  const secret = reader.text('GRAPH_CLIENT_SECRET');
+  const secret = reader.secret('GRAPH_CLIENT_SECRET');
   const certificate = reader.text('GRAPH_CLIENT_CERTIFICATE_PATH');
   const baseUrl = reader.url('GRAPH_BASE_URL', 'https://graph.microsoft.com', 'origin');
   const authorityHost = reader.url('GRAPH_AUTHORITY_HOST', 'https://login.microsoftonline.com', 'origin');
-  const isAnyGiven = [clientId, tenantId, secret, certificate, baseUrl, authorityHost].some((value) => value);
+  const isSecretGiven = reader.isGiven('GRAPH_CLIENT_SECRET');
+  const isAnyGiven = isSecretGiven || [clientId, tenantId, certificate, baseUrl, authorityHost].some((value) => value);
   if (!isAnyGiven && !isProduction) return { kind: 'simulator' };
   const why = isProduction
     ? 'is missing, and production has no simulator'
@@ -159,7 +167,7 @@ function graphConfig(reader: EnvironmentReader, isProduction: boolean): GraphCon
   const example = '3f2a7c1e-0000-0000-0000-000000000000';
   if (!clientId) reader.problem('GRAPH_CLIENT_ID', why, example);
   if (!tenantId) reader.problem('GRAPH_TENANT_ID', why, `${example} or contoso.onmicrosoft.com`);
-  if (!secret && !certificate) {
+  if (!isSecretGiven && !certificate) {
     reader.problem(
       'GRAPH_CLIENT_SECRET',
       why,
@@ -177,7 +185,7 @@ function graphConfig(reader: EnvironmentReader, isProduction: boolean): GraphCon
 }
 
 function jwtConfig(reader: EnvironmentReader, isProduction: boolean): JwtConfig {
-  const secret = reader.text('JWT_SECRET');
+  const secret = reader.secret('JWT_SECRET');
   const jwksUrl = reader.url('JWT_JWKS_URL', 'https://login.example.com/keys');
   if (secret !== undefined && Buffer.byteLength(secret) < MIN_JWT_SECRET_BYTES) {
     reader.problem(
@@ -189,7 +197,7 @@ function jwtConfig(reader: EnvironmentReader, isProduction: boolean): JwtConfig 
   if (secret !== undefined && jwksUrl !== undefined) {
     reader.problem('JWT_SECRET', 'and JWT_JWKS_URL are both set; keep one of them', 'JWT_JWKS_URL alone');
   }
-  if (isProduction && secret === undefined && jwksUrl === undefined) {
+  if (isProduction && !reader.isGiven('JWT_SECRET') && jwksUrl === undefined) {
     reader.problem(
       'JWT_SECRET',
       'is missing (as is JWT_JWKS_URL), and production has no development secret',
@@ -201,9 +209,9 @@ function jwtConfig(reader: EnvironmentReader, isProduction: boolean): JwtConfig 
 
 function encryptionKeys(reader: EnvironmentReader, isProduction: boolean): string | undefined {
   const example = 'k1:$(openssl rand -base64 32)';
-  const value = reader.text('CALENDAR_ENCRYPTION_KEYS');
+  const value = reader.secret('CALENDAR_ENCRYPTION_KEYS');
   if (value === undefined) {
-    if (isProduction) {
+    if (isProduction && !reader.isGiven('CALENDAR_ENCRYPTION_KEYS')) {
       reader.problem('CALENDAR_ENCRYPTION_KEYS', 'is missing, and production has no development key', example);
     }
     return undefined;
@@ -222,85 +230,44 @@ function encryptionKeys(reader: EnvironmentReader, isProduction: boolean): strin
   return value;
 }
 
-interface NumberRule {
-  readonly default: number;
-  readonly min: number;
-  readonly max: number;
-  readonly meaning: string;
+const MAX_PROXIES = 10;
+
+function trustedProxies(reader: EnvironmentReader): Config['trustProxy'] {
+  const text = reader.text('TRUST_PROXY');
+  if (text === undefined || text === '0') return undefined;
+  if (/^\d+$/.test(text) && Number(text) <= MAX_PROXIES) return Number(text);
+  const entries = text.split(',').map((entry) => entry.trim());
+  const wrong = entries.find((entry) => !isNetwork(entry));
+  if (wrong === undefined) return entries;
+  reader.problem(
+    'TRUST_PROXY',
+    `must be how many proxies are in front (0 to ${MAX_PROXIES}) or their addresses, and ${quoted(wrong)} is neither`,
+    '1 or TRUST_PROXY=10.0.0.0/8,192.0.2.7',
+  );
+  return undefined;
 }
 
-/** Collects problems instead of stopping at the first; an empty variable counts as not set. */
-class EnvironmentReader {
-  readonly #env: Environment;
-  readonly #problems: { path: string; message: string }[] = [];
-
-  constructor(env: Environment) {
-    this.#env = env;
-  }
-
-  text(name: string): string | undefined {
-    const value = this.#env[name]?.trim();
-    return value === '' ? undefined : value;
-  }
-
-  number(name: string, rule: NumberRule): number {
-    const text = this.text(name);
-    if (text === undefined) return rule.default;
-    const value = Number(text);
-    if (value >= rule.min && value <= rule.max) return value;
-    this.problem(name, `must be ${rule.meaning}, not ${quoted(text)}`, String(rule.default));
-    return rule.default;
-  }
-
-  wholeNumber(name: string, rule: NumberRule): number {
-    const value = this.number(name, rule);
-    if (Number.isInteger(value)) return value;
-    this.problem(name, `must be ${rule.meaning}, not ${quoted(String(value))}`, String(rule.default));
-    return rule.default;
-  }
-
-  oneOf<const Value extends string>(name: string, allowed: readonly Value[], preset: Value): Value {
-    const text = this.text(name);
-    const value = allowed.find((candidate) => candidate === text);
-    if (text !== undefined && !value)
-      this.problem(name, `must be one of ${allowed.join(', ')}, not ${quoted(text)}`, preset);
-    return value ?? preset;
-  }
-
-  /** Plain `http:` would send tokens in the clear, so it is for this machine alone. */
-  url(name: string, example: string, kind: 'origin' | 'address' = 'address'): string | undefined {
-    const text = this.text(name);
-    if (text === undefined) return undefined;
-    const url = URL.canParse(text) ? new URL(text) : undefined;
-    if (!url || !['http:', 'https:'].includes(url.protocol)) {
-      this.problem(name, 'is not a web address', example);
-      return undefined;
-    }
-    // PUBLIC_URL carries no token of ours: behind a proxy of a private network it may well be plain.
-    if (url.protocol === 'http:' && name !== 'PUBLIC_URL' && !isLoopback(url.hostname)) {
-      this.problem(name, 'must be https: (plain http: is accepted for this machine only)', example);
-    }
-    if (kind === 'origin' && url.pathname !== '/') {
-      this.problem(name, 'must be an origin without a path', example);
-    }
-    return kind === 'origin' ? url.origin : text.replace(/\/+$/, '');
-  }
-
-  problem(name: string, problem: string, example: string): void {
-    this.#problems.push({ path: name, message: `${name} ${problem}, e.g. ${name}=${example}` });
-  }
-
-  throwProblems(): void {
-    if (this.#problems.length === 0) return;
-    const lines = this.#problems.map(({ message }) => message);
-    throw new SyncError('misconfigured', lines.join('\n'), { problems: this.#problems });
-  }
+/** An address, or a network in CIDR notation. All of the internet is no proxy of anybody's. */
+function isNetwork(text: string): boolean {
+  const [address = '', bits, more] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || more !== undefined) return false;
+  if (bits === undefined) return true;
+  return /^\d{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= (version === 4 ? 32 : 128);
 }
 
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-}
-
-function quoted(text: string): string {
-  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
+/** Spelled as browsers send them, because that is what they are compared with. */
+function corsOrigins(reader: EnvironmentReader): string[] {
+  const entries = (reader.text('CORS_ORIGINS') ?? '').split(',').map((entry) => entry.trim());
+  return entries.filter((entry) => {
+    if (entry === '') return false;
+    const url = URL.canParse(entry) && !entry.includes('*') ? new URL(entry) : undefined;
+    const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname));
+    if (isSafe && url?.origin === entry) return true;
+    const why = isSafe
+      ? `must be spelled ${quoted(url?.origin ?? '')}, without a path`
+      : 'is no origin that can be trusted (https:, or http: of this machine; no *)';
+    reader.problem('CORS_ORIGINS', `names ${quoted(entry)}, which ${why}`, 'https://app.example.com');
+    return false;
+  });
 }
