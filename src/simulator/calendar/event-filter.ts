@@ -12,6 +12,8 @@ export interface Row {
   mailbox: Mailbox;
   item: StoredItem;
   instance?: Instance | undefined;
+  /** The member's original date, for who does not need to know more of it. */
+  date?: string;
 }
 
 type Test = (row: Row) => boolean;
@@ -51,9 +53,9 @@ export const typeOf = (item: StoredItem, instance: Instance | undefined): string
       : 'exception';
 
 export function readerOf(path: string): (row: Row) => Value {
-  const reader = READ[path.toLowerCase()];
-  if (reader === undefined) throw unsupported(path);
-  return reader;
+  const name = path.toLowerCase();
+  if (!Object.hasOwn(READ, name)) throw unsupported(path);
+  return READ[name]!;
 }
 
 const unsupported = (path: string): GraphError =>
@@ -72,11 +74,14 @@ export function compileFilter(text: string): Test {
   return test;
 }
 
+/** Parentheses and `not` inside each other. */
+const MAX_DEPTH = 100;
 const TOKEN = /\s*('(?:[^']|'')*'|[(),:]|[A-Za-z_][\w./]*|-?\d[\w:.+-]*)/y;
 
 class FilterParser {
   readonly #tokens: string[] = [];
   #at = 0;
+  #depth = 0;
 
   constructor(text: string) {
     TOKEN.lastIndex = 0;
@@ -120,6 +125,14 @@ class FilterParser {
   }
 
   #primary(): Test {
+    if (this.#depth === MAX_DEPTH) throw new GraphError(400, 'BadRequest', 'Recursion depth exceeded allowed limit.');
+    this.#depth += 1;
+    const test = this.#innermost();
+    this.#depth -= 1;
+    return test;
+  }
+
+  #innermost(): Test {
     const token = this.#take();
     const lower = token.toLowerCase();
     if (token === '(') {
@@ -142,8 +155,9 @@ class FilterParser {
   }
 
   #comparison(read: (row: Row) => Value): Test {
-    const compare = COMPARE[this.#take().toLowerCase()];
-    if (compare === undefined) throw syntaxError();
+    const operator = this.#take().toLowerCase();
+    if (!Object.hasOwn(COMPARE, operator)) throw syntaxError();
+    const compare = COMPARE[operator]!;
     const literal = literalOf(this.#take());
     return (row) => compare(order(read(row), literal));
   }

@@ -1,7 +1,7 @@
 import { answerMasterCategories } from '../event-resources/master-categories.ts';
 import { answerFindMeetingTimes } from '../event-resources/meeting-times.ts';
 import { answerReminderView } from '../event-resources/reminder-view.ts';
-import { badRequest, GraphError, itemNotFound } from '../http/graph-error.ts';
+import { badRequest, GraphError, itemNotFound, unreadableBody } from '../http/graph-error.ts';
 import { readJson, type SimulatedResponse } from '../http/http-types.ts';
 import { metadataUrl, noSuchSegment, ok, type RouteContext, requireMethod } from '../http/routing.ts';
 import { DEFAULT_GROUP, findGroup, groupNumbered, isInGroup } from '../mailbox/calendar-groups.ts';
@@ -97,7 +97,8 @@ function below(context: RouteContext, calendar: StoredCalendar, segments: string
     case 'allowedcalendarsharingroles':
       return answerAllowedRoles(context, ownPlace(context, calendar));
   }
-  const holder = named || second === undefined ? calendar : (calendarOfEvent(context.mailbox, second) ?? calendar);
+  const isId = second !== undefined && second.toLowerCase() !== 'delta';
+  const holder = named || !isId ? calendar : (calendarOfEvent(context.mailbox, second) ?? calendar);
   const reached = reachEvents(context, holder, first?.toLowerCase() === 'events' && second !== undefined);
   return belowReached(reached.context, reached.calendar, segments, named);
 }
@@ -170,12 +171,16 @@ function supportedTimeZones(context: RouteContext, segment: string | undefined):
   });
 }
 
+const isTextList = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((each) => typeof each === 'string');
+
 /** `translateExchangeIds` between the two forms of REST ids. */
 function translateIds(context: RouteContext): SimulatedResponse {
   requireMethod(context, 'POST');
   const { mailbox, request } = context;
-  const input = readJson(request) as { inputIds?: string[]; sourceIdType?: string; targetIdType?: string } | undefined;
-  const ids = input?.inputIds ?? [];
+  const input = readJson(request) as { inputIds?: unknown; targetIdType?: unknown } | null | undefined;
+  const ids: unknown = input?.inputIds ?? [];
+  if (!isTextList(ids)) throw unreadableBody('A collection of Edm.String was expected as inputIds.');
   if (ids.length > 1000) throw badRequest('At most 1000 ids can be translated in one call.');
   const form = input?.targetIdType === 'restImmutableEntryId' ? 'immutable' : 'default';
   const value = ids.map((sourceId) => {

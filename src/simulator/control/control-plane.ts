@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { GraphSimulator } from '../graph-simulator.ts';
 import { GraphError } from '../http/graph-error.ts';
 import type { SimulatedRequest, SimulatedResponse } from '../http/http-types.ts';
+import { isTooDeep } from '../http/json-depth.ts';
 import { CALENDAR_ROUTES } from './calendar-routes.ts';
 import { CLOCK_ROUTES } from './clock-routes.ts';
 import { ControlError, wrong } from './control-error.ts';
@@ -107,6 +108,7 @@ function readBody(request: SimulatedRequest, route: ControlRoute): unknown {
   } catch {
     throw wrong('body', request.body === '' ? 'is required' : 'is no valid JSON');
   }
+  if (isTooDeep(body)) throw wrong('body', 'is nested too deeply');
   requireBody(route.body!, body);
   return body;
 }

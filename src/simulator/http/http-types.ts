@@ -1,4 +1,5 @@
 import { GraphError } from './graph-error.ts';
+import { isTooDeep } from './json-depth.ts';
 
 export interface SimulatedRequest {
   method: string;
@@ -34,7 +35,7 @@ export const isControlPath = (path: string): boolean => /^\/simulator(?:[/?]|$)/
 export const GRAPH_JSON =
   'application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8';
 
-/** @throws {GraphError} 400 `BadRequest` for malformed JSON, 415 for a body of another type */
+/** @throws {GraphError} 400 `BadRequest` for malformed or absurdly deep JSON, 415 for a body of another type */
 export function readJson(request: SimulatedRequest): unknown {
   if (request.body === '') return undefined;
   const type = request.headers['content-type'] ?? '';
@@ -45,16 +46,22 @@ export function readJson(request: SimulatedRequest): unknown {
       'A supported MIME type could not be found that matches the content type of the request.',
     );
   }
+  let value: unknown;
   try {
-    return JSON.parse(request.body);
+    value = JSON.parse(request.body);
   } catch {
-    throw new GraphError(
-      400,
-      'BadRequest',
-      'Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.',
-    );
+    throw unreadableJson();
   }
+  if (isTooDeep(value)) throw unreadableJson();
+  return value;
 }
+
+const unreadableJson = (): GraphError =>
+  new GraphError(
+    400,
+    'BadRequest',
+    'Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.',
+  );
 
 /** Query parameters by lower-case name: Graph takes `startDateTime` in any case. */
 export function readQuery(url: URL): Map<string, string> {

@@ -1,3 +1,5 @@
+import { isTooDeep } from './json-depth.ts';
+
 /** One request as the simulator saw it. Batch items are children of their batch. */
 export interface RequestLogEntry {
   seq: number;
@@ -41,6 +43,8 @@ export class RequestLog {
     const { authorization: _secret, ...headers } = o.headers;
     const entry: RequestLogEntry = {
       ...o,
+      // Such a body was refused; kept as it came, the log could not be told any more.
+      body: isTooDeep(o.body) ? 'JSON nested too deeply to be kept' : o.body,
       url: url.href,
       headers,
       seq: ++this.#seq,

@@ -141,8 +141,8 @@ const PARAMETERS: Record<string, Kind> = {
 
 /** @throws {GraphError} 400 `RequestBodyRead` for a value the parameter cannot have */
 export function checkParameter(name: string, value: unknown): void {
-  const kind = PARAMETERS[name.toLowerCase()];
-  if (kind !== undefined && value !== undefined) convert(value, kind);
+  const key = name.toLowerCase();
+  if (Object.hasOwn(PARAMETERS, key) && value !== undefined) convert(value, PARAMETERS[key]!);
 }
 
 export type EventInput = Record<string, unknown>;
@@ -183,7 +183,7 @@ function convert(value: unknown, kind: Kind): unknown {
   }
   if ('list' in kind) {
     if (!Array.isArray(value)) throw unreadableBody('A collection was expected.');
-    return value.map((member) => convert(member, kind.list));
+    return value.map((member) => (member === null ? refuseNull() : convert(member, kind.list)));
   }
   if (typeof value !== 'object' || Array.isArray(value)) return refuse(value, kind.type);
   const converted: Record<string, unknown> = {};
@@ -201,6 +201,10 @@ const isInt32 = (value: unknown): boolean =>
 
 function refuse(value: unknown, type: string): never {
   throw unreadableBody(`Cannot convert the literal '${String(value)}' to the expected type '${type}'.`);
+}
+
+function refuseNull(): never {
+  throw unreadableBody('A null value was found in a collection whose members cannot be null.');
 }
 
 const unknownProperty = (name: string, type: string) =>
