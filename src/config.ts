@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { DEFAULT_RETENTION, type RetentionPeriods } from './core/retention.ts';
 import { type Environment, EnvironmentReader, isLoopback, quoted, type ReadSecretFile } from './environment-reader.ts';
 
 export type { Environment } from './environment-reader.ts';
@@ -50,6 +51,8 @@ export interface Config {
   readonly syncIntervalMinutes: number;
   readonly maxEventsPerSync: number;
   readonly deltaTokenExpiryMs: number;
+  /** How long what gets old is kept. */
+  readonly retention: RetentionPeriods;
   readonly jwt: JwtConfig;
   /** `id:base64(32 bytes)[,…]`; `undefined`: the development key. */
   readonly encryptionKeys: string | undefined;
@@ -126,6 +129,7 @@ export function readConfig(env: Environment, readFile?: ReadSecretFile): Config 
         max: 24 * 30,
         meaning: 'hours, 1 to 720',
       }),
+    retention: retentionPeriods(reader),
     jwt: jwtConfig(reader, isProduction),
     encryptionKeys: encryptionKeys(reader, isProduction),
   };
@@ -137,6 +141,24 @@ export function readConfig(env: Environment, readFile?: ReadSecretFile): Config 
 export function dataFolder(config: Pick<Config, 'databaseUrl'>): string {
   const folder = config.databaseUrl.startsWith('pglite:') ? config.databaseUrl.slice('pglite:'.length) : '';
   return folder === '' || folder === ':memory:' ? './data' : folder;
+}
+
+function retentionPeriods(reader: EnvironmentReader): RetentionPeriods {
+  const days = (name: string, preset: number, min = 1): number =>
+    reader.wholeNumber(`RETENTION_${name}_DAYS`, {
+      default: preset,
+      min,
+      max: 36_500,
+      meaning: min === 0 ? 'a whole number of days, 0 or more (0 = keep)' : 'a whole number of days, 1 or more',
+    });
+  const { historyDays, auditDays, conflictsDays, tombstonesDays, pastEventsDays } = DEFAULT_RETENTION;
+  return {
+    historyDays: days('HISTORY', historyDays),
+    auditDays: days('AUDIT', auditDays),
+    conflictsDays: days('CONFLICTS', conflictsDays),
+    tombstonesDays: days('TOMBSTONES', tombstonesDays),
+    pastEventsDays: days('PAST_EVENTS', pastEventsDays, 0),
+  };
 }
 
 function databaseUrl(reader: EnvironmentReader): string {

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { UserId } from '../core/ids.ts';
 import { toDate } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 
@@ -19,6 +20,7 @@ export type AuditAction =
   | 'privacy.erased'
   | 'run.cancelled'
   | 'keys.rotated'
+  | 'retention.began'
   | 'retention.ran';
 
 /** One line: who did what to whose data. Ids and counts, never content, addresses or tokens. */
@@ -84,22 +86,46 @@ export class AuditRepository {
     return found.rows.map((row) => ({ ...row, at: toDate(row.at) }));
   }
 
-  /** Deletes what is older than `before`. @returns how many lines */
-  async deleteBefore(tx: Tx, before: Date): Promise<number> {
+  /** What tells of one person, whoever did it, and what they did to others; the oldest first. */
+  async listAbout(
+    q: Queryable,
+    userId: UserId,
+    page: { readonly after?: string | undefined; readonly limit: number },
+  ): Promise<AuditEntry[]> {
+    const found = await sql<Omit<AuditEntry, 'at'> & { at: unknown }>`
+      select id::text, at, actor, "actorRoles", action, subject, target, outcome, "correlationId", details
+      from "AuditEntry"
+      where (subject = ${userId} or actor = ${userId}) and id > ${page.after ?? '0'}::bigint
+      order by id limit ${page.limit}
+    `.execute(q.kysely);
+    return found.rows.map((row) => ({ ...row, at: toDate(row.at) }));
+  }
+
+  /** Deletes what is older than `before`, up to `limit` lines. @returns how many */
+  async deleteBefore(tx: Tx, before: Date, limit: number): Promise<number> {
     await sql`select set_config('graph_calendar_sync.audit', 'retention', true)`.execute(tx.kysely);
     const deleted = await sql`
-      delete from "AuditEntry" where at < ${before.toISOString()}::timestamptz
+      delete from "AuditEntry" where id in (
+        select id from "AuditEntry" where at < ${before.toISOString()}::timestamptz order by at limit ${limit})
     `.execute(tx.kysely);
     return Number(deleted.numAffectedRows ?? 0n);
   }
 
-  /** Takes a person out of the log: their lines stay, under a name that means nobody. */
-  async forgetPerson(tx: Tx, userId: string, pseudonym: string): Promise<void> {
+  /**
+   * Takes a person out of the log: their lines stay, under a name that means nobody, and without what they were about.
+   *
+   * @returns how many lines there were
+   */
+  async forgetPerson(tx: Tx, userId: string, pseudonym: string): Promise<number> {
     await sql`select set_config('graph_calendar_sync.audit', 'erasure', true)`.execute(tx.kysely);
-    await sql`
+    const changed = await sql`
       update "AuditEntry" set actor = case when actor = ${userId} then ${pseudonym} else actor end,
+        target = case when subject = ${userId} then null else target end,
+        details = case when subject = ${userId} then null else details end,
+        "correlationId" = null,
         subject = case when subject = ${userId} then ${pseudonym} else subject end
       where actor = ${userId} or subject = ${userId}
     `.execute(tx.kysely);
+    return Number(changed.numAffectedRows ?? 0n);
   }
 }

@@ -131,6 +131,16 @@ export class BaseRepository {
     return Number(toBigInt(found.rows[0]?.count));
   }
 
+  /** All of a user's, in the order of their events' ids. */
+  async listAll(
+    q: Queryable,
+    userId: UserId,
+    page: { after?: EventId | undefined; limit: number },
+  ): Promise<EventBase[]> {
+    const following = sql`b."eventId" > ${page.after ?? ''} order by b."eventId" limit ${page.limit}`;
+    return this.#find(q, userId, following, page.limit);
+  }
+
   /** Events linked to Graph that lie in the window as far as we know, in the order of their ids. */
   async listLinked(
     q: Queryable,

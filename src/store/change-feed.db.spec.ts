@@ -6,6 +6,7 @@ import { onEachDatabase, onPostgres, type StoreWorld } from '../../test/support/
 import { DEFAULT_CALENDAR_ID, type EventId, type UserId } from '../core/ids.ts';
 import type { Tx } from './db.ts';
 
+const HOUR_MS = 60 * 60_000;
 const [A, B, C] = ['a', 'b', 'c'] as [EventId, EventId, EventId];
 
 describe('the change feed', () =>
@@ -48,7 +49,7 @@ describe('the change feed', () =>
       await save(world, ids);
       await remove(world, [ids[0] as EventId]);
       const seen: string[] = [];
-      let cursor = (await world.feed.list(world.db, ALICE, { limit: 0 })).cursor;
+      let cursor = (await read(world, undefined, 0)).cursor;
       for (let page = await read(world, cursor, 3); ; page = await read(world, cursor, 3)) {
         expect(page.items.length).toBeLessThanOrEqual(3);
         seen.push(...page.items.map(({ id, change }) => `${change} ${id}`));
@@ -82,12 +83,12 @@ describe('the change feed', () =>
       ['nothing', ''],
       ['words', 'the beginning'],
       ['a number alone', encoded('12')],
-      ['negative numbers', encoded('-1.-1')],
-      ['numbers no database holds', encoded('9223372036854775808.1')],
-      ['numbers of twenty digits', encoded('1.99999999999999999999')],
-      ['an injection', encoded("1.1'; drop table x; --")],
-      ['one of ours with more behind it', `${encoded('1.1')}.`],
-      ['one of ours in another alphabet', `${encoded('1.1')}=`],
+      ['negative numbers', encoded('-1.-1.-1')],
+      ['numbers no database holds', encoded('9223372036854775808.1.1')],
+      ['numbers of twenty digits', encoded('1.99999999999999999999.1')],
+      ['an injection', encoded("1.1.1'; drop table x; --")],
+      ['one of ours with more behind it', `${encoded('1.1.1')}.`],
+      ['one of ours in another alphabet', `${encoded('1.1.1')}=`],
     ])('refuses a cursor of %s, and says what would be right', async (_what, cursor) => {
       await expect(read(world, cursor)).rejects.toMatchObject({
         code: 'invalid-input',
@@ -95,11 +96,36 @@ describe('the change feed', () =>
       });
     });
 
+    it('tells a reader to start over who may have missed a deletion', async () => {
+      await save(world, [A, B]);
+      const { cursor } = await read(world);
+      world.clock.advance(29 * 24 * HOUR_MS);
+      const fresh = await read(world, cursor);
+      world.clock.advance(2 * 24 * HOUR_MS);
+      await expect(read(world, cursor)).rejects.toMatchObject({
+        code: 'cursor-expired',
+        message: expect.stringContaining('start over'),
+      });
+      expect((await read(world, fresh.cursor)).items).toEqual([]);
+    });
+
+    it('reckons from where a reader began, however many pages they take', async () => {
+      await save(world, [A, B, C]);
+      const first = await read(world, undefined, 1);
+      world.clock.advance(29 * 24 * HOUR_MS);
+      const second = await read(world, first.cursor, 1);
+      expect(second.hasMore).toBe(true);
+      world.clock.advance(2 * 24 * HOUR_MS);
+      await expect(read(world, second.cursor)).rejects.toMatchObject({ code: 'cursor-expired' });
+    });
+
     it('goes on after the database was restored on another server, where transactions count anew', async () => {
       await save(world, [A, B]);
       await remove(world, [B]);
       await pretendOtherServer(world);
-      const foreign = Buffer.from(`900000000001.${await lastRevision(world)}`).toString('base64url');
+      const foreign = Buffer.from(
+        `900000000001.${await lastRevision(world)}.${Math.floor(world.clock.now().getTime() / HOUR_MS)}`,
+      ).toString('base64url');
       expect((await read(world)).items).toEqual([]);
 
       await world.db.transaction((tx) => world.feed.adoptRestored(tx));
@@ -190,8 +216,11 @@ describe('the change feed with several writers', () =>
     });
   }));
 
+/** What is remembered of deletions reaches back thirty days. */
 function read(world: StoreWorld, cursor?: string, limit = 100) {
-  return world.feed.list(world.db, ALICE, { limit, ...(cursor === undefined ? {} : { cursor }) });
+  const now = world.clock.now();
+  const forgottenBefore = new Date(now.getTime() - 30 * 24 * HOUR_MS);
+  return world.feed.list(world.db, ALICE, { limit, now, forgottenBefore, ...(cursor === undefined ? {} : { cursor }) });
 }
 
 function encoded(text: string): string {

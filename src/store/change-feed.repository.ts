@@ -14,6 +14,12 @@ interface Position {
   readonly revision: bigint;
 }
 
+/** Where a reader is, and since when the deletions are told that they may not have heard of. */
+interface Cursor extends Position {
+  /** Whole hours since 1970, so that a reader who asks again and again keeps one cursor for a while. */
+  readonly sinceHour: number;
+}
+
 interface ChangeRow {
   readonly id: string;
   readonly isDeleted: boolean;
@@ -25,19 +31,27 @@ interface ChangeRow {
 
 /** Both parts are `bigint` columns; more would be an error of the database's instead of the caller's. */
 const LARGEST = 2n ** 63n - 1n;
+const HOUR_MS = 60 * 60_000;
 
 /**
  * The application's own delta query. Changes come in the order of the transactions that made them, and only once every
  * transaction that began before has ended: one that commits late is never skipped.
  */
 export class ChangeFeedRepository {
-  /** @throws {SyncError} `invalid-input` for a cursor that is not one of ours */
+  /**
+   * @param page.forgottenBefore  deletions from before that may not be told any more
+   * @throws {SyncError} `invalid-input` for a cursor that is not one of ours; `cursor-expired` for one whose reader may
+   *   miss a deletion: they have to start over
+   */
   async list(
     q: Queryable,
     userId: UserId,
-    page: { cursor?: string | undefined; limit: number },
+    page: { cursor?: string | undefined; limit: number; now: Date; forgottenBefore: Date },
   ): Promise<{ items: EventChange[]; cursor: string; hasMore: boolean }> {
-    const from = page.cursor === undefined ? { xid: 0n, revision: 0n } : await this.#positionOf(q, page.cursor);
+    const thisHour = Math.floor(page.now.getTime() / HOUR_MS);
+    const from =
+      page.cursor === undefined ? { xid: 0n, revision: 0n, sinceHour: thisHour } : await this.#cursorOf(q, page.cursor);
+    if (from.sinceHour < Math.floor(page.forgottenBefore.getTime() / HOUR_MS)) throw tooOld();
     const found = await sql<ChangeRow>`
       select * from (
         select id, false as "isDeleted", "revisionXid", revision, "createdXid", "createdRevision"
@@ -51,13 +65,15 @@ export class ChangeFeedRepository {
       order by "revisionXid", revision limit ${page.limit + 1}
     `.execute(q.kysely);
     const rows = found.rows.slice(0, page.limit);
+    const hasMore = found.rows.length > page.limit;
     const last = rows.at(-1);
     const position = last ? { xid: toBigInt(last.revisionXid), revision: toBigInt(last.revision) } : from;
     return {
       // From the very beginning nothing that is gone needs telling.
       items: rows.filter((row) => page.cursor !== undefined || !row.isDeleted).map((row) => changeOf(row, from)),
-      cursor: writeCursor(position),
-      hasMore: found.rows.length > page.limit,
+      // Who is not through yet has still to hear of what was deleted since they began.
+      cursor: writeCursor({ ...position, sinceHour: hasMore ? from.sinceHour : thisHour }),
+      hasMore,
     };
   }
 
@@ -75,13 +91,13 @@ export class ChangeFeedRepository {
     `.execute(tx.kysely);
   }
 
-  async #positionOf(q: Queryable, cursor: string): Promise<Position> {
-    const position = readCursor(cursor);
+  async #cursorOf(q: Queryable, text: string): Promise<Cursor> {
+    const cursor = readCursor(text);
     const found = await sql<{ next: unknown }>`
       select pg_snapshot_xmax(pg_current_snapshot())::text as next
     `.execute(q.kysely);
     // Handed out before the database was restored on another server, whose transactions are counted anew.
-    return position.xid < toBigInt(found.rows[0]?.next) ? position : { ...position, xid: 0n };
+    return cursor.xid < toBigInt(found.rows[0]?.next) ? cursor : { ...cursor, xid: 0n };
   }
 }
 
@@ -93,16 +109,23 @@ function changeOf(row: ChangeRow, from: Position): EventChange {
   return { change: isNew ? 'created' : 'updated', id };
 }
 
-function writeCursor({ xid, revision }: Position): string {
-  return Buffer.from(`${xid}.${revision}`, 'utf8').toString('base64url');
+function writeCursor({ xid, revision, sinceHour }: Cursor): string {
+  return Buffer.from(`${xid}.${revision}.${sinceHour}`, 'utf8').toString('base64url');
 }
 
-function readCursor(text: string): Position {
-  const match = /^(\d{1,19})\.(\d{1,19})$/.exec(Buffer.from(text, 'base64url').toString('utf8'));
-  const [xid, revision] = [BigInt(match?.[1] ?? -1), BigInt(match?.[2] ?? -1)];
+function readCursor(text: string): Cursor {
+  const match = /^(\d{1,19})\.(\d{1,19})\.(\d{1,9})$/.exec(Buffer.from(text, 'base64url').toString('utf8'));
+  const [xid, revision, sinceHour] = [BigInt(match?.[1] ?? -1), BigInt(match?.[2] ?? -1), Number(match?.[3] ?? -1)];
   const isOurs = xid >= 0n && xid <= LARGEST && revision >= 0n && revision <= LARGEST;
-  if (isOurs && writeCursor({ xid, revision }) === text) return { xid, revision };
+  if (isOurs && writeCursor({ xid, revision, sinceHour }) === text) return { xid, revision, sinceHour };
   throw new SyncError('invalid-input', 'the cursor is not one this service gave out', {
     problems: [{ path: 'cursor', message: 'must be the cursor of an earlier answer, or be left out' }],
   });
+}
+
+function tooOld(): SyncError {
+  return new SyncError(
+    'cursor-expired',
+    'the cursor is older than what is remembered of deleted events: start over without one, and drop what is not told',
+  );
 }

@@ -198,6 +198,21 @@ export class ConflictRepository {
     return { items: found.rows.map((row) => fromRow(row, cipher)), total };
   }
 
+  /** All of a user's, in the order of their ids. */
+  async listAll(
+    q: Queryable,
+    userId: UserId,
+    page: { after?: ConflictId | undefined; limit: number },
+  ): Promise<StoredConflict[]> {
+    const found = await sql<ConflictRow>`
+      select * from "CalendarSyncConflict" where "userId" = ${userId} and id > ${page.after ?? ''}
+      order by id limit ${page.limit}
+    `.execute(q.kysely);
+    if (found.rows.length === 0) return [];
+    const cipher = await this.#cipher.forUser(q, userId);
+    return found.rows.map((row) => fromRow(row, cipher));
+  }
+
   async pendingFor(q: Queryable, userId: UserId, eventIds: readonly EventId[]): Promise<Map<EventId, StoredConflict>> {
     if (eventIds.length === 0) return new Map();
     const found = await sql<ConflictRow>`

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import { sql } from 'kysely';
 import { SyncError } from '../core/errors.ts';
 import type { UserId } from '../core/ids.ts';
@@ -16,6 +16,8 @@ const IV_BYTES = 12;
 const TAG_BYTES = 16;
 /** Drawn together: asking the system for a few bytes costs as much as asking for many. */
 const IVS_AT_A_TIME = 128;
+/** Users whose keys are kept open in memory; the least lately used make room, and are unwrapped again when they come. */
+const CACHED_KEYS = 5_000;
 const TEXT_PREFIX = 'enc:v1:';
 const JSON_KEY = '$enc';
 const JSON_PREFIX = 'v1:';
@@ -52,6 +54,12 @@ export class KeyRing {
   key(id: string): KeyObject | undefined {
     return this.#keys.get(id);
   }
+
+  /** A key of its own for another purpose, from the current one (HKDF): all processes with the same ring have the same. */
+  derived(purpose: string): KeyObject {
+    const current = this.#keys.get(this.currentId) as KeyObject;
+    return createSecretKey(Buffer.from(hkdfSync('sha256', current, '', purpose, KEY_BYTES)));
+  }
 }
 
 /** Hands out users' ciphers; a user's key is made when it is first needed. */
@@ -72,12 +80,13 @@ export class ContentCipher {
   /**
    * The user's cipher. A transaction asks the database once whether the key is still the one: another process may have
    * destroyed it and made a new one, and what is written with a destroyed key can never be read again. Reads outside of
-   * transactions trust what is known, and ask again once a value did not open.
+   * transactions trust what is known, and ask again once a value did not open. A transaction also keeps the key from being
+   * destroyed until it ends, so that an erasure finds everything that was written with it.
    *
    * @throws {SyncError} `decryption-failed` when the ring does not open the user's key
    */
   async forUser(q: Queryable, userId: UserId): Promise<UserCipher> {
-    const known = q.inTransaction ? this.#proven.get(q)?.get(userId) : this.#cache.get(userId)?.cipher;
+    const known = q.inTransaction ? this.#proven.get(q)?.get(userId) : this.#recall(userId)?.cipher;
     if (known) return known;
     const found = (await this.#find(q, userId)) ?? (await this.#create(q, userId));
     const cipher = this.#cipherOf(userId, found);
@@ -146,12 +155,23 @@ export class ContentCipher {
     this.#cache.delete(userId);
   }
 
-  #cipherOf(userId: UserId, found: StoredKey): UserCipher {
+  #recall(userId: UserId): { readonly wrappedKey: string; readonly cipher: UserCipher } | undefined {
     const cached = this.#cache.get(userId);
+    if (!cached) return undefined;
+    this.#cache.delete(userId);
+    this.#cache.set(userId, cached);
+    return cached;
+  }
+
+  #cipherOf(userId: UserId, found: StoredKey): UserCipher {
+    const cached = this.#recall(userId);
     if (cached?.wrappedKey === found.wrappedKey) return cached.cipher;
     const cipher = new UserCipher(userId, this.#unwrap(userId, found), this.#random, () => this.forget(userId));
     // A key made by a transaction that is still open could vanish with it.
-    if (!found.isUncommitted) this.#cache.set(userId, { wrappedKey: found.wrappedKey, cipher });
+    if (found.isUncommitted) return cipher;
+    this.#cache.set(userId, { wrappedKey: found.wrappedKey, cipher });
+    const oldest = this.#cache.keys().next();
+    if (this.#cache.size > CACHED_KEYS && !oldest.done) this.#cache.delete(oldest.value);
     return cipher;
   }
 
@@ -159,7 +179,7 @@ export class ContentCipher {
     const found = await sql<StoredKey>`
       select "keyId", "wrappedKey",
         coalesce(xmin::text = (pg_current_xact_id_if_assigned()::text::bigint & 4294967295)::text, false) as "isUncommitted"
-      from "UserKey" where "userId" = ${userId}
+      from "UserKey" where "userId" = ${userId} ${q.inTransaction ? sql`for key share` : sql``}
     `.execute(q.kysely);
     return found.rows[0];
   }

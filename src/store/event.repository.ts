@@ -69,6 +69,31 @@ export class EventRepository {
     return new Map(found.rows.map((row) => [row.eventId as EventId, fromTombstone(row)]));
   }
 
+  /** All of a user's events by name, in the order of their ids. */
+  async listIds(
+    q: Queryable,
+    userId: UserId,
+    page: { after?: EventId | undefined; limit: number },
+  ): Promise<EventId[]> {
+    const found = await sql<{ id: EventId }>`
+      select id from "CalendarEvent" where "userId" = ${userId} and id > ${page.after ?? ''} order by id limit ${page.limit}
+    `.execute(q.kysely);
+    return found.rows.map(({ id }) => id);
+  }
+
+  /** All of a user's tombstones, in the order of their events' ids. */
+  async listTombstones(
+    q: Queryable,
+    userId: UserId,
+    page: { after?: EventId | undefined; limit: number },
+  ): Promise<Tombstone[]> {
+    const found = await sql<TombstoneRow>`
+      select * from "CalendarEventTombstone" where "userId" = ${userId} and "eventId" > ${page.after ?? ''}
+      order by "eventId" limit ${page.limit}
+    `.execute(q.kysely);
+    return found.rows.map(fromTombstone);
+  }
+
   /** Events overlapping a half-open range, oldest first; those without a readable instant are left to the caller to judge. */
   async listWindow(
     q: Queryable,

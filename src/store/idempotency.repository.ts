@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { EventId, UserId } from '../core/ids.ts';
+import { toDate } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 
 /** Which event a caller's `Idempotency-Key` made, and from which request. */
@@ -14,6 +15,19 @@ export class IdempotencyRepository {
     `.execute(q.kysely);
     const row = found.rows[0];
     return row ? { requestHash: row.requestHash, eventId: row.eventId as EventId } : undefined;
+  }
+
+  /** All of a user's, in order. */
+  async listAll(
+    q: Queryable,
+    userId: UserId,
+    page: { after?: string | undefined; limit: number },
+  ): Promise<{ key: string; eventId: EventId; at: Date }[]> {
+    const found = await sql<{ key: string; eventId: EventId; createdAt: unknown }>`
+      select key, "eventId", "createdAt" from "IdempotencyKey" where "userId" = ${userId} and key > ${page.after ?? ''}
+      order by key limit ${page.limit}
+    `.execute(q.kysely);
+    return found.rows.map(({ key, eventId, createdAt }) => ({ key, eventId, at: toDate(createdAt) }));
   }
 
   /** @returns false when somebody took the key in the meantime */

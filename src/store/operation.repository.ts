@@ -99,15 +99,32 @@ export class OperationRepository {
   ): Promise<{ items: OwnSyncOperation[]; total: number }> {
     const { rows, total } = await this.#rows(q, query);
     if (rows.length === 0) return { items: [], total };
-    const cipher = await this.#cipher.forUser(q, query.userId);
+    return { items: await this.#withContents(q, query.userId, rows), total };
+  }
+
+  /** All of a user's, with contents, event by event. */
+  async listAllOwn(
+    q: Queryable,
+    userId: UserId,
+    page: { after?: { readonly eventId: EventId; readonly id: string } | undefined; limit: number },
+  ): Promise<OwnSyncOperation[]> {
+    const { eventId, id } = page.after ?? { eventId: '', id: '' };
+    const found = await sql<OperationRow>`
+      select * from "SyncOperation" where "userId" = ${userId} and ("eventId", id) > (${eventId}, ${id})
+      order by "eventId", id limit ${page.limit}
+    `.execute(q.kysely);
+    return found.rows.length === 0 ? [] : this.#withContents(q, userId, found.rows);
+  }
+
+  async #withContents(q: Queryable, userId: UserId, rows: readonly OperationRow[]): Promise<OwnSyncOperation[]> {
+    const cipher = await this.#cipher.forUser(q, userId);
     const content = (column: string, value: unknown) =>
       optional(cipher.decryptJson(column, value) as EventContent | null);
-    const items = rows.map((row) => ({
+    return rows.map((row) => ({
       ...fromRow(row),
       before: content('operation.before', row.before),
       after: content('operation.after', row.after),
     }));
-    return { items, total };
   }
 
   async #rows(

@@ -248,6 +248,27 @@ export class RunRepository {
     return Number(toBigInt(found.rows[0]?.count));
   }
 
+  /** All of a user's, in the order of their ids. */
+  async listAll(
+    q: Queryable,
+    userId: UserId,
+    page: { after?: JobId | undefined; limit: number },
+  ): Promise<StoredRun[]> {
+    const found = await sql<RunRow>`
+      select * from "CalendarSyncState" where "userId" = ${userId} and id > ${page.after ?? ''}
+      order by id limit ${page.limit}
+    `.execute(q.kysely);
+    return found.rows.map(fromRow);
+  }
+
+  /** Keeps a run where it is until the transaction ends. @returns false when there is none, or it has ended */
+  async holdUnfinished(tx: Tx, id: JobId): Promise<boolean> {
+    const held = await sql`
+      select 1 from "CalendarSyncState" where id = ${id} and status in ('PENDING', 'IN_PROGRESS') for key share
+    `.execute(tx.kysely);
+    return held.rows.length > 0;
+  }
+
   async list(q: Queryable, query: RunQuery): Promise<{ items: StoredRun[]; total: number }> {
     const condition = sql`true
       ${query.userId ? sql`and "userId" = ${query.userId}` : sql``}

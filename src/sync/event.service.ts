@@ -4,6 +4,7 @@ import type { EventContent } from '../core/event.ts';
 import { createContent, type EventInput } from '../core/event-input.ts';
 import type { CalendarId, EventId, UserId } from '../core/ids.ts';
 import { expandOccurrences, occurrenceOn } from '../core/recurrence.ts';
+import { DEFAULT_RETENTION } from '../core/retention.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import { cancelOccurrence, patchEvent, patchOccurrence, withoutRevived } from '../core/series-edit.ts';
 import type { BaseRepository } from '../store/base.repository.ts';
@@ -63,8 +64,11 @@ export interface EventServiceParts {
   readonly queue: RunQueue;
   readonly clock: Clock;
   readonly random: Random;
+  /** `RETENTION_TOMBSTONES_DAYS` */
+  readonly tombstonesDays?: number;
 }
 
+const DAY_MS = 24 * 60 * 60_000;
 export const MAX_PAGE = 1000;
 
 /**
@@ -196,13 +200,23 @@ export class EventService {
     return { items };
   }
 
-  /** The application's own delta query: what became of each event since the cursor, the latest state only. */
+  /**
+   * The application's own delta query: what became of each event since the cursor, the latest state only.
+   *
+   * @throws {SyncError} `invalid-input` for what is no cursor; `cursor-expired` for one older than what is remembered
+   */
   async changes(
     userId: UserId,
     page: { cursor?: string; limit: number },
   ): Promise<{ items: EventChangeView[]; cursor: string; hasMore: boolean }> {
     assertLimit(page.limit, MAX_PAGE);
-    const { items, cursor, hasMore } = await this.#parts.changeFeed.list(this.#db, userId, page);
+    const now = this.#clock.now();
+    const { tombstonesDays = DEFAULT_RETENTION.tombstonesDays } = this.#parts;
+    const { items, cursor, hasMore } = await this.#parts.changeFeed.list(this.#db, userId, {
+      ...page,
+      now,
+      forgottenBefore: new Date(now.getTime() - tombstonesDays * DAY_MS),
+    });
     const ids = items.flatMap(({ change, id }) => (change === 'deleted' ? [] : [id]));
     const events = await this.#events.findMany(this.#db, userId, ids);
     const bases = await this.#bases.findByEventIds(this.#db, userId, ids);

@@ -16,12 +16,13 @@ export function eventFeedRoutes(app: ApiInstance, { eventService }: ServerParts)
         operationId: 'listEventChanges',
         tags: ['Events'],
         summary: 'What has changed since a cursor',
-        description: 'Without a cursor, from the beginning. No change is ever skipped; one may come twice.',
+        description:
+          'Without a cursor, from the beginning. No change is ever skipped; one may come twice. Deletions are told for RETENTION_TOMBSTONES_DAYS: a reader who stayed away longer is answered 410 and starts over.',
         querystring: Strict({
           cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 2000 })),
           limit: limit(100, 1000),
         }),
-        response: answers({ 200: answer('changes, oldest first', EventChanges) }),
+        response: answers({ 200: answer('changes, oldest first', EventChanges) }, 410),
       },
     },
     async (request) => eventService.changes(callerOf(request).userId, request.query),

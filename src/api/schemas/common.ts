@@ -82,6 +82,7 @@ const PROBLEMS: Readonly<Record<number, string>> = {
   403: 'not for callers of this role',
   404: 'there is no such thing, or it is somebody else’s',
   409: 'not in this state',
+  410: 'the cursor is too old (CURSOR_EXPIRED): start over without one',
   412: 'the thing has changed since (If-Match)',
   413: 'the body is too large',
   415: 'a content type that this does not accept',
