@@ -12,7 +12,7 @@ interface Rendered {
 }
 
 /** Bytes of one of two generations: when the younger is full, the older is forgotten. */
-const GENERATION_BYTES = 128 * 1024 * 1024;
+const GENERATION_BYTES = 64 * 1024 * 1024;
 
 const SLAB_BYTES = 1024 * 1024;
 const COMMA_CODE = 0x2c;
@@ -39,8 +39,9 @@ class RenderedEvents {
     return number;
   }
 
-  get({ mailbox, item, instance }: Row, variant: number, render: () => object): Buffer {
-    const key = `${variant} ${item.n} ${instance?.date ?? ''}`;
+  get(row: Row, variant: number, render: () => object): Buffer {
+    const { mailbox, item } = row;
+    const key = `${variant} ${item.n} ${row.date ?? row.instance?.date ?? ''}`;
     const young = this.#young.get(key);
     const stamp = mailbox.stampOf(item.n);
     if (young !== undefined && young.item === item && young.stamp === stamp) return young.bytes;

@@ -92,7 +92,16 @@ function compact(mailbox: Mailbox, rows: Row[]): RowList {
   const row = (at: number): Row => {
     const item = mailbox.item(numbers[at]!)!;
     const date = dates?.[at] ?? '';
-    return date === '' ? { mailbox, item } : { mailbox, item, instance: instanceOf(item, date) };
+    if (date === '') return { mailbox, item };
+    // Computed when it is looked at: a row that was told before is not.
+    return {
+      mailbox,
+      item,
+      date,
+      get instance() {
+        return instanceOf(item, date);
+      },
+    };
   };
   return {
     length: numbers.length,
