@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import type { PgBoss } from 'pg-boss';
 import { createServer } from './api/server.ts';
+import type { ServerParts } from './api/services.ts';
 import { readCertificate } from './certificate.ts';
 import type { AppConfig, Config, Environment } from './config.ts';
 import { SyncError } from './core/errors.ts';
@@ -37,6 +38,7 @@ import { migrate } from './store/migrator.ts';
 import { OperationRepository } from './store/operation.repository.ts';
 import { inScopeOf, withoutScope } from './store/row-scope.ts';
 import { RunRepository } from './store/run.repository.ts';
+import { RateCountRepository } from './store/rate-count.repository.ts';
 import { SettingsRepository } from './store/settings.repository.ts';
 import { StatisticsRepository } from './store/statistics.repository.ts';
 import { AbsenceManager } from './sync/absence.manager.ts';
@@ -116,7 +118,8 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
   const pooled = plugs.fetch ? undefined : createPooledFetch();
   const fetch = plugs.fetch ?? (pooled as { fetch: Fetch }).fetch;
   const db = plugs.db ?? (await openDatabase({ url: config.databaseUrl, logger }));
-  const cipher = new ContentCipher(KeyRing.parse(config.encryptionKeys), random);
+  const ring = KeyRing.parse(config.encryptionKeys);
+  const cipher = new ContentCipher(ring, random);
   const store = createStore(cipher);
   const limiter = new MailboxLimiter({
     clock,
@@ -172,7 +175,8 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
     logger,
     isOn: config.syncIntervalMinutes > 0,
   });
-  const server = await createServer({ config, ...services, fetch, clock, random, logger });
+  const rateCounts = sharedCounts(db, ring);
+  const server = await createServer({ config, ...services, ...rateCounts, fetch, clock, random, logger });
   let url: string | undefined;
   let isStarted = false;
   return {
@@ -263,6 +267,18 @@ function keptSignIns(db: Db, connections: ConnectionRepository): SignInStore {
   return {
     load: (userId) => inScopeOf(userId, () => connections.findSignIn(db, userId)),
     save: (userId, cache, o) =>
+/** The embedded database has one process at a time, whose own memory counts as well and does not hold up anybody. */
+function sharedCounts(db: Db, ring: KeyRing): Pick<ServerParts, 'rateCounts'> {
+  if (db.kind === 'pglite') return {};
+  const counts = new RateCountRepository(ring.derived('rate counts'));
+  return {
+    rateCounts: {
+      add: (caller, now, windowMs) => counts.add(db, caller, now, windowMs),
+      deleteBefore: (before) => counts.deleteBefore(db, before),
+    },
+  };
+}
+
       inScopeOf(userId, () => db.transaction((tx) => connections.saveTokens(tx, userId, cache, o))),
   };
 }

@@ -67,7 +67,12 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, answer
   const { id: correlationId, url } = request;
   reply
     .code(status)
-    .headers({ ...headers, [CORRELATION_HEADER]: correlationId, 'cache-control': 'no-store' })
+    .headers({
+      ...headers,
+      [CORRELATION_HEADER]: correlationId,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    })
     .type(PROBLEM_TYPE)
     .send(JSON.stringify(problemDetails({ status, code, detail, url, correlationId, problems, details })));
 }
@@ -75,7 +80,9 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, answer
 function answerTo(error: unknown, request: FastifyRequest): Answer {
   if (error instanceof HttpProblem) return fromProblem(error, request);
   if (isSyncError(error)) return fromSyncError(error);
-  const { code = '', statusCode = 500 } = error as FastifyError;
+  // Anything may be thrown, and what is not an error has neither.
+  const { code: named, statusCode = 500 } = Object(error) as FastifyError;
+  const code = typeof named === 'string' ? named : '';
   const known = FRAMEWORK[code];
   if (known) return { status: known[0], code: known[1], detail: known[2] };
   if (code.startsWith('FST_') && statusCode < 500) {
@@ -122,7 +129,13 @@ function fromSyncError(error: SyncError): Answer {
 
 /** Messages of the database and of parsers can quote what a person wrote; those stay out of the log. */
 function logFailure(logger: Logger, error: unknown, request: FastifyRequest, { status, code }: Answer): void {
-  const { name, message, stack, severity, code: errorCode } = error as Error & { severity?: string; code?: string };
+  const {
+    name,
+    message,
+    stack,
+    severity,
+    code: errorCode,
+  } = Object(error) as Error & { severity?: string; code?: string };
   const isQuoting = severity !== undefined || error instanceof SyntaxError;
   const fields = {
     correlationId: request.id,

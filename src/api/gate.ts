@@ -7,16 +7,14 @@ import type { TokenVerifier } from './authentication.ts';
 import { CORRELATION_HEADER } from './correlation.ts';
 import { HttpProblem, PROBLEM_TYPE, problemDetails } from './problem.ts';
 import type { Guard } from './rate-limits.ts';
-import { RouteMap } from './route-map.ts';
+import type { RouteMap } from './route-map.ts';
 
 /** What every request passes before anything of it is read: correlation, who calls, how often, and whether they may. */
 export function registerGate(
   app: FastifyInstance,
-  parts: { verifier: TokenVerifier; guards: { user: Guard; address: Guard }; logger: Logger },
+  parts: { verifier: TokenVerifier; guards: { user: Guard; address: Guard }; routes: RouteMap; logger: Logger },
 ): void {
-  const { verifier, guards, logger } = parts;
-  const routes = new RouteMap();
-  app.addHook('onRoute', ({ method, url }) => routes.add(method, url));
+  const { verifier, guards, routes, logger } = parts;
   app.decorateRequest('caller', undefined);
   let isStopping = false;
   app.addHook('preClose', async () => {
@@ -29,6 +27,7 @@ export function registerGate(
     if (isStopping) {
       throw new HttpProblem(503, 'STOPPING', 'the service is being stopped', { headers: { 'retry-after': '5' } });
     }
+    refuseAmbiguity(request);
     // Before the body is looked at: whether it could be read says nothing about a place that does not exist.
     if (request.is404) {
       await guards.address(request);
@@ -57,6 +56,15 @@ export function registerGate(
   app.setNotFoundHandler((request) => {
     throw nothingThere(request, routes);
   });
+}
+
+/** Of two such headers a proxy may believe the one and Node the other. */
+const SINGLE_HEADERS = ['authorization', 'host', 'content-type', 'idempotency-key'];
+
+function refuseAmbiguity({ raw }: FastifyRequest): void {
+  const names = raw.rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
+  const doubled = SINGLE_HEADERS.find((name) => names.indexOf(name) !== names.lastIndexOf(name));
+  if (doubled) throw new HttpProblem(400, 'AMBIGUOUS_HEADER', `the request has more than one header ${doubled}`);
 }
 
 function nothingThere(request: FastifyRequest, routes: RouteMap): HttpProblem {

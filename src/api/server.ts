@@ -5,13 +5,24 @@ import type { Clock } from '../core/runtime.ts';
 import { TokenVerifier } from './authentication.ts';
 import { acceptJson } from './body-parsers.ts';
 import { correlationIdOf } from './correlation.ts';
+import { allowOrigins } from './cors.ts';
 import { createErrorHandler } from './error-handler.ts';
 import { EventStreams } from './event-stream.ts';
 import { answerUnreadable, registerGate } from './gate.ts';
-import { CLOSE_PATIENCE_MS, DEFAULT_LIMITS, JSON_BODY_BYTES, REQUEST_TIMEOUT_MS } from './limits.ts';
+import {
+  CLOSE_PATIENCE_MS,
+  DEFAULT_LIMITS,
+  HEADER_BYTES,
+  HEADER_LINES,
+  HEADERS_TIMEOUT_MS,
+  JSON_BODY_BYTES,
+  KEEP_ALIVE_MS,
+  REQUEST_TIMEOUT_MS,
+} from './limits.ts';
 import { describeRoutes, serveDocuments } from './openapi.ts';
 import { PrometheusMetrics } from './prometheus.ts';
 import { createGuards } from './rate-limits.ts';
+import { RouteMap } from './route-map.ts';
 import { authorizationFormRoutes, authorizationRoutes } from './routes/authorization.route.ts';
 import { calendarRoutes } from './routes/calendar.route.ts';
 import { conflictRoutes } from './routes/conflict.route.ts';
@@ -26,21 +37,12 @@ import { settingsRoutes } from './routes/settings.route.ts';
 import { statusRoutes } from './routes/status.route.ts';
 import { syncRoutes } from './routes/sync.route.ts';
 import { Strict } from './schemas/common.ts';
+import { securityHeaders } from './security-headers.ts';
 import type { ServerParts } from './services.ts';
 import { validatorCompiler } from './validation.ts';
 
 /** Longer ids than any of ours are answered like any other that does not exist. */
 const LONGEST_PARAM = 500;
-
-/** Nothing but data comes from here, so nothing may be loaded by it or framed around it; `/docs` says otherwise. */
-const SECURITY_HEADERS = {
-  contentSecurityPolicy: {
-    useDefaults: false,
-    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"] },
-  },
-  frameguard: { action: 'deny' },
-  referrerPolicy: { policy: 'no-referrer' },
-} as const;
 
 /** The HTTP API, complete but not yet listening. Closing it ends open streams and keeps nothing alive. */
 export async function createServer(parts: ServerParts): Promise<FastifyInstance> {
@@ -51,6 +53,9 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     genReqId: (request) => correlationIdOf(request, random),
     bodyLimit: JSON_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: { maxHeaderSize: HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS },
+    trustProxy: trustedProxies(config.trustProxy),
     handlerTimeout: limits.handlerTimeoutMs,
     exposeHeadRoutes: false,
     // The gate says it, as a problem like any other.
@@ -59,6 +64,8 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     frameworkErrors: (error, request, reply) => createErrorHandler(logger)(error, request, reply),
     clientErrorHandler: (error, socket) => answerUnreadable(error, socket, random),
   }).withTypeProvider<TypeBoxTypeProvider>();
+  app.server.maxConnections = limits.connections;
+  app.server.maxHeadersCount = HEADER_LINES;
   app.setErrorHandler(createErrorHandler(logger));
   app.setValidatorCompiler(validatorCompiler);
   // What services answer is sent as it is: a schema that drops what it does not know would hide a mistake.
@@ -74,8 +81,13 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   closeInTime(app, clock, () => streams.close());
   metrics.observe(app);
   const verifier = new TokenVerifier({ rules: config.jwt, clock, fetch: parts.fetch ?? globalThis.fetch });
-  registerGate(app, { verifier, guards: await createGuards(app, limits), logger });
-  await app.register(helmet, SECURITY_HEADERS);
+  const routes = new RouteMap();
+  app.addHook('onRoute', ({ method, url }) => routes.add(method, url));
+  // Before the gate, so that its refusals carry these headers as well.
+  await app.register(helmet, securityHeaders(config.publicUrl));
+  allowOrigins(app, config.corsOrigins ?? [], routes);
+  const guards = createGuards({ limits, clock, logger, shared: parts.rateCounts });
+  registerGate(app, { verifier, guards, routes, logger });
   await describeRoutes(app, config.publicUrl);
 
   syncRoutes(app, parts);
@@ -94,6 +106,12 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   await app.register(async (scope) => authorizationFormRoutes(scope, parts));
   await serveDocuments(app);
   return app as unknown as FastifyInstance;
+}
+
+/** Nobody's word on where a request comes from is taken, unless the operator named them, or how many they are. */
+function trustedProxies(trusted: number | readonly string[] | undefined) {
+  if (typeof trusted === 'number') return (_address: string, hop: number) => hop < trusted;
+  return trusted ? [...trusted] : false;
 }
 
 /** Closing waits for answers that are on their way, but not for the slowest of them: their callers are cut off. */

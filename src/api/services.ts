@@ -6,6 +6,7 @@ import type { RunStatus } from '../store/run.repository.ts';
 import type { ConflictQuery } from '../sync/conflict.service.ts';
 import type { CalendarSettingsPatch } from '../sync/settings.service.ts';
 import type { Limits } from './limits.ts';
+import type { SharedCounts } from './rate-limits.ts';
 
 /**
  * The use cases as the HTTP API calls them. They are named here by their shape, so that a route can be tried with a
@@ -199,7 +200,14 @@ export interface TokenRules {
 
 /** Everything the server is made of. */
 export interface ServerParts extends ApiServices {
-  readonly config: { readonly jwt: TokenRules; readonly publicUrl: string | undefined };
+  readonly config: {
+    readonly jwt: TokenRules;
+    readonly publicUrl: string | undefined;
+    /** How many proxies in front, or which, may say where a request comes from. */
+    readonly trustProxy?: number | readonly string[] | undefined;
+    /** Origins of pages that may call from a browser. */
+    readonly corsOrigins?: readonly string[];
+  };
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -208,3 +216,5 @@ export interface ServerParts extends ApiServices {
   /** Other limits than the usual ones. */
   readonly limits?: Partial<Limits>;
 }
+  /** Where processes count requests together; without, each counts alone. */
+  readonly rateCounts?: SharedCounts;
