@@ -39,6 +39,8 @@ export interface SimulatorOptions {
 export interface WorldChanges {
   mailboxes: MailboxChanges[];
   outbox: OutboxMail[];
+  /** The mails of before were forgotten. */
+  isOutboxCleared?: boolean;
   /** State of the dice afterwards: a resumed world must not make the same ids again. */
   random: number;
   clockShift: number;
@@ -65,6 +67,7 @@ export class GraphSimulator {
   #onReplaced: (() => void) | undefined;
   readonly #controlKey: string | undefined;
   #mailsSaved = 0;
+  #isOutboxCleared = false;
 
   constructor(options: SimulatorOptions = {}) {
     const seed = options.seed ?? 1;
@@ -127,6 +130,8 @@ export class GraphSimulator {
   clearOutbox(): void {
     this.#world.outbox.length = 0;
     this.#mailsSaved = 0;
+    this.#isOutboxCleared = true;
+    this.#commit();
   }
 
   // --- mailboxes
@@ -279,6 +284,7 @@ export class GraphSimulator {
       const mailbox = this.#world.findMailbox(each.state.id) ?? this.#world.addMailbox(each.state);
       mailbox.apply(each);
     }
+    if (changes.isOutboxCleared) this.#world.outbox.length = 0;
     this.#world.outbox.push(...changes.outbox);
     this.#world.randomState = changes.random;
     this.#world.clockShift = changes.clockShift;
@@ -303,12 +309,16 @@ export class GraphSimulator {
     this.notifications.observeCalendars();
     const mailboxes = this.#world.takeChanges();
     const parts = this.#world.takePartChanges();
+    const isOutboxCleared = this.#isOutboxCleared;
+    this.#isOutboxCleared = false;
     if (this.#sink === undefined) return;
     const outbox = this.#world.outbox.slice(this.#mailsSaved);
-    if (mailboxes.length === 0 && outbox.length === 0 && parts === undefined && !isClockMoved) return;
+    const isElsewhere = isClockMoved || isOutboxCleared;
+    if (mailboxes.length === 0 && outbox.length === 0 && parts === undefined && !isElsewhere) return;
     this.#mailsSaved = this.#world.outbox.length;
     const { randomState: random, clockShift } = this.#world;
-    this.#sink({ mailboxes, outbox, random, clockShift, ...(parts === undefined ? {} : { parts }) });
+    const more = { ...(isOutboxCleared ? { isOutboxCleared } : {}), ...(parts === undefined ? {} : { parts }) };
+    this.#sink({ mailboxes, outbox, random, clockShift, ...more });
   }
 
   // --- transport

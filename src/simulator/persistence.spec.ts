@@ -95,6 +95,30 @@ describe('state', () => {
   });
 });
 
+describe('what is forgotten', () => {
+  it('stays forgotten after a kill: mails that were cleared', async () => {
+    const folder = newFolder();
+    const { simulator } = await start(join(folder, 'graph.json'));
+    const guests = [{ emailAddress: { address: 'guest@example.net' } }];
+    simulator.mailbox(ADDRESS).createEvent(anEvent({ subject: 'Before', attendees: guests }));
+    simulator.clearOutbox();
+    simulator.mailbox(ADDRESS).createEvent(anEvent({ subject: 'After', attendees: guests }));
+    const left = newFolder();
+    cpSync(folder, left, { recursive: true });
+    const { simulator: resumed } = await start(join(left, 'graph.json'));
+    expect(resumed.outbox.map(({ subject }) => subject)).toEqual(['After']);
+  });
+
+  it('is the oldest of what was asked, once the bodies take too much room', async () => {
+    const { sim, call } = simulate();
+    const file = { '@odata.type': '#microsoft.graph.fileAttachment', name: 'x', contentBytes: 'A'.repeat(3_000_000) };
+    const { id } = (await call('POST', '~/events', anEvent())).body;
+    for (let at = 0; at < 30; at += 1) await call('POST', `~/events/${id}/attachments`, file);
+    expect(sim.requests.length).toBeLessThan(25);
+    expect(sim.requests.at(-1)?.status).toBe(201);
+  });
+});
+
 describe('the socket', () => {
   it('speaks HTTP, makes links with its own host, and destroys the socket of a dropped request', async () => {
     const { sim, token } = simulate();

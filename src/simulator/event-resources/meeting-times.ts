@@ -149,15 +149,15 @@ function readWish(world: World, body: unknown): Wish {
       `The parameter '${unknown}' in the request payload is not a valid parameter for the operation.`,
     );
   }
-  const constraint = (input['timeconstraint'] ?? {}) as { activityDomain?: string; timeSlots?: unknown[] };
+  const constraint = (input['timeconstraint'] ?? {}) as { activityDomain?: unknown; timeSlots?: unknown };
   const minimum = input['minimumattendeepercentage'] ?? 50;
   const candidates = input['maxcandidates'] ?? MAX_CANDIDATES;
   if (typeof minimum !== 'number' || minimum < 0 || minimum > 100) throw validationFailure();
   if (typeof candidates !== 'number' || !Number.isInteger(candidates) || candidates < 0) throw validationFailure();
   return {
-    attendees: ((input['attendees'] ?? []) as Record<string, unknown>[]).map((sent) => readAttendee(world, sent)),
-    slots: readSlots(world, constraint.timeSlots),
-    isWorkTimeOnly: /^(work|unknown)$/i.test(constraint.activityDomain ?? 'work'),
+    attendees: listOf(input['attendees']).map((sent) => readAttendee(world, sent)),
+    slots: readSlots(world, listOf(constraint.timeSlots)),
+    isWorkTimeOnly: /^(work|unknown)$/i.test(String(constraint.activityDomain ?? 'work')),
     durationMs: readDuration(input['meetingduration'] ?? 'PT30M'),
     maxCandidates: candidates,
     isOrganizerOptional: input['isorganizeroptional'] === true,
@@ -166,8 +166,17 @@ function readWish(world: World, body: unknown): Wish {
   };
 }
 
+/** @throws {GraphError} 400 for anything but a collection of objects; nothing is an empty one */
+function listOf(value: unknown): Record<string, unknown>[] {
+  const list: unknown = value ?? [];
+  if (!Array.isArray(list) || list.some((each) => typeof each !== 'object' || each === null)) {
+    throw unreadableBody('A collection was expected.');
+  }
+  return list as Record<string, unknown>[];
+}
+
 function readAttendee(world: World, sent: Record<string, unknown>): Attendee {
-  const address = (sent['emailAddress'] as { address?: unknown } | undefined)?.address;
+  const address = (sent['emailAddress'] as { address?: unknown } | null | undefined)?.address;
   if (typeof address !== 'string') {
     throw new GraphError(400, 'ErrorInvalidRecipients', 'At least one recipient is not valid.');
   }
@@ -175,10 +184,8 @@ function readAttendee(world: World, sent: Record<string, unknown>): Attendee {
 }
 
 /** Without slots: the days from now on for a week. */
-function readSlots(world: World, sent: unknown[] | undefined): Wish['slots'] {
-  if (sent === undefined || sent === null || sent.length === 0) {
-    return [{ startMs: world.now(), endMs: world.now() + 7 * 24 * HOUR_MS }];
-  }
+function readSlots(world: World, sent: Record<string, unknown>[]): Wish['slots'] {
+  if (sent.length === 0) return [{ startMs: world.now(), endMs: world.now() + 7 * 24 * HOUR_MS }];
   return sent.map((each) => {
     const slot = each as { start?: { dateTime?: string }; end?: { dateTime?: string } };
     const [startMs, endMs] = [instantOf(slot.start), instantOf(slot.end)];

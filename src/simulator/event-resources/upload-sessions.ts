@@ -56,8 +56,10 @@ export function openUpload(actor: Actor, found: FoundEvent, body: unknown, origi
   const input = readItem(body);
   const known = uploadsOf(world);
   known.opened += 1;
+  for (const [key, { expiresMs }] of known.open) if (expiresMs <= world.now()) known.open.delete(key);
   // With the version, so that an address from before a restart does not lead to another upload.
   const key = `${found.item.n}-${known.opened}-${mailbox.nextVersion()}`;
+  mailbox.markDirty();
   const expiresMs = world.now() + LIFETIME_MS;
   known.open.set(key, { mailboxId: mailbox.state.id, found, input, parts: [], received: 0, expiresMs });
   const event = encodeURIComponent(mailbox.itemId(found.item, 'default', found.date));

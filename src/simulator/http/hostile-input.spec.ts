@@ -59,6 +59,12 @@ describe('input nobody means well', () => {
       const asked = { inputIds, sourceIdType: 'restId', targetIdType: 'restImmutableEntryId' };
       expect((await call('POST', '~/translateExchangeIds', asked)).status).toBe(400);
     }
+    for (const attendees of [0, 'text', {}, [null], [{ emailAddress: null }]]) {
+      expect((await call('POST', '~/findMeetingTimes', { attendees })).status).toBe(400);
+    }
+    for (const timeSlots of [0, {}, [null]]) {
+      expect((await call('POST', '~/findMeetingTimes', { timeConstraint: { timeSlots } })).status).toBe(400);
+    }
   });
 
   it('takes half a character in a name, and says where the extension is', async () => {

@@ -29,10 +29,13 @@ export interface RequestLogEntry {
 
 /** A long-running simulator forgets its oldest requests. */
 const KEPT = 20_000;
+/** Nor does it keep more of their bodies than this: clients attach files. */
+const KEPT_BYTES = 64 * 1024 * 1024;
 
 export class RequestLog {
   readonly entries: RequestLogEntry[] = [];
   #seq = 0;
+  #bytes = 0;
 
   open(
     o: Pick<RequestLogEntry, 'method' | 'headers' | 'body' | 'requestId' | 'mailbox' | 'at'> & { url: URL },
@@ -60,13 +63,20 @@ export class RequestLog {
     if (batch !== undefined) batch.children.push(entry);
     else {
       this.entries.push(entry);
-      if (this.entries.length > KEPT) this.entries.splice(0, KEPT / 10);
+      this.#bytes += sizeOf(entry);
+      if (this.entries.length > KEPT) this.#forget(KEPT / 10);
+      while (this.#bytes > KEPT_BYTES && this.entries.length > 1) this.#forget(1);
     }
     return entry;
   }
 
   clear(): void {
     this.entries.length = 0;
+    this.#bytes = 0;
+  }
+
+  #forget(count: number): void {
+    for (const entry of this.entries.splice(0, count)) this.#bytes -= sizeOf(entry);
   }
 
   /** Every attempt to write an event, batch items included, in order of arrival. */
@@ -76,6 +86,9 @@ export class RequestLog {
       .filter(({ method, path }) => ['POST', 'PATCH', 'DELETE'].includes(method) && /\/events\b/i.test(path));
   }
 }
+
+/** As the client said it; a batch holds its items' bodies a second time. */
+const sizeOf = ({ headers }: RequestLogEntry): number => Number(headers['content-length'] ?? 0) || 0;
 
 /** Percent-decoded, or as it stands when it is no valid encoding. */
 export function decoded(text: string): string {
