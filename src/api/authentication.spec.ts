@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT, UnsecuredJWT } from 'jose';
@@ -99,6 +100,68 @@ describe('with a shared secret', () => {
     const early = (seconds: number) => sign({ sub: 'ann', nbf: now() + seconds }, clock.now());
     expect(await refusal(verify(await early(29)))).toBe('accepted');
     expect(await refusal(verify(await early(31)))).toBe('TOKEN_INVALID');
+  });
+
+  const headed = (header: Record<string, unknown>, claims: Claims = { sub: 'ann' }) =>
+    new SignJWT({ ...claims })
+      .setProtectedHeader({ alg: 'HS256', ...header })
+      .setExpirationTime(now() + 60)
+      .sign(new TextEncoder().encode(SECRET));
+
+  it.each([undefined, 'JWT', 'jwt', 'at+jwt', 'application/at+jwt'])('takes a token whose typ is %s', async (typ) => {
+    expect(await refusal(verify(await headed(typ === undefined ? {} : { typ })))).toBe('accepted');
+  });
+
+  it.each(['logout+jwt', 'dpop+jwt', 'secevent+jwt', 'JOSE', '', 'rt+jwt'])(
+    'refuses a token that was made for something else: typ %j',
+    async (typ) => {
+      expect(await refusal(verify(await headed({ typ })))).toBe('TOKEN_INVALID');
+    },
+  );
+
+  it.each(['soon', '9999999999', null, true, -1, 0, [9_999_999_999]])('refuses an exp of %j', async (exp) => {
+    const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const signed = `${part({ alg: 'HS256' })}.${part({ sub: 'ann', exp })}`;
+    const signature = createHmac('sha256', SECRET).update(signed).digest('base64url');
+    expect(await refusal(verify(`${signed}.${signature}`))).toMatch(/^TOKEN_(INVALID|EXPIRED)$/);
+  });
+
+  it('refuses a token that is too long before anything of it is read, and claims beyond measure count for nothing', async () => {
+    const long = await sign({ sub: 'ann', groups: 'x'.repeat(12_000) }, clock.now());
+    expect(await refusal(verify(long))).toBe('TOKEN_INVALID');
+    const roles = [...Array.from({ length: 100 }, () => 'x'), 'admin'];
+    const email = `${'a'.repeat(250)}@example.com`;
+    expect(await verify(await sign({ sub: 'ann', roles, email }, clock.now()))).toMatchObject({
+      roles: ['user'],
+      mailboxes: [],
+    });
+  });
+
+  it('believes no key that the token brings along or points to, and no extension it does not know', async () => {
+    const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
+    const jwk = await exportJWK(publicKey);
+    for (const header of [
+      { jwk },
+      { jku: 'https://evil.example.com/keys' },
+      { x5u: 'https://evil.example.com/cert' },
+      { kid: '../../../../dev/null' },
+      { kid: "' union select 'secret" },
+    ]) {
+      const brought = new SignJWT({ sub: 'ann' }).setProtectedHeader({ alg: 'RS256', ...header });
+      expect(await refusal(verify(await brought.setExpirationTime(now() + 60).sign(privateKey)))).toBe('TOKEN_INVALID');
+    }
+    const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    for (const header of [
+      { alg: 'HS256', crit: ['x'], x: 1 },
+      { alg: 'HS256', crit: ['b64'], b64: false },
+      { alg: 'hs256' },
+      { alg: ['HS256'] },
+      { alg: 'nOnE' },
+    ]) {
+      const signed = `${part(header)}.${part({ sub: 'ann', exp: now() + 60 })}`;
+      const signature = createHmac('sha256', SECRET).update(signed).digest('base64url');
+      expect(await refusal(verify(`${signed}.${signature}`))).toBe('TOKEN_INVALID');
+    }
   });
 
   it('refuses a token that never expires', async () => {
@@ -279,6 +342,22 @@ describe('with a key set', () => {
     }
     const unsigned = new UnsecuredJWT({ sub: 'ann' }).setExpirationTime(now() + 60).encode();
     expect(await refusal(verifier.verify(bearer(unsigned)))).toBe('TOKEN_INVALID');
+  });
+
+  it('is not led by the key id: to an empty key, a file, or another key than the one that signed', async () => {
+    const [mine, theirs] = [await newKey('k1'), await newKey('k2')];
+    published = [mine.jwk, theirs.jwk];
+    const verifier = verifierOf({ jwksUrl: url });
+    expect(await refusal(verifier.verify(bearer(await signedBy(mine, 'RS256', { kid: 'k2' }))))).toBe('TOKEN_INVALID');
+    for (const kid of ['', '/dev/null', '../k1', "k1' --", '__proto__', 'constructor']) {
+      const empty = await new SignJWT({ sub: 'ann' })
+        .setProtectedHeader({ alg: 'HS256', kid })
+        .setExpirationTime(now() + 60)
+        .sign(new Uint8Array([0]));
+      expect(await refusal(verifier.verify(bearer(empty)))).toBe('TOKEN_INVALID');
+      expect(await refusal(verifier.verify(bearer(await signedBy(mine, 'RS256', { kid }))))).toBe('TOKEN_INVALID');
+    }
+    expect(requests).toBe(1);
   });
 
   it('does not verify with a symmetric key, should one be published', async () => {

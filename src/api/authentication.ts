@@ -1,4 +1,4 @@
-import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { errors, type JWTPayload, type JWTVerifyOptions, type JWTVerifyResult, jwtVerify } from 'jose';
 import { SyncError } from '../core/errors.ts';
 import type { UserId } from '../core/ids.ts';
 import type { Clock, Fetch } from '../core/runtime.ts';
@@ -16,6 +16,13 @@ const KEY_SET_ALGORITHMS = [
 /** How far the clocks of the token's issuer and ours may differ. */
 const CLOCK_SKEW_SECONDS = 30;
 const USER_ID_LENGTH = 255;
+/** Identity providers that put somebody's three hundred groups into a token stay below it. */
+const TOKEN_LENGTH = 12 * 1024;
+/** What a token for an API calls itself (RFC 7519, RFC 9068), if it says anything: not one for logging out, or of a proof. */
+const TOKEN_TYPES = ['jwt', 'at+jwt'];
+const MAX_ROLES = 100;
+/** The longest address there is (RFC 5321). */
+const ADDRESS_LENGTH = 254;
 const ROLES: readonly Role[] = ['user', 'operator', 'admin'];
 const MAILBOX_CLAIMS = ['email', 'preferred_username', 'upn'];
 const CHALLENGE = 'Bearer realm="graph-calendar-sync"';
@@ -47,6 +54,7 @@ export class TokenVerifier {
         headers: { 'www-authenticate': CHALLENGE },
       });
     }
+    if (token.length > TOKEN_LENGTH) throw invalid(`it is longer than ${TOKEN_LENGTH} characters`);
     try {
       return callerOf(await this.#payloadOf(token));
     } catch (error) {
@@ -64,7 +72,8 @@ export class TokenVerifier {
       ...(audience === undefined ? {} : { audience }),
     };
     if (this.#keySet) {
-      return (await jwtVerify(token, this.#keySet.find, { ...options, algorithms: KEY_SET_ALGORITHMS })).payload;
+      const verified = await jwtVerify(token, this.#keySet.find, { ...options, algorithms: KEY_SET_ALGORITHMS });
+      return payloadForUs(verified);
     }
     if (!this.#secret) {
       throw new SyncError(
@@ -72,8 +81,17 @@ export class TokenVerifier {
         'neither JWT_SECRET nor JWT_JWKS_URL is set, so that no token can be verified',
       );
     }
-    return (await jwtVerify(token, this.#secret, { ...options, algorithms: SECRET_ALGORITHMS })).payload;
+    return payloadForUs(await jwtVerify(token, this.#secret, { ...options, algorithms: SECRET_ALGORITHMS }));
   }
+}
+
+/** A token of the same issuer that was made for something else is none for this. */
+function payloadForUs({ payload, protectedHeader }: JWTVerifyResult): JWTPayload {
+  const { typ } = protectedHeader;
+  const type = typ?.toLowerCase().replace(/^application\//, '');
+  if (type !== undefined && !TOKEN_TYPES.includes(type))
+    throw invalid('its header typ is not that of a token for an API');
+  return payload;
 }
 
 function callerOf(payload: JWTPayload): Caller {
@@ -81,12 +99,12 @@ function callerOf(payload: JWTPayload): Caller {
   if (typeof sub !== 'string' || sub.trim() === '' || sub.length > USER_ID_LENGTH || sub.includes('\0')) {
     throw invalid(`its claim sub must be a user's id, 1 to ${USER_ID_LENGTH} characters`);
   }
-  const named = Array.isArray(roles) ? roles : [roles];
+  const named = Array.isArray(roles) ? roles.slice(0, MAX_ROLES) : [roles];
   const known = ROLES.filter((role) => named.includes(role));
   const mailboxes = MAILBOX_CLAIMS.map((claim) => payload[claim])
     .filter((value) => typeof value === 'string')
     .map((value) => value.trim().toLowerCase())
-    .filter((value) => value.includes('@'));
+    .filter((value) => value.includes('@') && value.length <= ADDRESS_LENGTH);
   return { userId: sub as UserId, roles: known.length > 0 ? known : ['user'], mailboxes: [...new Set(mailboxes)] };
 }
 
