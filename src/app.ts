@@ -14,12 +14,15 @@ import { GraphClient } from './graph/graph.client.ts';
 import { GraphCalendarClient } from './graph/graph-calendar.client.ts';
 import { IdentityPlatform } from './graph/identity-platform.ts';
 import { MailboxLimiter } from './graph/mailbox-limiter.ts';
+import { OperatorAlarm } from './graph/operator-alarm.ts';
 import { createPooledFetch } from './graph/pooled-fetch.ts';
 import { SignInClient } from './graph/sign-in.client.ts';
+import { SubscriptionClient } from './graph/subscription.client.ts';
 import { ApplicationTokenProvider, type TokenProvider } from './graph/token.provider.ts';
 import { createBoss, startBoss } from './jobs/boss.ts';
 import { PgBossRunQueue } from './jobs/queue.ts';
 import { Scheduler } from './jobs/scheduler.ts';
+import { SignInKeeper } from './jobs/sign-in-keeper.ts';
 import { SyncWorker } from './jobs/sync.worker.ts';
 import { AuditRepository } from './store/audit.repository.ts';
 import { AuthorizationRepository } from './store/authorization.repository.ts';
@@ -36,17 +39,19 @@ import { IdempotencyRepository } from './store/idempotency.repository.ts';
 import { LeaseRepository } from './store/lease.repository.ts';
 import { migrate } from './store/migrator.ts';
 import { OperationRepository } from './store/operation.repository.ts';
+import { RateCountRepository } from './store/rate-count.repository.ts';
 import { inScopeOf, withoutScope } from './store/row-scope.ts';
 import { RunRepository } from './store/run.repository.ts';
-import { RateCountRepository } from './store/rate-count.repository.ts';
 import { SettingsRepository } from './store/settings.repository.ts';
 import { StatisticsRepository } from './store/statistics.repository.ts';
+import { SubscriptionRepository } from './store/subscription.repository.ts';
 import { AbsenceManager } from './sync/absence.manager.ts';
 import { type AuthorizationSecret, AuthorizationService } from './sync/authorization.service.ts';
 import { CalendarService } from './sync/calendar.service.ts';
 import { CalendarSyncService } from './sync/calendar-sync.service.ts';
 import { ConflictService } from './sync/conflict.service.ts';
 import { ConnectionService } from './sync/connection.service.ts';
+import { ConnectionState } from './sync/connection-state.ts';
 import { DeltaSyncManager } from './sync/delta-sync.manager.ts';
 import { EventService } from './sync/event.service.ts';
 import { HealthService } from './sync/health.service.ts';
@@ -131,12 +136,13 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
       );
     },
   });
-  const platform = createIdentity(config.graph, fetch, clock);
+  const operatorAlarm = new OperatorAlarm(logger);
+  const platform = createIdentity(config.graph, fetch, clock, operatorAlarm);
   const signIns = new SignInClient({ platform });
   const delegated = new DelegatedTokenProvider({ signIns, store: keptSignIns(db, store.connections), clock });
   const tokens = new TokenRouter({ application: new ApplicationTokenProvider({ platform, clock }), delegated });
   const { client, graph } = createGraph(config, { clock, random, logger, fetch, limiter, tokens });
-  const signedIn = { signIns, delegatedTokens: delegated };
+  const signedIn = { signIns, delegatedTokens: delegated, operatorAlarm };
   const boss = createBoss(db, logger);
   const services = createServices({
     config,
@@ -151,7 +157,7 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
     random,
     logger,
   });
-  const { queue, sync, settings } = services;
+  const { queue, sync, settings, signInKeeper } = services;
   const worker = new SyncWorker({
     db,
     boss,
@@ -174,6 +180,7 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
     random,
     logger,
     isOn: config.syncIntervalMinutes > 0,
+    chores: [{ name: 'subscriptions', run: () => services.subscriptionManager.tick() }],
   });
   const rateCounts = sharedCounts(db, ring);
   const server = await createServer({ config, ...services, ...rateCounts, fetch, clock, random, logger });
@@ -198,12 +205,13 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
         await resumeAfterCrash(db, store.leases, queue, logger);
         await worker.start();
         scheduler.start();
+        signInKeeper.start();
       }
       if (roles.isApi) url = await listen(server, config);
     },
     stop: async () => {
       await server.close();
-      await scheduler.stop();
+      await Promise.all([scheduler.stop(), signInKeeper.stop()]);
       const patience = new AbortController();
       await Promise.race([worker.stop(), clock.sleep(STOP_PATIENCE_MS, patience.signal).catch(() => {})]);
       patience.abort();
@@ -257,16 +265,12 @@ function createStore(cipher: ContentCipher) {
     idempotency: new IdempotencyRepository(),
     settings: new SettingsRepository(),
     audit: new AuditRepository(),
+    subscriptions: new SubscriptionRepository(),
     authorizations: new AuthorizationRepository<AuthorizationSecret>(cipher),
     statistics: new StatisticsRepository(),
   };
 }
 
-/** People's sign-ins, encrypted in their connections. */
-function keptSignIns(db: Db, connections: ConnectionRepository): SignInStore {
-  return {
-    load: (userId) => inScopeOf(userId, () => connections.findSignIn(db, userId)),
-    save: (userId, cache, o) =>
 /** The embedded database has one process at a time, whose own memory counts as well and does not hold up anybody. */
 function sharedCounts(db: Db, ring: KeyRing): Pick<ServerParts, 'rateCounts'> {
   if (db.kind === 'pglite') return {};
@@ -279,11 +283,21 @@ function sharedCounts(db: Db, ring: KeyRing): Pick<ServerParts, 'rateCounts'> {
   };
 }
 
-      inScopeOf(userId, () => db.transaction((tx) => connections.saveTokens(tx, userId, cache, o))),
+/** People's sign-ins, encrypted in their connections. */
+function keptSignIns(db: Db, connections: ConnectionRepository): SignInStore {
+  return {
+    load: (userId) => inScopeOf(userId, () => connections.findSignIn(db, userId)),
+    save: (signIn, cache, o) =>
+      inScopeOf(signIn.userId, () => db.transaction((tx) => connections.saveTokens(tx, signIn, cache, o))),
   };
 }
 
-function createIdentity(graph: AppConfig['graph'], fetch: Fetch, clock: Clock): IdentityPlatform {
+function createIdentity(
+  graph: AppConfig['graph'],
+  fetch: Fetch,
+  clock: Clock,
+  operatorAlarm?: OperatorAlarm,
+): IdentityPlatform {
   const { clientId, tenantId, credential } = graph;
   return new IdentityPlatform({
     credentials: {
@@ -297,6 +311,7 @@ function createIdentity(graph: AppConfig['graph'], fetch: Fetch, clock: Clock): 
     clock,
     authorityHost: graph.authorityHost,
     graphOrigin: graph.baseUrl,
+    operatorAlarm,
   });
 }
 
@@ -329,14 +344,31 @@ function createServices(parts: {
   graph: CalendarGraph;
   signIns: SignInClient;
   delegatedTokens: DelegatedTokenProvider;
+  operatorAlarm: OperatorAlarm;
   boss: PgBoss;
   clock: Clock;
   random: Random;
   logger: Logger;
 }) {
-  const { config, db, cipher, store, client, graph, signIns, delegatedTokens, boss, clock, random, logger } = parts;
+  const {
+    config,
+    db,
+    cipher,
+    store,
+    client,
+    graph,
+    signIns,
+    delegatedTokens,
+    operatorAlarm,
+    boss,
+    clock,
+    random,
+    logger,
+  } = parts;
   const { settings: settingsRepository, ...repositories } = store;
-  const common = { ...repositories, db, graph, clock, random, logger };
+  const plain = { ...repositories, db, graph, clock, random, logger };
+  const connectionState = new ConnectionState(plain);
+  const common = { ...plain, connectionState };
   const settings = new SettingsService({
     ...common,
     settings: settingsRepository,
@@ -377,6 +409,7 @@ function createServices(parts: {
   const connectionService = new ConnectionService({
     ...binding,
     forgetTokens: (userId) => delegatedTokens.forget(userId),
+    unsubscribe: (userId) => subscriptionManager.unsubscribe(userId),
   });
   const authorizationService = new AuthorizationService({
     ...binding,
@@ -384,6 +417,13 @@ function createServices(parts: {
     delegatedTokens,
     publicUrl: config.publicUrl ?? `http://127.0.0.1:${config.port}`,
   });
+  const subscriptionManager = new SubscriptionManager({
+    ...common,
+    queue,
+    remote: new SubscriptionClient({ client }),
+    notificationUrl: notificationUrlOf(config),
+  });
+  const signInKeeper = new SignInKeeper({ ...common, keepAlive: (signIn) => delegatedTokens.keepAlive(signIn) });
   const calendarService = new CalendarService({ ...common, settings });
   const eventService = new EventService({ ...common, settings: settingsRepository, queue });
   const runService = new RunService({ ...common, queue });
@@ -400,6 +440,7 @@ function createServices(parts: {
     ...common,
     oldestWaitMs: () => queue.oldestWaitMs(db),
     graphState: () => client.breakerState,
+    refusal: () => operatorAlarm.reason,
     verifyKeys: () => cipher.verify(db),
     version: packageVersion(),
   });
@@ -411,12 +452,26 @@ function createServices(parts: {
     eventService,
     connectionService,
     authorizationService,
+    subscriptionManager,
+    signInKeeper,
+    operatorAlarm,
     calendarService,
     runService,
     previewService,
     statisticsService,
     healthService,
   };
+}
+
+/**
+ * Where Microsoft can tell of changes: a public https address, or, for a simulated Graph on this machine, any address of ours.
+ */
+function notificationUrlOf({ publicUrl, graph, port }: Config): string | undefined {
+  const path = '/calendar/sync/webhooks/graph';
+  if (publicUrl?.startsWith('https:')) return `${publicUrl}${path}`;
+  const isLocal = graph.kind === 'microsoft' && /^http:\/\/(127\.|localhost|\[::1\])/.test(graph.baseUrl);
+  if (!isLocal || (publicUrl === undefined && port === 0)) return undefined;
+  return `${publicUrl ?? `http://127.0.0.1:${port}`}${path}`;
 }
 
 /** From src, and from dist when published. */

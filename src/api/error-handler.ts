@@ -22,6 +22,7 @@ const ANSWERS: Record<SyncErrorCode, readonly [status: number, code: string]> = 
   'not-found': [404, 'NOT_FOUND'],
   'conflict-state': [409, 'CONFLICT_STATE'],
   'not-connected': [409, 'NOT_CONNECTED'],
+  'reauth-required': [409, 'REAUTH_REQUIRED'],
   'mass-delete-refused': [409, 'MASS_DELETE_REFUSED'],
   cancelled: [409, 'CANCELLED'],
   'version-mismatch': [412, 'VERSION_MISMATCH'],
@@ -34,7 +35,7 @@ const ANSWERS: Record<SyncErrorCode, readonly [status: number, code: string]> = 
   // Our own standing with Graph, about which the caller can do nothing: their token is good, so this is no 401.
   unauthenticated: [503, 'GRAPH_UNAUTHENTICATED'],
   'precondition-failed': [500, 'PRECONDITION_FAILED'],
-  'cursor-expired': [500, 'CURSOR_EXPIRED'],
+  'cursor-expired': [410, 'CURSOR_EXPIRED'],
   'duplicate-transaction': [500, 'DUPLICATE_TRANSACTION'],
   misconfigured: [500, 'MISCONFIGURED'],
   'decryption-failed': [500, 'DECRYPTION_FAILED'],

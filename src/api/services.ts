@@ -67,7 +67,16 @@ export type CallbackOutcome =
     }
   | {
       readonly kind: 'refused';
-      readonly why: 'spent' | 'cancelled' | 'consent' | 'policy' | 'code' | 'mailbox' | 'away' | 'operator';
+      readonly why:
+        | 'spent'
+        | 'cancelled'
+        | 'consent'
+        | 'permissions'
+        | 'policy'
+        | 'code'
+        | 'mailbox'
+        | 'away'
+        | 'operator';
       readonly adminConsentUrl?: string;
     };
 
@@ -133,6 +142,15 @@ export interface ApiServices {
       browserSecret: string | undefined,
     ): Promise<CallbackOutcome>;
     answer(token: string, mayConnect: boolean): Promise<CallbackOutcome>;
+  };
+  readonly subscriptionManager: {
+    receive(
+      notifications: readonly {
+        readonly subscriptionId?: unknown;
+        readonly clientState?: unknown;
+        readonly lifecycleEvent?: unknown;
+      }[],
+    ): Promise<number>;
   };
   readonly calendarService: {
     list(userId: UserId): Promise<Items>;
@@ -213,8 +231,8 @@ export interface ServerParts extends ApiServices {
   readonly logger: Logger;
   /** The network to the key set of `JWT_JWKS_URL`. */
   readonly fetch?: Fetch;
+  /** Where processes count requests together; without, each counts alone. */
+  readonly rateCounts?: SharedCounts;
   /** Other limits than the usual ones. */
   readonly limits?: Partial<Limits>;
 }
-  /** Where processes count requests together; without, each counts alone. */
-  readonly rateCounts?: SharedCounts;

@@ -8,7 +8,7 @@ describe('what a caller does about an error', () => {
     ['refetch', ['precondition-failed', 'duplicate-transaction', 'version-mismatch']],
     ['resync', ['cursor-expired']],
     ['abandon', ['lease-lost', 'cancelled']],
-    ['ask', ['mass-delete-refused', 'not-connected']],
+    ['ask', ['mass-delete-refused', 'not-connected', 'reauth-required']],
     ['give-up', ['forbidden', 'not-found', 'rejected', 'invalid-input', 'impossible-input', 'access-denied']],
   ])('%s: %j', (recovery, codes) => {
     for (const code of codes) expect(new SyncError(code, 'x').recovery).toBe(recovery);

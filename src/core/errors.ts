@@ -15,6 +15,7 @@ export type SyncErrorCode =
   | 'mass-delete-refused'
   | 'cancelled'
   | 'not-connected'
+  | 'reauth-required'
   | 'invalid-input'
   | 'impossible-input'
   | 'conflict-state'
@@ -40,6 +41,7 @@ const RECOVERY: Record<SyncErrorCode, Recovery> = {
   'mass-delete-refused': 'ask',
   cancelled: 'abandon',
   'not-connected': 'ask',
+  'reauth-required': 'ask',
   'invalid-input': 'give-up',
   'impossible-input': 'give-up',
   'conflict-state': 'give-up',

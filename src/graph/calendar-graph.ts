@@ -1,7 +1,8 @@
 import type { Unit } from '../core/canonical-event.ts';
 import type { SyncError } from '../core/errors.ts';
 import type { EventContent, GraphFacts } from '../core/event.ts';
-import type { GraphCalendarId, GraphEventId, UserId } from '../core/ids.ts';
+import type { GraphCalendarId, GraphEventId } from '../core/ids.ts';
+import type { SignInRef } from '../core/sign-in.ts';
 import type { GraphStats } from './graph-stats.ts';
 
 /** Graph's calendars as the sync engine sees them; `GraphCalendarClient` speaks to Microsoft. */
@@ -47,7 +48,7 @@ export interface GraphSession {
   /** Graph's user id of the mailbox. */
   readonly mailbox: string;
   /** Whose sign-in opens it; without one, the application's own permissions do. */
-  readonly signIn?: UserId | undefined;
+  readonly signIn?: SignInRef | undefined;
   readonly correlationId: string;
   readonly signal?: AbortSignal | undefined;
   readonly stats: GraphStats;

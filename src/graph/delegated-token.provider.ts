@@ -1,17 +1,15 @@
-import { assert, SyncError } from '../core/errors.ts';
+import { assert, isSyncError, SyncError } from '../core/errors.ts';
 import type { UserId } from '../core/ids.ts';
 import type { Clock } from '../core/runtime.ts';
+import type { SignInRef } from '../core/sign-in.ts';
 import type { SignIn, SignInClient } from './sign-in.client.ts';
 import type { TokenProvider, TokenRequest } from './token.provider.ts';
 
 /** Where people's sign-ins are kept. */
 export interface SignInStore {
   load(userId: UserId): Promise<KeptSignIn | undefined>;
-  /**
-   * @returns whether it was kept: not when another process has kept a newer one meanwhile, which is as good, or when the
-   *   sign-in is gone
-   */
-  save(userId: UserId, cache: string, o: { readonly version: number; readonly usedAt: Date }): Promise<boolean>;
+  /** @returns false when a newer one is kept by now, or none of this account */
+  save(signIn: SignInRef, cache: string, o: { readonly version: number; readonly usedAt: Date }): Promise<boolean>;
 }
 
 export interface KeptSignIn {
@@ -27,6 +25,11 @@ interface CachedToken {
   readonly claims: string | undefined;
 }
 
+interface Refresh {
+  readonly claims: string | undefined;
+  readonly token: Promise<CachedToken>;
+}
+
 /** Tokens in memory; the least lately used make room, and are fetched again when they are wanted. */
 const CACHED_TOKENS = 5_000;
 
@@ -35,13 +38,11 @@ export class DelegatedTokenProvider implements TokenProvider {
   readonly #signIns: SignInClient;
   readonly #store: SignInStore;
   readonly #clock: Clock;
-  readonly #cached = new Map<UserId, CachedToken>();
+  /** By user and account: what is remembered of one account never opens another one's mailbox. */
+  readonly #cached = new Map<string, CachedToken>();
+  readonly #refreshing = new Map<string, Refresh>();
   readonly #provisional = new Map<UserId, KeptSignIn>();
   #provisionalCount = 0;
-  readonly #refreshing = new Map<
-    UserId,
-    { readonly claims: string | undefined; readonly token: Promise<CachedToken> }
-  >();
 
   constructor(parts: { signIns: SignInClient; store: SignInStore; clock: Clock }) {
     this.#signIns = parts.signIns;
@@ -56,7 +57,7 @@ export class DelegatedTokenProvider implements TokenProvider {
       if (cached && cached.renewAtMs > this.#clock.now().getTime() && cached.value !== refusedToken) {
         if (claims === undefined || cached.claims === claims) return cached.value;
       }
-      const refreshing = this.#refreshing.get(signIn);
+      const refreshing = this.#refreshing.get(keyOf(signIn));
       if (!refreshing) return (await this.#refresh(signIn, claims)).value;
       if (claims === undefined || refreshing.claims === claims) return (await refreshing.token).value;
       await refreshing.token.catch(() => {});
@@ -64,8 +65,8 @@ export class DelegatedTokenProvider implements TokenProvider {
   }
 
   /** Fetches a token although one may be at hand: a grant that is not used for 90 days is forgotten by Microsoft. */
-  async keepAlive(userId: UserId): Promise<void> {
-    await (this.#refreshing.get(userId)?.token ?? this.#refresh(userId, undefined));
+  async keepAlive(signIn: SignInRef): Promise<void> {
+    await (this.#refreshing.get(keyOf(signIn))?.token ?? this.#refresh(signIn, undefined));
   }
 
   /**
@@ -75,57 +76,100 @@ export class DelegatedTokenProvider implements TokenProvider {
    * @returns what `work` returned, and the sign-in with its tokens as they are then
    */
   async provisionally<T>(
-    signIn: SignIn,
-    work: (name: UserId) => Promise<T>,
+    { accountId, ...signIn }: SignIn,
+    work: (name: SignInRef) => Promise<T>,
   ): Promise<{ readonly value: T; readonly latest: SignIn }> {
     // No user's id has such a character.
-    const name = `\0sign-in ${this.#provisionalCount++}` as UserId;
-    this.#provisional.set(name, { accountId: signIn.accountId, cache: signIn.cache, version: 0 });
+    const userId = `\0sign-in ${this.#provisionalCount++}` as UserId;
+    this.#provisional.set(userId, { accountId, cache: signIn.cache, version: 0 });
     try {
-      const value = await work(name);
-      return { value, latest: { ...signIn, cache: this.#provisional.get(name)?.cache ?? signIn.cache } };
+      const value = await work({ userId, accountId });
+      const cache = this.#provisional.get(userId)?.cache ?? signIn.cache;
+      return { value, latest: { ...signIn, accountId, cache } };
     } finally {
-      this.#provisional.delete(name);
-      this.forget(name);
+      this.#provisional.delete(userId);
+      this.forget(userId);
     }
   }
 
   /** To be called when the person has signed in anew, or has gone. */
   forget(userId: UserId): void {
-    this.#cached.delete(userId);
+    for (const key of this.#cached.keys())
+      if (key.startsWith(keyOf({ userId, accountId: '' }))) this.#cached.delete(key);
   }
 
-  #take(userId: UserId): CachedToken | undefined {
-    const cached = this.#cached.get(userId);
+  #take(signIn: SignInRef): CachedToken | undefined {
+    const key = keyOf(signIn);
+    const cached = this.#cached.get(key);
     if (!cached) return undefined;
-    this.#cached.delete(userId);
-    this.#cached.set(userId, cached);
+    this.#cached.delete(key);
+    this.#cached.set(key, cached);
     return cached;
   }
 
-  #refresh(userId: UserId, claims: string | undefined): Promise<CachedToken> {
-    const token = this.#fetch(userId, claims).finally(() => this.#refreshing.delete(userId));
-    this.#refreshing.set(userId, { claims, token });
+  #refresh(signIn: SignInRef, claims: string | undefined): Promise<CachedToken> {
+    const key = keyOf(signIn);
+    const token = this.#fetch(signIn, claims).finally(() => this.#refreshing.delete(key));
+    this.#refreshing.set(key, { claims, token });
     return token;
   }
 
-  async #fetch(userId: UserId, claims: string | undefined): Promise<CachedToken> {
-    const provisional = this.#provisional.get(userId);
-    const kept = provisional ?? (await this.#store.load(userId));
-    if (!kept) {
-      throw new SyncError('unauthenticated', 'nobody has signed in', { details: { operator: false } });
-    }
-    const usedAt = this.#clock.now();
-    const fetched = await this.#signIns.refresh(kept, claims);
-    if (provisional) this.#provisional.set(userId, { ...provisional, cache: fetched.cache });
-    else await this.#store.save(userId, fetched.cache, { version: kept.version, usedAt });
-    const token = { value: fetched.value, renewAtMs: usedAt.getTime() + fetched.usableMs, claims };
-    this.#cached.delete(userId);
-    this.#cached.set(userId, token);
+  async #fetch(signIn: SignInRef, claims: string | undefined): Promise<CachedToken> {
+    const token = await this.#fetchAndKeep(signIn, claims);
+    const key = keyOf(signIn);
+    this.#cached.delete(key);
+    this.#cached.set(key, token);
     const oldest = this.#cached.keys().next();
     if (this.#cached.size > CACHED_TOKENS && !oldest.done) this.#cached.delete(oldest.value);
     return token;
   }
+
+  /** What is kept may be replaced while Microsoft is asked: then once more, with what has taken its place. */
+  async #fetchAndKeep(signIn: SignInRef, claims: string | undefined): Promise<CachedToken> {
+    let kept = await this.#load(signIn);
+    for (let attempt = 1; ; attempt += 1) {
+      const usedAt = this.#clock.now();
+      try {
+        const fetched = await this.#signIns.refresh(kept, claims);
+        const token = { value: fetched.value, renewAtMs: usedAt.getTime() + fetched.usableMs, claims };
+        if (await this.#keep(signIn, fetched.cache, { version: kept.version, usedAt })) return token;
+        // Another process has refreshed as well, which is as good; unless the sign-in itself is gone.
+        await this.#load(signIn);
+        return token;
+      } catch (error) {
+        const isRefused = isSyncError(error, 'unauthenticated') && error.details?.['operator'] === false;
+        if (!isRefused || this.#provisional.has(signIn.userId)) throw error;
+        const now = await this.#load(signIn);
+        if (now.version === kept.version || attempt > 1) throw ofVersion(error, kept.version);
+        kept = now;
+      }
+    }
+  }
+
+  async #load({ userId, accountId }: SignInRef): Promise<KeptSignIn> {
+    const kept = this.#provisional.get(userId) ?? (await this.#store.load(userId));
+    if (kept?.accountId === accountId) return kept;
+    const what = kept ? 'somebody else has signed in since' : 'nobody has signed in';
+    throw new SyncError('unauthenticated', what, { details: { operator: false } });
+  }
+
+  async #keep(signIn: SignInRef, cache: string, o: { version: number; usedAt: Date }): Promise<boolean> {
+    const provisional = this.#provisional.get(signIn.userId);
+    if (!provisional) return this.#store.save(signIn, cache, o);
+    this.#provisional.set(signIn.userId, { ...provisional, cache });
+    return true;
+  }
+}
+
+const keyOf = ({ userId, accountId }: SignInRef): string => `${userId}\n${accountId}`;
+
+/** Says which tokens were refused: whoever writes it down must not blame newer ones. */
+function ofVersion(error: SyncError, tokenVersion: number): SyncError {
+  return new SyncError(error.code, error.message, {
+    cause: error,
+    ...(error.graphCode === undefined ? {} : { graphCode: error.graphCode }),
+    details: { ...error.details, tokenVersion },
+  });
 }
 
 /** Each request by the right that opens its mailbox. */

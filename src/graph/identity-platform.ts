@@ -7,6 +7,7 @@ import {
 } from '@azure/msal-node';
 import { SyncError } from '../core/errors.ts';
 import type { Clock, Fetch } from '../core/runtime.ts';
+import type { OperatorAlarm } from './operator-alarm.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
 export interface ApplicationCredentials {
@@ -45,6 +46,7 @@ export class IdentityPlatform {
   readonly #clock: Clock;
   readonly #authorityHost: URL;
   readonly #graphOrigin: string;
+  readonly #operatorAlarm: OperatorAlarm | undefined;
 
   constructor(parts: {
     credentials: ApplicationCredentials;
@@ -54,12 +56,15 @@ export class IdentityPlatform {
     authorityHost: string;
     /** `GRAPH_BASE_URL`: the resource tokens are for. */
     graphOrigin: string;
+    /** Told what the identity platform answers. */
+    operatorAlarm?: OperatorAlarm | undefined;
   }) {
     this.#credentials = parts.credentials;
     this.#fetch = parts.fetch;
     this.#clock = parts.clock;
     this.#authorityHost = new URL(parts.authorityHost);
     this.#graphOrigin = new URL(parts.graphOrigin).origin;
+    this.#operatorAlarm = parts.operatorAlarm;
   }
 
   get clientId(): string {
@@ -124,6 +129,7 @@ export class IdentityPlatform {
       const { expires_in: seconds, claims } = body as { expires_in?: unknown; claims?: unknown };
       if (Number(seconds) > 0) seen.lifetimeMs = Number(seconds) * 1000;
       if (typeof claims === 'string') seen.challenge = claims;
+      this.#operatorAlarm?.note(body ?? {});
       return { headers, body: body as T, status };
     };
     return {

@@ -50,14 +50,14 @@ function openIdentity() {
       clock,
       store: {
         load: async () => store.kept,
-        save: async (_userId, cache, { version }) => {
-          if (store.kept?.version !== version) return false;
+        save: async (ref, cache, { version }) => {
+          if (store.kept?.version !== version || store.kept.accountId !== ref.accountId) return false;
           store.kept = { ...store.kept, cache, version: version + 1 };
           return true;
         },
       },
     });
-    return { store, provider };
+    return { store, provider, ref: { userId: USER, accountId: kept.accountId } };
   }
 
   const refreshes = () => sim.requests.filter(({ body }) => String(body).includes('grant_type=refresh_token')).length;
@@ -122,29 +122,29 @@ describe('a sign-in with Microsoft', () => {
 describe('a person’s access token', () => {
   it('is fetched with the refresh token, opens their mailbox, and is used until it is old', async () => {
     const { sim, clock, signIn, provide, refreshes } = openIdentity();
-    const { provider, store } = provide(await signIn());
-    const token = await provider.getToken({ signIn: USER });
+    const { provider, store, ref } = provide(await signIn());
+    const token = await provider.getToken({ signIn: ref });
     const answer = await sim.fetch('http://graph.sim.test/v1.0/me', { headers: { authorization: `Bearer ${token}` } });
     expect(await answer.json()).toMatchObject({ mail: ADA });
-    expect(await provider.getToken({ signIn: USER })).toBe(token);
+    expect(await provider.getToken({ signIn: ref })).toBe(token);
     expect(refreshes()).toBe(1);
     clock.advance(30 * 60 * 60_000);
-    expect(await provider.getToken({ signIn: USER })).not.toBe(token);
+    expect(await provider.getToken({ signIn: ref })).not.toBe(token);
     expect(store.kept?.version).toBe(3);
   });
 
   it('is fetched once, however many ask for it', async () => {
     const { signIn, provide, refreshes } = openIdentity();
-    const { provider } = provide(await signIn());
-    const tokens = await Promise.all(Array.from({ length: 20 }, () => provider.getToken({ signIn: USER })));
+    const { provider, ref } = provide(await signIn());
+    const tokens = await Promise.all(Array.from({ length: 20 }, () => provider.getToken({ signIn: ref })));
     expect(new Set(tokens).size).toBe(1);
     expect(refreshes()).toBe(1);
   });
 
   it('passes a claims challenge on', async () => {
     const { sim, signIn, provide } = openIdentity();
-    const { provider } = provide(await signIn());
-    const refusedToken = await provider.getToken({ signIn: USER });
+    const { provider, ref } = provide(await signIn());
+    const refusedToken = await provider.getToken({ signIn: ref });
     sim.identity.requireClaims(ADA);
     const challenged = await sim.fetch('http://graph.sim.test/v1.0/me', {
       headers: { authorization: `Bearer ${refusedToken}` },
@@ -152,7 +152,7 @@ describe('a person’s access token', () => {
     expect(challenged.status).toBe(401);
     const encoded = /claims="([^"]+)"/.exec(challenged.headers.get('www-authenticate') ?? '')?.[1] ?? '';
     const claims = Buffer.from(encoded, 'base64').toString();
-    const token = await provider.getToken({ signIn: USER, refusedToken, claims });
+    const token = await provider.getToken({ signIn: ref, refusedToken, claims });
     const answer = await sim.fetch('http://graph.sim.test/v1.0/me', { headers: { authorization: `Bearer ${token}` } });
     expect(answer.status).toBe(200);
   });
@@ -164,9 +164,9 @@ describe('a person’s access token', () => {
     ['the account deleted', (sim: GraphSimulator) => sim.identity.deleteUser(ADA)],
   ])('wants a new sign-in: %s', async (_what, happen) => {
     const { sim, signIn, provide } = openIdentity();
-    const { provider } = provide(await signIn());
+    const { provider, ref } = provide(await signIn());
     happen(sim);
-    expect(await errorOf(provider.getToken({ signIn: USER }))).toMatchObject({
+    expect(await errorOf(provider.getToken({ signIn: ref }))).toMatchObject({
       code: 'unauthenticated',
       details: { operator: false },
     });
@@ -179,17 +179,17 @@ describe('a person’s access token', () => {
     const day = 24 * 60 * 60_000;
     for (let week = 0; week < 14; week += 1) {
       clock.advance(7 * day);
-      await alive.provider.keepAlive(USER);
+      await alive.provider.keepAlive(alive.ref);
     }
-    expect(await errorOf(dead.provider.getToken({ signIn: USER }))).toMatchObject({ code: 'unauthenticated' });
-    expect(await alive.provider.getToken({ signIn: USER })).toBeTruthy();
+    expect(await errorOf(dead.provider.getToken({ signIn: dead.ref }))).toMatchObject({ code: 'unauthenticated' });
+    expect(await alive.provider.getToken({ signIn: alive.ref })).toBeTruthy();
   });
 
   it('says that it is the operator’s trouble when the application’s secret has expired', async () => {
     const { sim, signIn, provide } = openIdentity();
-    const { provider } = provide(await signIn());
+    const { provider, ref } = provide(await signIn());
     sim.identity.expireSecret();
-    expect(await errorOf(provider.getToken({ signIn: USER }))).toMatchObject({
+    expect(await errorOf(provider.getToken({ signIn: ref }))).toMatchObject({
       code: 'unauthenticated',
       details: { operator: true },
     });
@@ -197,19 +197,81 @@ describe('a person’s access token', () => {
 
   it('is waited for when the identity platform is away', async () => {
     const { sim, signIn, provide } = openIdentity();
-    const { provider } = provide(await signIn());
+    const { provider, ref } = provide(await signIn());
     sim.failNext({ path: '/token', status: 503, retryAfter: 7 });
-    expect(await errorOf(provider.getToken({ signIn: USER }))).toMatchObject({
+    expect(await errorOf(provider.getToken({ signIn: ref }))).toMatchObject({
       code: 'unavailable',
       retryAfterMs: 7000,
     });
-    expect(await provider.getToken({ signIn: USER })).toBeTruthy();
+    expect(await provider.getToken({ signIn: ref })).toBeTruthy();
   });
 
   it('is not to be had by somebody who never signed in', async () => {
     const { signIn, provide } = openIdentity();
-    const { provider, store } = provide(await signIn());
+    const { provider, store, ref } = provide(await signIn());
     store.kept = undefined;
-    expect(await errorOf(provider.getToken({ signIn: USER }))).toMatchObject({ code: 'unauthenticated' });
+    expect(await errorOf(provider.getToken({ signIn: ref }))).toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it('is never that of the account that signed in before, whatever this process remembers', async () => {
+    const { sim, signIn, provide } = openIdentity();
+    const { provider, store, ref } = provide(await signIn());
+    await provider.getToken({ signIn: ref });
+    // Another process has kept somebody else's sign-in under this user meanwhile.
+    const grace = sim.addMailbox({ address: 'grace@example.com' });
+    const accountId = `${grace.id}.${DEFAULT_CLIENT.tenantId}`;
+    store.kept = { ...store.kept!, accountId, version: 9 };
+    const wanted = { userId: ref.userId, accountId };
+    expect(await errorOf(provider.getToken({ signIn: wanted }))).toMatchObject({ code: 'unauthenticated' });
+    provider.forget(ref.userId);
+    expect(await errorOf(provider.getToken({ signIn: ref }))).toMatchObject({
+      code: 'unauthenticated',
+      message: expect.stringContaining('somebody else'),
+    });
+  });
+
+  it('is not kept, nor handed out, when the sign-in was let go while Microsoft was asked', async () => {
+    const { sim, client, signIn, provide } = openIdentity();
+    const { provider, store, ref } = provide(await signIn());
+    const refresh = client.refresh.bind(client);
+    client.refresh = async (...request) => {
+      const fetched = await refresh(...request);
+      store.kept = undefined;
+      return fetched;
+    };
+    expect(await errorOf(provider.getToken({ signIn: ref }))).toMatchObject({ code: 'unauthenticated' });
+    expect(store.kept).toBeUndefined();
+    expect(sim.requests.length).toBeGreaterThan(0);
+  });
+
+  it('is asked for once more with what another process has kept, before anybody is told to sign in again', async () => {
+    const { sim, signIn, provide, refreshes, client } = openIdentity();
+    const { provider, store, ref } = provide(await signIn());
+    sim.identity.revokeSessions(ADA);
+    const again = await signIn();
+    const refresh = client.refresh.bind(client);
+    let isFirst = true;
+    client.refresh = async (kept, claims) => {
+      if (isFirst) store.kept = { ...again, version: 7 };
+      isFirst = false;
+      return refresh(kept, claims);
+    };
+    expect(await provider.getToken({ signIn: ref })).toBeTruthy();
+    expect(refreshes()).toBe(2);
+    expect(store.kept?.version).toBe(8);
+  });
+
+  it.each([
+    ['interaction required', { name: 'conditional-access' }],
+    ['a plain server error', { name: 'revoked' }],
+    ['the newer spelling', { name: 'mfa-required', error: 'interaction_required' }],
+  ] as const)('wants a new sign-in whichever class MSAL makes of the refusal: %s', async (_what, failure) => {
+    const { sim, signIn, provide } = openIdentity();
+    const { provider, ref } = provide(await signIn());
+    sim.identity.failTokens({ ...failure, user: ADA });
+    const error = await errorOf(provider.getToken({ signIn: ref }));
+    expect(error).toMatchObject({ code: 'unauthenticated', details: { operator: false, tokenVersion: 1 } });
+    const isPolicy = failure.name !== 'revoked';
+    expect(typeof error.details?.['claims']).toBe(isPolicy ? 'string' : 'undefined');
   });
 });

@@ -78,8 +78,9 @@ export class SignInClient {
   /**
    * Exchanges the code that came back for tokens.
    *
-   * @throws {SyncError} `rejected` for a code that is spent, expired or not ours; `unauthenticated` (the operator's) when the
-   *   application itself is refused; `unavailable`
+   * @throws {SyncError} `rejected` for a code that is spent, expired or not ours; `forbidden` when not everything was allowed
+   *   that was asked for; `unauthenticated` when more is wanted of the person, or (the operator's) the application itself is
+   *   refused; `unavailable`
    */
   async redeem(request: {
     readonly code: string;
@@ -92,16 +93,18 @@ export class SignInClient {
     try {
       result = await application.acquireTokenByCode({ ...request, scopes: this.#scopes });
     } catch (error) {
-      throw seen.failure ?? applicationRefusal(error) ?? codeRefusal(error);
+      throw seen.failure ?? applicationRefusal(error) ?? codeRefusal(error, seen.challenge);
     }
-    const { account, accessToken, scopes } = result ?? {};
+    const { account, accessToken, scopes = [] } = result ?? {};
     if (!account || !accessToken) throw new SyncError('unavailable', 'the identity platform answered without a token');
+    const cache = application.getTokenCache().serialize();
+    assertAllowed(scopes, cache);
     return {
       accountId: account.homeAccountId,
       objectId: account.localAccountId,
       username: account.username,
-      scopes: scopes ?? [],
-      cache: application.getTokenCache().serialize(),
+      scopes,
+      cache,
     };
   }
 
@@ -152,8 +155,33 @@ function preloaded(cache: string): ICachePlugin {
   };
 }
 
-function codeRefusal(error: unknown): SyncError {
+/**
+ * People may allow less than they were asked for, and what is missing would only show in the middle of a run.
+ *
+ * @throws {SyncError} `forbidden`
+ */
+function assertAllowed(scopes: readonly string[], cache: string): void {
+  // Microsoft tells its own Graph's permissions without the resource they belong to.
+  const allowed = new Set(scopes.map((scope) => scope.slice(scope.lastIndexOf('/') + 1).toLowerCase()));
+  const missing = PERMISSIONS.filter((permission) => !allowed.has(permission.toLowerCase()));
+  const { RefreshToken = {} } = JSON.parse(cache) as { RefreshToken?: object };
+  if (Object.keys(RefreshToken).length === 0) missing.push('offline_access');
+  if (missing.length === 0) return;
+  throw new SyncError('forbidden', `not everything was allowed that was asked for: ${missing.join(', ')}`, {
+    details: { missing },
+  });
+}
+
+function codeRefusal(error: unknown, challenge: string | undefined): SyncError {
   if (error instanceof SyncError) return error;
+  if (error instanceof InteractionRequiredAuthError) {
+    const graphCode = error.subError === 'consent_required' ? error.subError : error.errorCode;
+    return signInAgain(`Microsoft wants more than this sign-in (${graphCode})`, {
+      cause: error,
+      graphCode,
+      claims: challenge,
+    });
+  }
   if (error instanceof AuthError) {
     return new SyncError('rejected', `Microsoft does not take the code of this sign-in (${error.errorCode})`, {
       cause: error,

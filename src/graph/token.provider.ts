@@ -1,13 +1,13 @@
 import { AuthError } from '@azure/msal-node';
 import { SyncError } from '../core/errors.ts';
-import type { UserId } from '../core/ids.ts';
 import type { Clock } from '../core/runtime.ts';
+import type { SignInRef } from '../core/sign-in.ts';
 import { applicationRefusal, type IdentityPlatform, type SeenAnswer, usableMs } from './identity-platform.ts';
 
 /** Which token is wanted, and what is wrong with the one there was. */
 export interface TokenRequest {
   /** Whose sign-in; without one, the application's own token. */
-  readonly signIn?: UserId | undefined;
+  readonly signIn?: SignInRef | undefined;
   /** Graph refused it: another one is wanted, which somebody else may have fetched already. */
   readonly refusedToken?: string | undefined;
   /** A decoded claims challenge to pass on (continuous access evaluation). */

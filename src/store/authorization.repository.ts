@@ -73,11 +73,25 @@ export class AuthorizationRepository<Secret> {
     };
   }
 
-  /** Deletes one user's spent and expired ones. */
-  async deleteEnded(tx: Tx, userId: UserId, now: Date): Promise<void> {
+  /**
+   * Ends one that was taken.
+   *
+   * @returns false when it is gone: what it was taken for must not happen any more
+   */
+  async finish(tx: Tx, userId: UserId, stateHash: string): Promise<boolean> {
+    const finished = await sql`
+      delete from "AuthorizationRequest" where "userId" = ${userId} and "stateHash" = ${stateHash}
+    `.execute(tx.kysely);
+    return finished.numAffectedRows === 1n;
+  }
+
+  /** Deletes one user's expired ones, and those that are open beside the `keep` newest. */
+  async tidy(tx: Tx, userId: UserId, o: { readonly now: Date; readonly keep: number }): Promise<void> {
     await sql`
       delete from "AuthorizationRequest" where "userId" = ${userId}
-        and ("usedAt" is not null or "expiresAt" <= ${now.toISOString()}::timestamptz)
+        and ("expiresAt" <= ${o.now.toISOString()}::timestamptz or "usedAt" is null and "stateHash" in (
+          select "stateHash" from "AuthorizationRequest" where "userId" = ${userId} and "usedAt" is null
+          order by "createdAt" desc, "stateHash" offset ${o.keep}))
     `.execute(tx.kysely);
   }
 

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { UserId } from '../core/ids.ts';
+import type { SignInRef } from '../core/sign-in.ts';
 import { optional, toDate, toOptionalDate } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 import type { ContentCipher } from './encryption.ts';
@@ -47,8 +48,12 @@ interface ConnectionRow {
 }
 
 /** Whose sign-in opens the mailbox; `undefined`: the application's own permissions do. */
-export const signInOf = ({ mode, userId }: Pick<StoredConnection, 'mode' | 'userId'>): UserId | undefined =>
-  mode === 'delegated' ? userId : undefined;
+export const signInOf = ({
+  mode,
+  userId,
+  accountId = '',
+}: Pick<StoredConnection, 'mode' | 'userId' | 'accountId'>): SignInRef | undefined =>
+  mode === 'delegated' ? { userId, accountId } : undefined;
 
 export class ConnectionRepository {
   readonly #cipher: ContentCipher;
@@ -93,7 +98,8 @@ export class ConnectionRepository {
         ${connection.timeZone ?? null}, ${at}::timestamptz, ${at}::timestamptz)
       on conflict ("userId") do update set mailbox = excluded.mailbox, "mailboxId" = excluded."mailboxId",
         mode = excluded.mode, status = 'CONNECTED', "errorMessage" = null, "timeZone" = excluded."timeZone",
-        challenge = null, "tokenCache" = null, "accountId" = null, "tokensUsedAt" = null, "updatedAt" = excluded."updatedAt"
+        challenge = null, "tokenCache" = null, "accountId" = null, scopes = null, "tokensUsedAt" = null,
+        "updatedAt" = excluded."updatedAt"
     `.execute(tx.kysely);
   }
 
@@ -129,11 +135,11 @@ export class ConnectionRepository {
   /**
    * The tokens as a refresh left them.
    *
-   * @returns false when somebody else has kept newer ones since they were read
+   * @returns false when somebody else has kept newer ones since they were read, or the sign-in is another one by now
    */
   async saveTokens(
     tx: Tx,
-    userId: UserId,
+    { userId, accountId }: SignInRef,
     cache: string,
     o: { readonly version: number; readonly usedAt: Date },
   ): Promise<boolean> {
@@ -141,20 +147,30 @@ export class ConnectionRepository {
     const saved = await sql`
       update "CalendarConnection" set "tokenCache" = ${cipher.encryptText('connection.tokenCache', cache)},
         "tokenVersion" = "tokenVersion" + 1, "tokensUsedAt" = ${o.usedAt.toISOString()}::timestamptz
-      where "userId" = ${userId} and "tokenVersion" = ${o.version} and mode = 'delegated'
+      where "userId" = ${userId} and "accountId" = ${accountId} and "tokenVersion" = ${o.version}
+        and mode = 'delegated'
     `.execute(tx.kysely);
     return saved.numAffectedRows === 1n;
   }
 
-  /** Sign-ins that were last used before `before`, longest ago first. */
-  async listUnusedSignIns(q: Queryable, before: Date, limit: number): Promise<UserId[]> {
-    const found = await sql<{ userId: UserId }>`
-      select "userId" from "CalendarConnection"
-      where mode = 'delegated' and status <> 'REAUTH_REQUIRED'
-        and coalesce("tokensUsedAt", "createdAt") < ${before.toISOString()}::timestamptz
-      order by coalesce("tokensUsedAt", "createdAt") limit ${limit}
-    `.execute(q.kysely);
-    return found.rows.map(({ userId }) => userId);
+  /**
+   * Sign-ins that were last used before `before`, longest ago first, for the caller to use. Another process does not get them
+   * until `before` has passed `claimedAs`; a refresh that comes off writes down when it really was.
+   */
+  async claimUnusedSignIns(
+    tx: Tx,
+    o: { readonly before: Date; readonly claimedAs: Date; readonly limit: number },
+  ): Promise<SignInRef[]> {
+    const claimed = await sql<SignInRef>`
+      update "CalendarConnection" set "tokensUsedAt" = ${o.claimedAs.toISOString()}::timestamptz
+      where "userId" in (
+        select "userId" from "CalendarConnection"
+        where mode = 'delegated' and status <> 'REAUTH_REQUIRED' and "tokenCache" is not null
+          and coalesce("tokensUsedAt", "createdAt") < ${o.before.toISOString()}::timestamptz
+        order by coalesce("tokensUsedAt", "createdAt") limit ${o.limit} for update skip locked)
+      returning "userId", "accountId"
+    `.execute(tx.kysely);
+    return claimed.rows;
   }
 
   /** @param challenge  the claims Microsoft wants to see met at the next sign-in */
@@ -169,6 +185,46 @@ export class ConnectionRepository {
       update "CalendarConnection" set status = ${status}, "errorMessage" = ${message ?? null},
         challenge = ${challenge ?? null}, "updatedAt" = now()
       where "userId" = ${userId}
+    `.execute(tx.kysely);
+  }
+
+  /**
+   * The person has to sign in again.
+   *
+   * @param o.challenge  the claims Microsoft wants to see met then
+   * @param o.tokenVersion  of the tokens that were refused; newer ones may be good
+   * @returns whether this is news; not when it was known, or when the connection is another one by now
+   */
+  async markReauthRequired(
+    tx: Tx,
+    { userId, accountId }: Pick<StoredConnection, 'userId' | 'accountId'>,
+    o: { readonly message: string; readonly challenge?: string | undefined; readonly tokenVersion?: number },
+  ): Promise<boolean> {
+    const marked = await sql`
+      update "CalendarConnection" set status = 'REAUTH_REQUIRED', "errorMessage" = ${o.message},
+        challenge = ${o.challenge ?? null}, "updatedAt" = now()
+      where "userId" = ${userId} and mode = 'delegated' and "accountId" = ${accountId ?? null}
+        and status <> 'REAUTH_REQUIRED' and "tokenVersion" = coalesce(${o.tokenVersion ?? null}::integer, "tokenVersion")
+    `.execute(tx.kysely);
+    return marked.numAffectedRows === 1n;
+  }
+
+  /** The way to the mailbox is closed, and not by anything its person could do. */
+  async markTroubled(
+    tx: Tx,
+    connection: Pick<StoredConnection, 'userId' | 'mailboxId'>,
+    message: string,
+  ): Promise<void> {
+    await sql`
+      update "CalendarConnection" set status = 'ERROR', "errorMessage" = ${message}, "updatedAt" = now()
+      where "userId" = ${connection.userId} and "mailboxId" = ${connection.mailboxId} and status <> 'REAUTH_REQUIRED'
+    `.execute(tx.kysely);
+  }
+
+  async markWell(tx: Tx, connection: Pick<StoredConnection, 'userId' | 'mailboxId'>): Promise<void> {
+    await sql`
+      update "CalendarConnection" set status = 'CONNECTED', "errorMessage" = null, "updatedAt" = now()
+      where "userId" = ${connection.userId} and "mailboxId" = ${connection.mailboxId} and status = 'ERROR'
     `.execute(tx.kysely);
   }
 

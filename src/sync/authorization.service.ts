@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto';
 import { isSyncError } from '../core/errors.ts';
-import type { UserId } from '../core/ids.ts';
 import type { Random } from '../core/runtime.ts';
 import type { CalendarGraph, RemoteCalendar, RemoteMailbox } from '../graph/calendar-graph.ts';
 import type { DelegatedTokenProvider } from '../graph/delegated-token.provider.ts';
 import type { SignIn, SignInClient } from '../graph/sign-in.client.ts';
 import type { AuditRepository } from '../store/audit.repository.ts';
 import type { AuthorizationRepository, StoredAuthorization } from '../store/authorization.repository.ts';
-import type { Db } from '../store/db.ts';
+import type { StoredConnection } from '../store/connection.repository.ts';
+import type { Db, Tx } from '../store/db.ts';
 import { inScopeOf, withoutScope } from '../store/row-scope.ts';
 import type { Caller } from './connection.service.ts';
 import { type BindingParts, bindMailbox, unbindMailbox } from './connection-binding.ts';
+import { isPersonsTrouble } from './connection-state.ts';
 import { askMailbox } from './mailbox-question.ts';
 
 /** What a sign-in under way knows of itself; encrypted. */
@@ -22,6 +23,8 @@ export interface AuthorizationSecret {
   readonly correlationId?: string | undefined;
   /** Present once Microsoft's part is done and a question is open. */
   readonly signedIn?: SignedIn;
+  /** The object id of the mailbox that the question said would be let go. */
+  readonly replaces?: string;
 }
 
 /** Who signed in, and what their mailbox has. */
@@ -30,6 +33,8 @@ interface SignedIn {
   readonly mailbox: RemoteMailbox;
   readonly listed: readonly RemoteCalendar[];
 }
+
+type Taken = StoredAuthorization<AuthorizationSecret>;
 
 /** What the person who comes back from Microsoft is told. */
 export type CallbackOutcome =
@@ -47,7 +52,16 @@ export type CallbackOutcome =
   | { readonly kind: 'refused'; readonly why: Refusal; readonly adminConsentUrl?: string };
 
 /** Why a sign-in came to nothing: the page has a text for each. */
-export type Refusal = 'spent' | 'cancelled' | 'consent' | 'policy' | 'code' | 'mailbox' | 'away' | 'operator';
+export type Refusal =
+  | 'spent'
+  | 'cancelled'
+  | 'consent'
+  | 'permissions'
+  | 'policy'
+  | 'code'
+  | 'mailbox'
+  | 'away'
+  | 'operator';
 
 /** What Microsoft adds to the callback's address. */
 export interface CallbackQuery {
@@ -59,6 +73,8 @@ export interface CallbackQuery {
 /** Codes of Microsoft's live ten minutes, and nobody signs in for longer. */
 const PATIENCE_MS = 10 * 60_000;
 const STATE_BYTES = 32;
+/** Sign-ins a user may have open at a time, in several windows; the oldest make room. */
+const MAX_OPEN = 10;
 
 /**
  * Connecting a mailbox by signing in with Microsoft (authorization code with PKCE).
@@ -66,7 +82,8 @@ const STATE_BYTES = 32;
  * The state is bound to whoever asked, works once and for ten minutes. Two things are never taken for granted. The browser
  * that comes back may not be the one that asked: somebody could have sent the address to another person, to get at *their*
  * mailbox; without the cookie of the asking browser the person is told who would see their calendar, and asked. And the
- * account may not be the one that was connected before: then it is asked which is meant.
+ * account may not be the one that was connected before: then it is asked which is meant, and the answer holds for that one
+ * mailbox only. Disconnecting and erasing end what is under way: who is at Microsoft meanwhile comes back to nothing.
  */
 export class AuthorizationService {
   readonly #db: Db;
@@ -113,7 +130,7 @@ export class AuthorizationService {
     const now = clock.now();
     const { userId } = caller;
     const connection = await this.#db.transaction(async (tx) => {
-      await this.#authorizations.deleteEnded(tx, userId, now);
+      await this.#authorizations.tidy(tx, userId, { now, keep: MAX_OPEN - 1 });
       const requestedBy = caller.mailboxes[0] ?? userId;
       await this.#authorizations.save(tx, {
         stateHash: hashOf(state),
@@ -139,35 +156,49 @@ export class AuthorizationService {
   /** What Microsoft sent the browser back with. Never throws for what a caller could have put into the address. */
   async complete(query: CallbackQuery, browserSecret: string | undefined): Promise<CallbackOutcome> {
     const taken = await this.#take(query.state);
-    if (!taken || taken.secret.signedIn) return refused('spent');
+    if (!taken) return refused('spent');
     return inScopeOf(taken.userId, async () => {
-      if (query.error !== undefined || query.code === undefined) return this.#refusedByMicrosoft(query.error);
-      try {
-        const signedIn = await this.#signIn(query.code, taken.secret);
-        const isKnownBrowser = browserSecret !== undefined && hashOf(browserSecret) === taken.browserHash;
-        return await this.#settle({ ...taken.secret, signedIn }, taken.userId, { mayConnect: isKnownBrowser });
-      } catch (error) {
-        return this.#refusedBy(error);
-      }
+      const outcome = await this.#completeTaken(taken, query, browserSecret);
+      if (outcome.kind === 'refused') await this.#discard(taken);
+      return outcome;
     });
   }
 
   /** The answer to the question a callback ended with. */
   async answer(token: string, mayConnect: boolean): Promise<CallbackOutcome> {
     const taken = await this.#take(token);
-    const { signedIn, ...secret } = taken?.secret ?? {};
+    const { signedIn, replaces } = taken?.secret ?? {};
     if (!taken || !signedIn) return refused('spent');
     return inScopeOf(taken.userId, async () => {
-      if (!mayConnect) {
-        const bound = await this.#binding.connections.find(this.#db, taken.userId);
-        return { kind: 'kept', mailbox: bound?.mailbox };
-      }
-      await this.#connect({ ...(secret as AuthorizationSecret), signedIn }, taken.userId);
-      return { kind: 'connected', mailbox: signedIn.mailbox.address };
+      if (mayConnect) return this.#settle(taken, signedIn, { mayConnect, mayReplace: replaces });
+      await this.#discard(taken);
+      const bound = await this.#binding.connections.find(this.#db, taken.userId);
+      return { kind: 'kept', mailbox: bound?.mailbox };
     });
   }
 
-  async #take(state: string | undefined): Promise<StoredAuthorization<AuthorizationSecret> | undefined> {
+  async #completeTaken(
+    taken: Taken,
+    query: CallbackQuery,
+    browserSecret: string | undefined,
+  ): Promise<CallbackOutcome> {
+    if (taken.secret.signedIn) return refused('spent');
+    // Whatever else is in the address: an error is no consent.
+    if (query.error !== undefined || query.code === undefined) return this.#refusedByMicrosoft(query.error);
+    try {
+      const signedIn = await this.#signIn(query.code, taken.secret);
+      const isKnownBrowser = browserSecret !== undefined && hashOf(browserSecret) === taken.browserHash;
+      return await this.#settle(taken, signedIn, { mayConnect: isKnownBrowser });
+    } catch (error) {
+      return this.#refusedBy(error);
+    }
+  }
+
+  async #discard({ userId, stateHash }: Taken): Promise<void> {
+    await this.#db.transaction((tx) => this.#authorizations.finish(tx, userId, stateHash));
+  }
+
+  async #take(state: string | undefined): Promise<Taken | undefined> {
     if (state === undefined || state === '') return undefined;
     const stateHash = hashOf(state);
     const userId = await withoutScope(() => this.#authorizations.findOwner(this.#db, stateHash));
@@ -188,63 +219,91 @@ export class AuthorizationService {
     return { signIn: latest, ...value };
   }
 
+  /**
+   * Connects, or asks first. What is connected already is looked at anew, under the same lock as the connecting.
+   *
+   * @param may.mayReplace  the mailbox the person agreed to let go
+   */
   async #settle(
-    secret: AuthorizationSecret & { signedIn: SignedIn },
-    userId: UserId,
-    { mayConnect }: { mayConnect: boolean },
+    taken: Taken,
+    signedIn: SignedIn,
+    may: { readonly mayConnect: boolean; readonly mayReplace?: string | undefined },
   ): Promise<CallbackOutcome> {
-    const { mailbox } = secret.signedIn;
-    const bound = await this.#binding.connections.find(this.#db, userId);
-    const isOther = bound !== undefined && bound.mailboxId !== mailbox.id;
-    if (mayConnect && !isOther) {
-      await this.#connect(secret, userId);
-      return { kind: 'connected', mailbox: mailbox.address };
-    }
+    const { userId, stateHash } = taken;
+    const outcome = await this.#db.transaction(async (tx): Promise<CallbackOutcome> => {
+      await this.#binding.calendars.lockList(tx, userId);
+      if (!(await this.#authorizations.finish(tx, userId, stateHash))) return refused('spent');
+      const bound = await this.#binding.connections.find(tx, userId);
+      const other = bound?.mailboxId === signedIn.mailbox.id ? undefined : bound;
+      if (!may.mayConnect || (other && other.mailboxId !== may.mayReplace)) {
+        return this.#ask(tx, taken, signedIn, other);
+      }
+      if (other) await unbindMailbox(tx, this.#binding, userId);
+      await this.#connect(tx, taken, signedIn, bound);
+      return { kind: 'connected', mailbox: signedIn.mailbox.address };
+    });
+    if (outcome.kind === 'connected') this.#tokens.forget(userId);
+    return outcome;
+  }
+
+  async #ask(
+    tx: Tx,
+    { userId, secret }: Taken,
+    signedIn: SignedIn,
+    other: StoredConnection | undefined,
+  ): Promise<CallbackOutcome> {
     const token = newSecret(this.#binding.random);
     const now = this.#binding.clock.now();
-    await this.#db.transaction((tx) =>
-      this.#authorizations.save(tx, {
-        stateHash: hashOf(token),
-        userId,
-        secret,
-        createdAt: now,
-        expiresAt: new Date(now.getTime() + PATIENCE_MS),
-      }),
-    );
+    const { replaces: _before, ...rest } = secret;
+    await this.#authorizations.save(tx, {
+      stateHash: hashOf(token),
+      userId,
+      secret: { ...rest, signedIn, ...(other ? { replaces: other.mailboxId } : {}) },
+      createdAt: now,
+      expiresAt: new Date(now.getTime() + PATIENCE_MS),
+    });
     return {
       kind: 'question',
       token,
-      mailbox: mailbox.address,
+      mailbox: signedIn.mailbox.address,
       requestedBy: secret.requestedBy,
-      ...(isOther ? { boundMailbox: bound.mailbox } : {}),
+      ...(other ? { boundMailbox: other.mailbox } : {}),
     };
   }
 
-  async #connect(secret: AuthorizationSecret & { signedIn: SignedIn }, userId: UserId): Promise<void> {
-    const { signIn, mailbox, listed } = secret.signedIn;
-    const { correlationId } = secret;
-    const { connections, clock } = this.#binding;
-    await this.#db.transaction(async (tx) => {
-      const bound = await connections.find(tx, userId);
-      if (bound && bound.mailboxId !== mailbox.id) await unbindMailbox(tx, this.#binding, userId);
-      await bindMailbox(tx, this.#binding, { userId, mailbox, listed, mode: 'delegated', correlationId });
-      await connections.saveSignIn(tx, userId, signIn, clock.now());
-      await this.#binding.calendars.bringForward(tx, userId);
-      await this.#audit.append(tx, {
-        at: clock.now(),
-        actor: userId,
-        actorRoles: secret.roles,
-        action: 'connection.connected',
-        subject: userId,
-        target: signIn.accountId,
-        correlationId,
-        details: {
-          isOtherMailbox: bound !== undefined && bound.mailboxId !== mailbox.id,
-          isAgain: bound !== undefined,
-        },
+  async #connect(
+    tx: Tx,
+    { userId, secret }: Taken,
+    { signIn, mailbox, listed }: SignedIn,
+    before: StoredConnection | undefined,
+  ): Promise<void> {
+    const { roles, correlationId } = secret;
+    const { connections, clock, calendars, queue } = this.#binding;
+    await bindMailbox(tx, this.#binding, { userId, mailbox, listed, mode: 'delegated', correlationId });
+    await connections.saveSignIn(tx, userId, signIn, clock.now());
+    await calendars.bringForward(tx, userId);
+    if (before?.status === 'REAUTH_REQUIRED') {
+      // What waited may be in any calendar, and background syncs may be off.
+      await queue.enqueue(tx, {
+        userId,
+        calendarId: 'all',
+        trigger: 'change',
+        ...(correlationId ? { correlationId } : {}),
       });
+    }
+    await this.#audit.append(tx, {
+      at: clock.now(),
+      actor: userId,
+      actorRoles: roles,
+      action: 'connection.connected',
+      subject: userId,
+      target: signIn.accountId,
+      correlationId,
+      details: {
+        isOtherMailbox: before !== undefined && before.mailboxId !== mailbox.id,
+        isAgain: before !== undefined,
+      },
     });
-    this.#tokens.forget(userId);
   }
 
   #refusedByMicrosoft(error: string | undefined): CallbackOutcome {
@@ -258,11 +317,15 @@ export class AuthorizationService {
 
   #refusedBy(error: unknown): CallbackOutcome {
     if (!isSyncError(error)) throw error;
+    const isOperators = [error, error.cause].some((it) => isSyncError(it, 'unauthenticated') && !isPersonsTrouble(it));
+    if (isOperators) return refused('operator');
     if (error.code === 'unauthenticated') {
-      return error.details?.['operator'] === true ? refused('operator') : refused('consent', this.#adminConsentUrl());
+      return error.graphCode === 'consent_required' ? refused('consent', this.#adminConsentUrl()) : refused('policy');
     }
+    if (error.code === 'reauth-required') return refused('policy');
     if (error.code === 'unavailable' || error.code === 'throttled') return refused('away');
-    if (error.code === 'not-found' || error.code === 'forbidden') return refused('mailbox');
+    if (error.code === 'forbidden') return refused('permissions');
+    if (error.code === 'not-found') return refused('mailbox');
     if (error.code === 'rejected') return refused(error.graphCode === 'invalid_grant' ? 'code' : 'mailbox');
     throw error;
   }

@@ -1,5 +1,5 @@
 import { isSyncError, SyncError } from '../core/errors.ts';
-import type { CalendarId, JobId, UserId } from '../core/ids.ts';
+import type { CalendarId, JobId } from '../core/ids.ts';
 import type { Clock, Logger, Random } from '../core/runtime.ts';
 import type { CalendarGraph, GraphSession } from '../graph/calendar-graph.ts';
 import { newGraphStats } from '../graph/graph-stats.ts';
@@ -9,6 +9,7 @@ import type { CursorRepository } from '../store/cursor.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { Lease, LeaseRepository } from '../store/lease.repository.ts';
 import type { RunRepository, StoredRun } from '../store/run.repository.ts';
+import { assertUsable, type ConnectionState } from './connection-state.ts';
 import type { DeltaSyncManager } from './delta-sync.manager.ts';
 import { findAgain, type LostCalendarParts } from './lost-calendar.ts';
 import type { PullOutcome } from './pull-round.ts';
@@ -36,6 +37,7 @@ export class CalendarSyncService {
   readonly #runs: RunRepository;
   readonly #calendars: CalendarRepository;
   readonly #connections: ConnectionRepository;
+  readonly #connectionState: ConnectionState;
   readonly #leases: LeaseRepository;
   readonly #scope: ScopeParts;
   readonly #lookup: LostCalendarParts;
@@ -54,6 +56,7 @@ export class CalendarSyncService {
     calendars: CalendarRepository;
     cursors: CursorRepository;
     connections: ConnectionRepository;
+    connectionState: ConnectionState;
     leases: LeaseRepository;
     settings: SettingsService;
     queue: RunQueue;
@@ -70,6 +73,7 @@ export class CalendarSyncService {
     this.#runs = parts.runs;
     this.#calendars = parts.calendars;
     this.#connections = parts.connections;
+    this.#connectionState = parts.connectionState;
     this.#leases = parts.leases;
     this.#scope = parts;
     this.#lookup = parts;
@@ -105,9 +109,11 @@ export class CalendarSyncService {
     };
     const startedAt = row.startedAt ?? this.#clock.now();
     const watch = this.#watchForCancellation(row, cancellation);
+    let connection: StoredConnection | undefined;
     try {
       if (row.cancelRequestedAt) throw new SyncError('cancelled', `run ${row.id} was cancelled before it began`);
-      const result = await this.#runCalendars(row, run.lease, { counters, session, signal, startedAt });
+      connection = await this.#connections.find(this.#db, row.userId);
+      const result = await this.#runCalendars(row, run.lease, { connection, counters, session, signal, startedAt });
       const { failure } = result;
       if (failure) logger.error({ err: failure, code: failure.code }, 'run failed');
       const status = failure ? 'FAILED' : 'COMPLETED';
@@ -127,7 +133,7 @@ export class CalendarSyncService {
         await this.#db.transaction((tx) => this.#runs.update(tx, row.id, progressOf({ counters, session })));
         throw error;
       }
-      await this.#noteConnectionTrouble(row.userId, error);
+      if (connection) await this.#connectionState.noteTrouble(connection, error, row.correlationId);
       logger.error({ err: error, code: isSyncError(error) ? error.code : 'internal' }, 'run failed');
       await this.#finish(row, { status: 'FAILED', counters, session, startedAt, error });
       return { continuation: false };
@@ -148,15 +154,22 @@ export class CalendarSyncService {
   async #runCalendars(
     row: StoredRun,
     lease: Lease,
-    shared: { counters: RunCounters; session: GraphSession; signal: AbortSignal; startedAt: Date },
+    shared: {
+      connection: StoredConnection | undefined;
+      counters: RunCounters;
+      session: GraphSession;
+      signal: AbortSignal;
+      startedAt: Date;
+    },
   ): Promise<CalendarResult & { pulled: ReadonlySet<CalendarId> }> {
     const hasBegun = await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, lease);
       return this.#runs.begin(tx, row.id, shared.startedAt);
     });
     if (!hasBegun) throw new SyncError('cancelled', `run ${row.id} was cancelled before it began`);
-    const connection = await this.#connections.find(this.#db, row.userId);
+    const { connection } = shared;
     if (!connection) throw new SyncError('not-connected', 'no mailbox is connected: PUT /calendar/connection first');
+    assertUsable(connection);
     const session: GraphSession = Object.assign(shared.session, {
       mailbox: connection.mailboxId,
       signIn: signInOf(connection),
@@ -177,7 +190,7 @@ export class CalendarSyncService {
       }
     }
     const [failure] = failures;
-    if (!failure) await this.#noteConnectionIsWell(connection);
+    if (!failure) await this.#connectionState.noteWell(connection);
     return { outcome, failure, pulled };
   }
 
@@ -288,21 +301,6 @@ export class CalendarSyncService {
       if (hasEnded && end.rest) await this.#queue.enqueue(tx, continuationOf(row, end.rest.pulled));
       return hasEnded;
     });
-  }
-
-  async #noteConnectionTrouble(userId: UserId, error: unknown): Promise<void> {
-    if (!isSyncError(error, 'unauthenticated')) return;
-    const connection = await this.#connections.find(this.#db, userId);
-    // Wrong app credentials are the operator's trouble: nobody is asked to sign in again for them.
-    const isOperators = error.details?.['operator'] === true || connection?.mode === 'application';
-    await this.#db.transaction((tx) =>
-      this.#connections.setStatus(tx, userId, isOperators ? 'ERROR' : 'REAUTH_REQUIRED', error.message),
-    );
-  }
-
-  async #noteConnectionIsWell({ userId, status }: StoredConnection): Promise<void> {
-    if (status === 'CONNECTED') return;
-    await this.#db.transaction((tx) => this.#connections.setStatus(tx, userId, 'CONNECTED'));
   }
 
   /** Looks whether somebody cancelled the run while it works, also through long waits. */

@@ -9,6 +9,7 @@ import type { CursorRepository } from '../store/cursor.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import { saveCalendarList } from './calendar-list.ts';
+import { assertUsable, type ConnectionState } from './connection-state.ts';
 import { askMailbox } from './mailbox-question.ts';
 import type { CalendarSettingsPatch, SettingsService } from './settings.service.ts';
 
@@ -33,6 +34,7 @@ export class CalendarService {
   readonly #graph: CalendarGraph;
   readonly #calendars: CalendarRepository;
   readonly #connections: ConnectionRepository;
+  readonly #connectionState: ConnectionState;
   readonly #cursors: CursorRepository;
   readonly #leases: LeaseRepository;
   readonly #settings: SettingsService;
@@ -44,6 +46,7 @@ export class CalendarService {
     graph: CalendarGraph;
     calendars: CalendarRepository;
     connections: ConnectionRepository;
+    connectionState: ConnectionState;
     cursors: CursorRepository;
     leases: LeaseRepository;
     settings: SettingsService;
@@ -54,6 +57,7 @@ export class CalendarService {
     this.#graph = parts.graph;
     this.#calendars = parts.calendars;
     this.#connections = parts.connections;
+    this.#connectionState = parts.connectionState;
     this.#cursors = parts.cursors;
     this.#leases = parts.leases;
     this.#settings = parts.settings;
@@ -72,15 +76,17 @@ export class CalendarService {
    * Reads the list of calendars from the mailbox again. A run at work loses the mailbox when ids change under it, and starts
    * again with the new ones.
    *
-   * @throws {SyncError} `not-connected`; and what Graph says, in the caller's words (`unavailable`, `throttled`, `rejected`)
+   * @throws {SyncError} `not-connected`; `reauth-required`; and what Graph says, in the caller's words (`unavailable`, `throttled`, `rejected`)
    */
   async refresh(userId: UserId, how: { correlationId?: string } = {}): Promise<{ items: CalendarView[] }> {
     const connection = await this.#connections.find(this.#db, userId);
     if (!connection) throw new SyncError('not-connected', 'no mailbox is connected: PUT /calendar/connection first');
     const { mailboxId: mailbox, pausedUntil } = connection;
     const parts = { clock: this.#clock, random: this.#random };
-    const listed = await askMailbox(parts, { mailbox, signIn: signInOf(connection), pausedUntil, ...how }, (session) =>
-      this.#graph.listCalendars(session),
+    assertUsable(connection);
+    const whom = { mailbox, signIn: signInOf(connection), pausedUntil, ...how };
+    const listed = await this.#connectionState.watched(connection, how.correlationId, () =>
+      askMailbox(parts, whom, (session) => this.#graph.listCalendars(session)),
     );
     await this.#db.transaction(async (tx) => {
       const current = await this.#connections.find(tx, userId);

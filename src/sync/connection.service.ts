@@ -2,6 +2,7 @@ import { SyncError } from '../core/errors.ts';
 import type { UserId } from '../core/ids.ts';
 import type { CalendarGraph } from '../graph/calendar-graph.ts';
 import type { AuditAction, AuditRepository } from '../store/audit.repository.ts';
+import type { AuthorizationRepository } from '../store/authorization.repository.ts';
 import type { StoredConnection } from '../store/connection.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
 import { type BindingParts, bindMailbox, unbindMailbox } from './connection-binding.ts';
@@ -40,6 +41,7 @@ export class ConnectionService {
   readonly #db: Db;
   readonly #graph: CalendarGraph;
   readonly #audit: AuditRepository;
+  readonly #authorizations: Pick<AuthorizationRepository<unknown>, 'deleteAll'>;
   readonly #binding: BindingParts;
   readonly #forgetTokens: (userId: UserId) => void;
 
@@ -48,6 +50,7 @@ export class ConnectionService {
       db: Db;
       graph: CalendarGraph;
       audit: AuditRepository;
+      authorizations: Pick<AuthorizationRepository<unknown>, 'deleteAll'>;
       /** Told that somebody's sign-in is gone. */
       forgetTokens: (userId: UserId) => void;
     },
@@ -55,6 +58,7 @@ export class ConnectionService {
     this.#db = parts.db;
     this.#graph = parts.graph;
     this.#audit = parts.audit;
+    this.#authorizations = parts.authorizations;
     this.#binding = parts;
     this.#forgetTokens = parts.forgetTokens;
   }
@@ -93,6 +97,7 @@ export class ConnectionService {
       await bindMailbox(tx, this.#binding, { userId, mailbox: found, listed, mode: 'application', correlationId });
       await this.#note(tx, caller, 'connection.bound', userId, correlationId);
     });
+    this.#forgetTokens(userId);
     return this.get(userId);
   }
 
@@ -108,7 +113,10 @@ export class ConnectionService {
     how: { readonly caller?: Pick<Caller, 'userId' | 'roles'>; readonly correlationId?: string } = {},
   ): Promise<void> {
     await this.#db.transaction(async (tx) => {
+      await this.#binding.calendars.lockList(tx, userId);
       if (!(await this.#binding.connections.find(tx, userId))) throw notConnected();
+      // Whoever is at Microsoft to sign in for this user comes back to nothing.
+      await this.#authorizations.deleteAll(tx, userId);
       await unbindMailbox(tx, this.#binding, userId);
       const caller = how.caller ?? { userId, roles: [] };
       await this.#note(tx, caller, 'connection.disconnected', userId, how.correlationId);

@@ -34,6 +34,7 @@ export class HealthService {
   readonly #db: Db;
   readonly #oldestWaitMs: () => Promise<number | undefined>;
   readonly #graphState: () => 'closed' | 'open' | 'half-open';
+  readonly #refusal: () => string | undefined;
   readonly #verifyKeys: () => Promise<void>;
   readonly #clock: Clock;
   readonly #version: string;
@@ -45,6 +46,8 @@ export class HealthService {
     oldestWaitMs: () => Promise<number | undefined>;
     /** The breaker towards Graph. */
     graphState: () => 'closed' | 'open' | 'half-open';
+    /** Why Microsoft refuses the application itself, while it does. */
+    refusal?: () => string | undefined;
     /** Proves that the key ring opens the database. */
     verifyKeys: () => Promise<void>;
     clock: Clock;
@@ -53,6 +56,7 @@ export class HealthService {
     this.#db = parts.db;
     this.#oldestWaitMs = parts.oldestWaitMs;
     this.#graphState = parts.graphState;
+    this.#refusal = parts.refusal ?? (() => undefined);
     this.#verifyKeys = parts.verifyKeys;
     this.#clock = parts.clock;
     this.#version = parts.version;
@@ -101,6 +105,11 @@ export class HealthService {
   }
 
   #graph(): HealthCheck {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) {
+      const message = `Microsoft refuses the application itself (${refusal}): its secret or certificate may have expired`;
+      return { status: 'degraded', message };
+    }
     const state = this.#graphState();
     if (state === 'closed') return { status: 'ok' };
     const next = state === 'open' ? 'nothing is sent for a while' : 'the next request tries whether it is back';

@@ -1,8 +1,9 @@
 import { isSyncError, SyncError } from '../core/errors.ts';
-import type { UserId } from '../core/ids.ts';
 import type { Clock, Random } from '../core/runtime.ts';
+import type { SignInRef } from '../core/sign-in.ts';
 import type { GraphSession } from '../graph/calendar-graph.ts';
 import { newGraphStats } from '../graph/graph-stats.ts';
+import { isPersonsTrouble, signInAgain } from './connection-state.ts';
 
 /** A person waits for the answer; what takes longer is not worth waiting for. */
 const PATIENCE_MS = 25_000;
@@ -18,7 +19,7 @@ export async function askMailbox<T>(
   whom: {
     readonly mailbox: string;
     /** Whose sign-in opens it; the application's own permissions without. */
-    readonly signIn?: UserId | undefined;
+    readonly signIn?: SignInRef | undefined;
     readonly pausedUntil?: Date | undefined;
     readonly correlationId?: string | undefined;
   },
@@ -49,7 +50,7 @@ export async function askMailbox<T>(
     answer.catch(() => {});
     return await Promise.race([answer, deadline]);
   } catch (error) {
-    throw inCallersWords(error);
+    throw inCallersWords(error, whom.signIn !== undefined && isPersonsTrouble(error));
   } finally {
     answered.abort();
   }
@@ -64,7 +65,7 @@ export function assertNotPaused(pausedUntil: Date | undefined, now: Date, patien
   });
 }
 
-function inCallersWords(error: unknown): unknown {
+function inCallersWords(error: unknown, isPersons: boolean): unknown {
   if (!isSyncError(error)) return error;
   const options = {
     cause: error,
@@ -92,6 +93,7 @@ function inCallersWords(error: unknown): unknown {
         options,
       );
     case 'unauthenticated':
+      if (isPersons) return signInAgain(error);
       // Not the caller's token but ours; answered as 401 they would look for the fault in the wrong place.
       return new SyncError(
         'unavailable',

@@ -9,6 +9,7 @@ import { type ConnectionRepository, type StoredConnection, signInOf } from '../s
 import type { EventRepository, PendingEvent } from '../store/event.repository.ts';
 import type { RunRepository, StoredRunRequest } from '../store/run.repository.ts';
 import { adoptionIndexOf } from './adoption.ts';
+import type { ConnectionState } from './connection-state.ts';
 import { assertNotPaused } from './mailbox-question.ts';
 import { isUndecided, prepare, sortDeletions } from './outgoing.ts';
 import { nextBase } from './plan-applier.ts';
@@ -51,6 +52,7 @@ export class PreviewService {
   readonly #events: EventRepository;
   readonly #conflicts: ConflictRepository;
   readonly #connections: ConnectionRepository;
+  readonly #connectionState: ConnectionState;
   readonly #graph: CalendarGraph;
 
   constructor(
@@ -58,6 +60,7 @@ export class PreviewService {
       events: EventRepository;
       conflicts: ConflictRepository;
       connections: ConnectionRepository;
+      connectionState: ConnectionState;
       calendars: CalendarRepository;
       runs: RunRepository;
       settings: SettingsService;
@@ -67,6 +70,7 @@ export class PreviewService {
     this.#events = parts.events;
     this.#conflicts = parts.conflicts;
     this.#connections = parts.connections;
+    this.#connectionState = parts.connectionState;
     this.#graph = parts.graph;
   }
 
@@ -91,11 +95,14 @@ export class PreviewService {
       signal: how.signal,
       stats: newGraphStats(),
     };
-    let tally = new PreviewTally();
-    for (const calendar of await calendarsOf(this.#parts, { userId, calendarId })) {
-      const context = await this.#contextFor(userId, request, { connection, calendar, session });
-      tally = await this.#previewCalendar(context, calendar, tally);
-    }
+    const tally = await this.#connectionState.watched(connection, how.correlationId, async () => {
+      let sum = new PreviewTally();
+      for (const calendar of await calendarsOf(this.#parts, { userId, calendarId })) {
+        const context = await this.#contextFor(userId, request, { connection, calendar, session });
+        sum = await this.#previewCalendar(context, calendar, sum);
+      }
+      return sum;
+    });
     const { counters, items, isTruncated, wouldRefuse } = tally;
     const { local, remote, conflicts } = counters;
     const graphRequests = session.stats.requests;

@@ -31,7 +31,7 @@ export function errorColumns(error: unknown): {
       confirmationIds: null,
     };
   }
-  const { eventIds, ...details } = error.details ?? {};
+  const { eventIds, claims: _claims, tokenVersion: _version, ...details } = error.details ?? {};
   const token = details['confirmationToken'];
   return {
     error: error.message,

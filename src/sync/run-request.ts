@@ -5,6 +5,7 @@ import type { CalendarRepository } from '../store/calendar.repository.ts';
 import type { ConnectionRepository } from '../store/connection.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { RunRepository, StoredRunRequest } from '../store/run.repository.ts';
+import { assertUsable } from './connection-state.ts';
 
 /** What a caller asks a run to do; what is left out comes from the calendar's, then the user's settings, at run time. */
 export interface SyncRequest {
@@ -31,7 +32,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /**
  * Whether a run, or its preview, can be made from a request at all.
  *
- * @throws {SyncError} `invalid-input`, `impossible-input`, `not-connected`, or `not-found` for a calendar
+ * @throws {SyncError} `invalid-input`, `impossible-input`, `not-connected`, `reauth-required`, or `not-found` for a calendar
  */
 export async function checkRequest(
   parts: { db: Db; connections: ConnectionRepository; calendars: CalendarRepository; runs: RunRepository },
@@ -40,9 +41,11 @@ export async function checkRequest(
 ): Promise<CheckedRequest> {
   const { calendarId, ...request } = asked;
   if (request.dateRange) assertRange(request.dateRange);
-  if (!(await parts.connections.find(parts.db, userId))) {
+  const connection = await parts.connections.find(parts.db, userId);
+  if (!connection) {
     throw new SyncError('not-connected', 'no mailbox is connected: PUT /calendar/connection first');
   }
+  assertUsable(connection);
   const confirmed = await confirmedCalendar(parts, userId, request.confirmDeletions);
   const wanted = (calendarId ?? confirmed ?? DEFAULT_CALENDAR_ID) as CalendarId | 'all';
   if (wanted !== 'all') {

@@ -28,6 +28,7 @@ const FROM_MICROSOFT = Type.Object(
 export function authorizationRoutes(app: ApiInstance, { authorizationService, config }: ServerParts): void {
   const isHttps = config.publicUrl?.startsWith('https:') ?? false;
   // A name with this prefix is taken from this very host only, over https only.
+  const form = formAddress(config.publicUrl);
   const cookieName = isHttps ? `__Host-${COOKIE}` : COOKIE;
 
   app.post(
@@ -76,13 +77,14 @@ export function authorizationRoutes(app: ApiInstance, { authorizationService, co
       if (consent !== undefined && error === undefined) return sendConsented(reply);
       const outcome = await authorizationService.complete({ state, code, error }, cookieOf(request, cookieName));
       if (outcome.kind === 'connected') forgetCookie(reply, cookieName, isHttps);
-      return sendOutcome(reply, outcome);
+      return sendOutcome(reply, outcome, form);
     },
   );
 }
 
 /** The form on the callback's page, which is no JSON. */
-export function authorizationFormRoutes(app: ApiInstance, { authorizationService }: ServerParts): void {
+export function authorizationFormRoutes(app: ApiInstance, { authorizationService, config }: ServerParts): void {
+  const form = formAddress(config.publicUrl);
   acceptForm(app);
   app.post(
     CALLBACK,
@@ -99,7 +101,7 @@ export function authorizationFormRoutes(app: ApiInstance, { authorizationService
     },
     async (request, reply) => {
       const { token, connect } = request.body;
-      return sendOutcome(reply, await authorizationService.answer(token, connect === 'yes'));
+      return sendOutcome(reply, await authorizationService.answer(token, connect === 'yes'), form);
     },
   );
 }
@@ -127,6 +129,11 @@ const REFUSALS: Readonly<
     'An administrator has to agree first',
     'Your organisation does not let people connect this application by themselves.',
   ],
+  permissions: [
+    200,
+    'Not everything was allowed',
+    'Nothing was connected: keeping a calendar in step needs every permission on Microsoft’s page. Begin again where you came from, and leave all of them ticked.',
+  ],
   policy: [
     200,
     'Microsoft did not let you in',
@@ -150,7 +157,7 @@ const REFUSALS: Readonly<
   ],
 };
 
-function sendOutcome(reply: FastifyReply, outcome: CallbackOutcome): FastifyReply {
+function sendOutcome(reply: FastifyReply, outcome: CallbackOutcome, form: string): FastifyReply {
   switch (outcome.kind) {
     case 'connected':
       return sendPage(reply, {
@@ -171,7 +178,7 @@ function sendOutcome(reply: FastifyReply, outcome: CallbackOutcome): FastifyRepl
         ],
       });
     case 'question':
-      return sendQuestion(reply, outcome);
+      return sendQuestion(reply, outcome, form);
     case 'refused': {
       const [status, title, text] = REFUSALS[outcome.why];
       const consent =
@@ -192,7 +199,17 @@ function sendConsented(reply: FastifyReply): FastifyReply {
   });
 }
 
-function sendQuestion(reply: FastifyReply, question: Extract<CallbackOutcome, { kind: 'question' }>): FastifyReply {
+/** As the browser reaches it: a proxy may serve this service below a path of its own. */
+function formAddress(publicUrl: string | undefined): string {
+  const path = publicUrl === undefined ? '' : new URL(publicUrl).pathname.replace(/\/+$/, '');
+  return `${path}${CALLBACK}`;
+}
+
+function sendQuestion(
+  reply: FastifyReply,
+  question: Extract<CallbackOutcome, { kind: 'question' }>,
+  form: string,
+): FastifyReply {
   const { mailbox, requestedBy, boundMailbox, token } = question;
   const paragraphs = [
     `The calendar of <strong>${escaped(mailbox)}</strong> would be connected to the account <strong>${escaped(requestedBy)}</strong>, and be seen and changed by it.`,
@@ -202,7 +219,7 @@ function sendQuestion(reply: FastifyReply, question: Extract<CallbackOutcome, { 
           `That account has <strong>${escaped(boundMailbox)}</strong> connected. It would be let go; no event is deleted on either side.`,
         ]),
     'If you did not ask for this yourself, say no: somebody may have sent you here.',
-    `<form method="post" action="${CALLBACK}"><input type="hidden" name="token" value="${escaped(token)}">` +
+    `<form method="post" action="${escaped(form)}"><input type="hidden" name="token" value="${escaped(token)}">` +
       '<button name="connect" value="yes">Connect it</button><button name="connect" value="no">No</button></form>',
   ];
   return sendPage(reply, { status: 200, title: 'Is this what you want?', paragraphs });
