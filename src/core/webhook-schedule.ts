@@ -54,3 +54,15 @@ export function pauseMs(wait: {
   const guessMs = Math.min(PAUSE_BASE_MS * 2 ** Math.min(wait.failures - 1, 20), PAUSE_CEILING_MS);
   return Math.max(Math.round(guessMs * (1 + JITTER * wait.jitter)), Math.min(wait.retryAfterMs ?? 0, PAUSE_CEILING_MS));
 }
+
+/**
+ * Reads a receiver's `Retry-After`: whole seconds, or an HTTP date.
+ *
+ * @returns milliseconds; `undefined` when it is absent or cannot be read
+ */
+export function readRetryAfter(header: string | undefined, now: Date): number | undefined {
+  const text = header?.trim() ?? '';
+  if (/^\d{1,9}$/.test(text)) return Number(text) * SECOND_MS;
+  const date = /^[A-Za-z]{3,9}, .*\d:\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now.getTime());
+}

@@ -16,6 +16,8 @@ export type AuditAction =
   | 'calendar.settings_changed'
   | 'webhook.created'
   | 'webhook.deleted'
+  | 'webhook.changed'
+  | 'webhook.disabled'
   | 'privacy.exported'
   | 'privacy.erased'
   | 'run.cancelled'
