@@ -68,6 +68,25 @@ describe('readConfig', () => {
     expect(problems[0]).toMatch(new RegExp(`^${name} .*, e\\.g\\. ${name}=`));
   });
 
+  it.each([
+    ['https://graph.microsoft.us', undefined, 'https://login.microsoftonline.us'],
+    [undefined, 'https://login.microsoftonline.us', 'https://login.microsoftonline.com'],
+    ['https://dod-graph.microsoft.us', 'https://login.chinacloudapi.cn', 'https://login.microsoftonline.us'],
+  ])('refuses Graph at %s with the identity platform at %s', (graph, login, right) => {
+    const client = { GRAPH_CLIENT_ID: 'client', GRAPH_TENANT_ID: 'tenant', GRAPH_CLIENT_SECRET: 'secret' };
+    const problems = problemsOf({ ...client, GRAPH_BASE_URL: graph, GRAPH_AUTHORITY_HOST: login });
+    expect(problems).toEqual([expect.stringMatching(`^GRAPH_AUTHORITY_HOST is .* of one cloud, e.g. .*=${right}$`)]);
+  });
+
+  it.each([
+    ['https://dod-graph.microsoft.us', 'https://login.microsoftonline.us'],
+    ['https://microsoftgraph.chinacloudapi.cn', 'https://login.partner.microsoftonline.cn'],
+    ['https://graph-proxy.example.com', 'https://login.microsoftonline.us'],
+  ])('takes Graph at %s with the identity platform at %s', (graph, login) => {
+    const client = { GRAPH_CLIENT_ID: 'client', GRAPH_TENANT_ID: 'tenant', GRAPH_CLIENT_SECRET: 'secret' };
+    expect(problemsOf({ ...client, GRAPH_BASE_URL: graph, GRAPH_AUTHORITY_HOST: login })).toEqual([]);
+  });
+
   it('reports every problem at once', () => {
     expect(problemsOf({ PORT: 'x', WORKERS: 'y', CALENDAR_SYNC_INTERVAL: 'z' })).toHaveLength(3);
   });

@@ -1,5 +1,7 @@
 import { isIP } from 'node:net';
+import { cloudOfGraph, cloudOfLogin } from './core/clouds.ts';
 import { DEFAULT_RETENTION, type RetentionPeriods } from './core/retention.ts';
+import { isHostOrNetwork } from './core/webhook-address.ts';
 import { type Environment, EnvironmentReader, isLoopback, quoted, type ReadSecretFile } from './environment-reader.ts';
 
 export type { Environment } from './environment-reader.ts';
@@ -54,6 +56,8 @@ export interface Config {
   /** How long what gets old is kept. */
   readonly retention: RetentionPeriods;
   readonly jwt: JwtConfig;
+  /** Names, addresses and networks that webhooks may go to although they are private. */
+  readonly webhookAllowedHosts: readonly string[];
   /** `id:base64(32 bytes)[,…]`; `undefined`: the development key. */
   readonly encryptionKeys: string | undefined;
 }
@@ -131,6 +135,7 @@ export function readConfig(env: Environment, readFile?: ReadSecretFile): Config 
       }),
     retention: retentionPeriods(reader),
     jwt: jwtConfig(reader, isProduction),
+    webhookAllowedHosts: webhookAllowedHosts(reader),
     encryptionKeys: encryptionKeys(reader, isProduction),
   };
   reader.throwProblems();
@@ -196,6 +201,10 @@ function graphConfig(reader: EnvironmentReader, isProduction: boolean): GraphCon
       'the app registration’s secret, or GRAPH_CLIENT_CERTIFICATE_PATH=/run/secrets/graph.pem instead',
     );
   }
+  checkClouds(reader, {
+    graph: baseUrl ?? 'https://graph.microsoft.com',
+    login: authorityHost ?? 'https://login.microsoftonline.com',
+  });
   return {
     kind: 'microsoft',
     clientId: clientId ?? '',
@@ -204,6 +213,17 @@ function graphConfig(reader: EnvironmentReader, isProduction: boolean): GraphCon
     baseUrl: baseUrl ?? 'https://graph.microsoft.com',
     authorityHost: authorityHost ?? 'https://login.microsoftonline.com',
   };
+}
+
+/** Tokens of one cloud open nothing in another, and Microsoft's own messages about it help nobody. */
+function checkClouds(reader: EnvironmentReader, at: { readonly graph: string; readonly login: string }): void {
+  const [graph, login] = [cloudOfGraph(at.graph), cloudOfLogin(at.login)];
+  if (!graph || !login || graph === login) return;
+  reader.problem(
+    'GRAPH_AUTHORITY_HOST',
+    `is the ${login.name} cloud's ${at.login}, while GRAPH_BASE_URL is the ${graph.name} cloud's ${at.graph}; both must be of one cloud`,
+    `https://${graph.loginHosts[0]}`,
+  );
 }
 
 function jwtConfig(reader: EnvironmentReader, isProduction: boolean): JwtConfig {
@@ -227,6 +247,19 @@ function jwtConfig(reader: EnvironmentReader, isProduction: boolean): JwtConfig 
     );
   }
   return { secret, jwksUrl, issuer: reader.text('JWT_ISSUER'), audience: reader.text('JWT_AUDIENCE') };
+}
+
+function webhookAllowedHosts(reader: EnvironmentReader): string[] {
+  const entries = (reader.text('WEBHOOK_ALLOWED_HOSTS') ?? '')
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+  for (const [index, entry] of entries.entries()) {
+    if (isHostOrNetwork(entry)) continue;
+    const problem = `entry ${index + 1} is neither a host's name nor a network`;
+    reader.problem('WEBHOOK_ALLOWED_HOSTS', problem, 'hooks.intranet.example.com,10.20.0.0/16');
+  }
+  return entries;
 }
 
 function encryptionKeys(reader: EnvironmentReader, isProduction: boolean): string | undefined {

@@ -5,6 +5,7 @@ import {
   type INetworkModule,
   type NetworkRequestOptions,
 } from '@azure/msal-node';
+import { graphResource, isManyTenants } from '../core/clouds.ts';
 import { SyncError } from '../core/errors.ts';
 import type { Clock, Fetch } from '../core/runtime.ts';
 import type { OperatorAlarm } from './operator-alarm.ts';
@@ -78,7 +79,17 @@ export class IdentityPlatform {
 
   /** Simulators and proxies stand in for Graph; the token's audience is Graph all the same. */
   get resource(): string {
-    return this.#graphOrigin.startsWith('https:') ? this.#graphOrigin : 'https://graph.microsoft.com';
+    return graphResource({ graphOrigin: this.#graphOrigin, authorityHost: this.#authorityHost.href });
+  }
+
+  /** @throws {SyncError} `impossible-input` where people of many tenants sign in: the application has no rights of its own */
+  assertOneTenant(): void {
+    const { tenantId } = this.#credentials;
+    if (!isManyTenants(tenantId)) return;
+    throw new SyncError(
+      'impossible-input',
+      `mailboxes cannot be reached with the application’s own permissions while GRAPH_TENANT_ID is ${tenantId}: it has to be one tenant’s id for that; people sign in instead, POST /calendar/connection/authorize`,
+    );
   }
 
   /**

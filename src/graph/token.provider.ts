@@ -16,7 +16,10 @@ export interface TokenRequest {
 
 /** Where access tokens for Graph come from. */
 export interface TokenProvider {
-  /** @throws {SyncError} `unauthenticated`; `details.operator` when the application's own credentials are wrong */
+  /**
+   * @throws {SyncError} `unauthenticated`; `details.operator` when the application's own credentials are wrong.
+   *   `impossible-input` for the application's own token where GRAPH_TENANT_ID stands for many tenants
+   */
   getToken(request?: TokenRequest): Promise<string>;
 }
 
@@ -66,6 +69,7 @@ export class ApplicationTokenProvider implements TokenProvider {
   }
 
   async #acquire(claims: string | undefined): Promise<CachedToken> {
+    this.#platform.assertOneTenant();
     // Our own cache takes the place of MSAL's.
     const seen: SeenAnswer = {};
     const application = this.#platform.application(seen);
