@@ -7,6 +7,7 @@ import { readCertificate } from './certificate.ts';
 import type { AppConfig, Config, Environment } from './config.ts';
 import { SyncError } from './core/errors.ts';
 import type { Clock, Fetch, Logger, Random } from './core/runtime.ts';
+import { WebhookAddresses } from './core/webhook-address.ts';
 import { diagnose, type Finding } from './diagnosis.ts';
 import type { CalendarGraph } from './graph/calendar-graph.ts';
 import { DelegatedTokenProvider, type SignInStore, TokenRouter } from './graph/delegated-token.provider.ts';
@@ -21,9 +22,12 @@ import { SubscriptionClient } from './graph/subscription.client.ts';
 import { ApplicationTokenProvider, type TokenProvider } from './graph/token.provider.ts';
 import { createBoss, startBoss } from './jobs/boss.ts';
 import { PgBossRunQueue } from './jobs/queue.ts';
+import { RetentionWorker } from './jobs/retention.worker.ts';
 import { Scheduler } from './jobs/scheduler.ts';
 import { SignInKeeper } from './jobs/sign-in-keeper.ts';
 import { SyncWorker } from './jobs/sync.worker.ts';
+import { type Resolve, WebhookClient } from './jobs/webhook.client.ts';
+import { WebhookWorker } from './jobs/webhook.worker.ts';
 import { AuditRepository } from './store/audit.repository.ts';
 import { AuthorizationRepository } from './store/authorization.repository.ts';
 import { BaseRepository } from './store/base.repository.ts';
@@ -34,18 +38,25 @@ import { ConnectionRepository } from './store/connection.repository.ts';
 import { CursorRepository } from './store/cursor.repository.ts';
 import { type Db, openDatabase } from './store/db.ts';
 import { ContentCipher, KeyRing } from './store/encryption.ts';
+import { ErasureRepository } from './store/erasure.repository.ts';
 import { EventRepository } from './store/event.repository.ts';
 import { IdempotencyRepository } from './store/idempotency.repository.ts';
+import { KeyRotation, type RotationOutcome, type RotationProgress } from './store/key-rotation.ts';
 import { LeaseRepository } from './store/lease.repository.ts';
 import { migrate } from './store/migrator.ts';
 import { OperationRepository } from './store/operation.repository.ts';
 import { RateCountRepository } from './store/rate-count.repository.ts';
+import { RetentionRepository } from './store/retention.repository.ts';
 import { inScopeOf, withoutScope } from './store/row-scope.ts';
 import { RunRepository } from './store/run.repository.ts';
 import { SettingsRepository } from './store/settings.repository.ts';
 import { StatisticsRepository } from './store/statistics.repository.ts';
 import { SubscriptionRepository } from './store/subscription.repository.ts';
+import { WebhookRepository } from './store/webhook.repository.ts';
+import { WebhookDeliveryRepository } from './store/webhook-delivery.repository.ts';
+import { WebhookExportRepository } from './store/webhook-export.repository.ts';
 import { AbsenceManager } from './sync/absence.manager.ts';
+import { AuditService } from './sync/audit.service.ts';
 import { type AuthorizationSecret, AuthorizationService } from './sync/authorization.service.ts';
 import { CalendarService } from './sync/calendar.service.ts';
 import { CalendarSyncService } from './sync/calendar-sync.service.ts';
@@ -57,6 +68,7 @@ import { EventService } from './sync/event.service.ts';
 import { HealthService } from './sync/health.service.ts';
 import { PlanApplier } from './sync/plan-applier.ts';
 import { PreviewService } from './sync/preview.service.ts';
+import { PrivacyService } from './sync/privacy.service.ts';
 import { PushManager } from './sync/push.manager.ts';
 import { PushRecorder } from './sync/push-recorder.ts';
 import { Reconciler } from './sync/reconciler.ts';
@@ -68,6 +80,8 @@ import { SeriesManager } from './sync/series.manager.ts';
 import { SeriesPusher } from './sync/series-pusher.ts';
 import { SettingsService } from './sync/settings.service.ts';
 import { StatisticsService } from './sync/statistics.service.ts';
+import { SubscriptionManager } from './sync/subscription.manager.ts';
+import { WebhookService } from './sync/webhook.service.ts';
 import { createLogger } from './system-logger.ts';
 import { systemClock, systemRandom } from './system-runtime.ts';
 
@@ -82,6 +96,8 @@ export interface AppPlugs {
   readonly random?: Random;
   /** The network to Graph and its identity platform. */
   readonly fetch?: Fetch;
+  /** How the names of webhooks' receivers become addresses. */
+  readonly resolve?: Resolve;
   readonly logger?: Logger;
 }
 
@@ -104,7 +120,7 @@ export interface App {
   stop(): Promise<void>;
 }
 
-export type Services = ReturnType<typeof createServices>;
+export type Services = ReturnType<typeof createServices> & Pick<ReturnType<typeof createWebhooks>, 'webhookService'>;
 
 /** Mailboxes a process works on at a time; each has at most four requests of its own under way. */
 const WORKER_CONCURRENCY = 4;
@@ -144,7 +160,9 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
   const { client, graph } = createGraph(config, { clock, random, logger, fetch, limiter, tokens });
   const signedIn = { signIns, delegatedTokens: delegated, operatorAlarm };
   const boss = createBoss(db, logger);
-  const services = createServices({
+  const { resolve } = plugs;
+  const { webhookService, webhookWorker } = createWebhooks(config, { ...store, db, resolve, clock, random, logger });
+  const engineServices = createServices({
     config,
     db,
     cipher,
@@ -157,6 +175,7 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
     random,
     logger,
   });
+  const services: Services = { ...engineServices, webhookService };
   const { queue, sync, settings, signInKeeper } = services;
   const worker = new SyncWorker({
     db,
@@ -182,6 +201,8 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
     isOn: config.syncIntervalMinutes > 0,
     chores: [{ name: 'subscriptions', run: () => services.subscriptionManager.tick() }],
   });
+  const { retention: periods } = config;
+  const retentionWorker = new RetentionWorker({ ...store, db, periods, clock, logger });
   const rateCounts = sharedCounts(db, ring);
   const server = await createServer({ config, ...services, ...rateCounts, fetch, clock, random, logger });
   let url: string | undefined;
@@ -205,15 +226,18 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
         await resumeAfterCrash(db, store.leases, queue, logger);
         await worker.start();
         scheduler.start();
+        retentionWorker.start();
         signInKeeper.start();
+        webhookWorker.start();
       }
       if (roles.isApi) url = await listen(server, config);
     },
     stop: async () => {
       await server.close();
-      await Promise.all([scheduler.stop(), signInKeeper.stop()]);
+      await Promise.all([scheduler.stop(), retentionWorker.stop(), signInKeeper.stop()]);
       const patience = new AbortController();
-      await Promise.race([worker.stop(), clock.sleep(STOP_PATIENCE_MS, patience.signal).catch(() => {})]);
+      const stopped = Promise.all([worker.stop(), webhookWorker.stop()]);
+      await Promise.race([stopped, clock.sleep(STOP_PATIENCE_MS, patience.signal).catch(() => {})]);
       patience.abort();
       if (isStarted) await boss.stop({ graceful: false, close: true });
       await pooled?.close();
@@ -237,15 +261,25 @@ export function runDiagnosis(env: Environment): AsyncGenerator<Finding> {
 }
 
 /**
- * Wraps every user's key with the key ring's first entry, after which the others can be taken out of the ring.
+ * Wraps every user's key with the key ring's first entry; see {@link KeyRotation}.
  *
- * @returns how many keys were wrapped anew, and the entry's name
- * @throws {SyncError} `decryption-failed` when the ring does not open one of them; nothing is changed
+ * @throws {SyncError} `decryption-failed` when the ring lacks a key that is in use; nothing is changed
  */
-export async function rotateKeys(db: Db, encryptionKeys: string): Promise<{ rewrapped: number; currentKey: string }> {
-  const ring = KeyRing.parse(encryptionKeys);
-  const cipher = new ContentCipher(ring, systemRandom);
-  return { rewrapped: await db.transaction((tx) => cipher.rewrap(tx)), currentKey: ring.currentId };
+export async function rotateKeys(
+  db: Db,
+  encryptionKeys: string,
+  how: { onProgress?: (progress: RotationProgress) => void; signal?: AbortSignal } = {},
+): Promise<RotationOutcome> {
+  const rotation = new KeyRotation({ ring: KeyRing.parse(encryptionKeys), random: systemRandom });
+  const outcome = await rotation.run(db, how);
+  const { rewrapped, failed, currentKey: target } = outcome;
+  await db.transaction((tx) =>
+    new AuditRepository().append(tx, {
+      ...{ at: systemClock.now(), actor: null, action: 'keys.rotated', target, details: { rewrapped, failed } },
+      outcome: outcome.mayRemoveOldKeys ? 'done' : 'failed',
+    }),
+  );
+  return outcome;
 }
 
 type Store = ReturnType<typeof createStore>;
@@ -265,9 +299,14 @@ function createStore(cipher: ContentCipher) {
     idempotency: new IdempotencyRepository(),
     settings: new SettingsRepository(),
     audit: new AuditRepository(),
+    retention: new RetentionRepository(),
+    erasure: new ErasureRepository(cipher),
+    webhookExport: new WebhookExportRepository(cipher),
     subscriptions: new SubscriptionRepository(),
     authorizations: new AuthorizationRepository<AuthorizationSecret>(cipher),
     statistics: new StatisticsRepository(),
+    webhooks: new WebhookRepository(cipher),
+    deliveries: new WebhookDeliveryRepository(),
   };
 }
 
@@ -333,6 +372,18 @@ function createGraph(
     baseUrl: config.graph.baseUrl,
   });
   return { client, graph: new GraphCalendarClient({ client, batchSize, pageSize }) };
+}
+
+/** The application's own webhooks: who wants to hear, and the worker that tells them. */
+function createWebhooks(
+  config: Config,
+  common: Store & { db: Db; resolve: Resolve | undefined; clock: Clock; random: Random; logger: Logger },
+) {
+  const { isProduction, webhookAllowedHosts: allowed } = config;
+  const addresses = new WebhookAddresses({ allowsLoopback: !isProduction, allowed });
+  const webhookWorker = new WebhookWorker({ ...common, client: new WebhookClient({ ...common, addresses }) });
+  const webhookService = new WebhookService({ ...common, addresses, onDue: () => webhookWorker.nudge() });
+  return { webhookService, webhookWorker };
 }
 
 function createServices(parts: {
@@ -425,8 +476,17 @@ function createServices(parts: {
   });
   const signInKeeper = new SignInKeeper({ ...common, keepAlive: (signIn) => delegatedTokens.keepAlive(signIn) });
   const calendarService = new CalendarService({ ...common, settings });
-  const eventService = new EventService({ ...common, settings: settingsRepository, queue });
+  const { tombstonesDays } = config.retention;
+  const eventService = new EventService({ ...common, settings: settingsRepository, queue, tombstonesDays });
   const runService = new RunService({ ...common, queue });
+  const auditService = new AuditService(common);
+  const privacyService = new PrivacyService({
+    ...common,
+    settings: settingsRepository,
+    forgetJobs: (tx, userId) => queue.forget(tx, userId),
+    forgetTokens: (userId) => delegatedTokens.forget(userId),
+    unsubscribe: (userId) => subscriptionManager.unsubscribe(userId),
+  });
   const previewService = new PreviewService({
     ...common,
     conflicts: store.conflicts,
@@ -457,6 +517,8 @@ function createServices(parts: {
     operatorAlarm,
     calendarService,
     runService,
+    auditService,
+    privacyService,
     previewService,
     statisticsService,
     healthService,
@@ -464,14 +526,15 @@ function createServices(parts: {
 }
 
 /**
- * Where Microsoft can tell of changes: a public https address, or, for a simulated Graph on this machine, any address of ours.
+ * Where Microsoft can tell of changes: a public https address, or, for a simulated Graph on this machine, this machine's.
  */
 function notificationUrlOf({ publicUrl, graph, port }: Config): string | undefined {
   const path = '/calendar/sync/webhooks/graph';
   if (publicUrl?.startsWith('https:')) return `${publicUrl}${path}`;
-  const isLocal = graph.kind === 'microsoft' && /^http:\/\/(127\.|localhost|\[::1\])/.test(graph.baseUrl);
-  if (!isLocal || (publicUrl === undefined && port === 0)) return undefined;
-  return `${publicUrl ?? `http://127.0.0.1:${port}`}${path}`;
+  const own = publicUrl ?? `http://127.0.0.1:${port}`;
+  const isLocal = (address: string) => /^http:\/\/(127\.|localhost[:/]|\[::1\])/.test(`${address}/`);
+  const isSimulated = graph.kind === 'microsoft' && isLocal(graph.baseUrl);
+  return isSimulated && isLocal(own) && !own.endsWith(':0') ? `${own}${path}` : undefined;
 }
 
 /** From src, and from dist when published. */

@@ -6,13 +6,15 @@ import type { Caller } from './services.ts';
 
 /**
  * Who may call a route. A route that says nothing is for callers with a token; `public` has to be said.
- * `operator`: operators and administrators only.
+ * `operator`: operators and administrators only; `admin`: administrators only.
  */
-export type Access = 'public' | 'user' | 'operator';
+export type Access = 'public' | 'user' | 'operator' | 'admin';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access;
+    /** Of public routes that few addresses call very often; what they do has to be cheap. */
+    isUncounted?: boolean;
   }
   interface FastifyRequest {
     /** Who calls; absent on public routes. */

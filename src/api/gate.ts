@@ -2,19 +2,26 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger, Random } from '../core/runtime.ts';
 import { inNobodysScope, narrowScope } from '../store/row-scope.ts';
-import { isOperator } from './access.ts';
+import { isAdmin, isOperator } from './access.ts';
 import type { TokenVerifier } from './authentication.ts';
 import { CORRELATION_HEADER } from './correlation.ts';
 import { HttpProblem, PROBLEM_TYPE, problemDetails } from './problem.ts';
 import type { Guard } from './rate-limits.ts';
+import type { RefusedLogins } from './refused-logins.ts';
 import type { RouteMap } from './route-map.ts';
 
 /** What every request passes before anything of it is read: correlation, who calls, how often, and whether they may. */
 export function registerGate(
   app: FastifyInstance,
-  parts: { verifier: TokenVerifier; guards: { user: Guard; address: Guard }; routes: RouteMap; logger: Logger },
+  parts: {
+    verifier: TokenVerifier;
+    guards: { user: Guard; address: Guard };
+    routes: RouteMap;
+    refusedLogins: RefusedLogins;
+    logger: Logger;
+  },
 ): void {
-  const { verifier, guards, routes, logger } = parts;
+  const { verifier, guards, routes, refusedLogins, logger } = parts;
   app.decorateRequest('caller', undefined);
   let isStopping = false;
   app.addHook('preClose', async () => {
@@ -33,18 +40,25 @@ export function registerGate(
       await guards.address(request);
       throw nothingThere(request, routes);
     }
-    const { access = 'user' } = request.routeOptions.config;
+    const { access = 'user', isUncounted } = request.routeOptions.config;
+    if (isUncounted) return;
     if (access === 'public') return guards.address(request);
     try {
       request.caller = await verifier.verify(request.headers.authorization);
       narrowScope(request.caller.userId);
     } catch (error) {
-      if (error instanceof HttpProblem) await guards.address(request);
+      if (error instanceof HttpProblem) {
+        await guards.address(request);
+        refusedLogins.note(request, error);
+      }
       throw error;
     }
     await guards.user(request);
     if (access === 'operator' && !isOperator(request.caller)) {
       throw new HttpProblem(403, 'FORBIDDEN', 'this is for callers with the role operator or admin');
+    }
+    if (access === 'admin' && !isAdmin(request.caller)) {
+      throw new HttpProblem(403, 'FORBIDDEN', 'this is for callers with the role admin');
     }
   });
   app.addHook('onResponse', async (request, reply) => {

@@ -10,6 +10,8 @@ const TAGS = [
   { name: 'Events', description: 'The application’s own events' },
   { name: 'Calendars', description: 'Which calendars are kept in step, and how' },
   { name: 'Connection', description: 'Whose mailbox it is' },
+  { name: 'Webhooks', description: 'What the application is told by itself' },
+  { name: 'Privacy', description: 'What is held about somebody, and who touched it' },
   { name: 'Operation', description: 'Health and figures' },
 ];
 

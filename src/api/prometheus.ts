@@ -20,9 +20,13 @@ export class PrometheusMetrics {
   readonly #durations: Histogram<'method' | 'route'>;
   readonly #gauges: Gauges;
   readonly #isUp: Gauge;
+  readonly #audit: ApiServices['auditService'];
+  readonly #retained: Gauge<'kind'>;
+  readonly #retentionAt: Gauge;
 
-  constructor(statistics: ApiServices['statisticsService']) {
+  constructor(statistics: ApiServices['statisticsService'], audit: ApiServices['auditService']) {
     this.#statistics = statistics;
+    this.#audit = audit;
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
     this.#requests = new Counter({
@@ -49,6 +53,12 @@ export class PrometheusMetrics {
         'Requests to Graph in the last 24 hours by what became of them, all processes',
       ),
     };
+    this.#retained = gauge('retention_deleted', 'Rows deleted when old data was last deleted, by kind, all processes');
+    this.#retentionAt = new Gauge({
+      name: `${PREFIX}retention_last_run_timestamp_seconds`,
+      help: 'When old data was last deleted; 0: not yet',
+      registers,
+    });
     this.#isUp = new Gauge({ name: `${PREFIX}database_up`, help: 'Whether the figures could be read', registers });
   }
 
@@ -70,9 +80,12 @@ export class PrometheusMetrics {
   async read(): Promise<string> {
     try {
       this.#take(await withoutScope(() => this.#statistics.metrics(undefined, WINDOW_DAYS)));
+      const retention = await withoutScope(() => this.#audit.lastRetention());
+      this.#retentionAt.set((retention?.at.getTime() ?? 0) / 1000);
+      set(this.#retained, retention?.counts ?? {});
       this.#isUp.set(1);
     } catch {
-      for (const gauge of Object.values(this.#gauges)) gauge.reset();
+      for (const gauge of [...Object.values(this.#gauges), this.#retained, this.#retentionAt]) gauge.reset();
       this.#isUp.set(0);
     }
     return this.#registry.metrics();

@@ -22,6 +22,7 @@ import {
 import { describeRoutes, serveDocuments } from './openapi.ts';
 import { PrometheusMetrics } from './prometheus.ts';
 import { createGuards } from './rate-limits.ts';
+import { RefusedLogins } from './refused-logins.ts';
 import { RouteMap } from './route-map.ts';
 import { authorizationFormRoutes, authorizationRoutes } from './routes/authorization.route.ts';
 import { calendarRoutes } from './routes/calendar.route.ts';
@@ -30,12 +31,15 @@ import { connectionRoutes } from './routes/connection.route.ts';
 import { eventRoutes } from './routes/event.route.ts';
 import { eventFeedRoutes } from './routes/event-feed.route.ts';
 import { eventFileRoutes } from './routes/event-file.route.ts';
+import { graphWebhookRoutes } from './routes/graph-webhook.route.ts';
 import { historyRoutes } from './routes/history.route.ts';
 import { metricsRoutes } from './routes/metrics.route.ts';
 import { operationRoutes } from './routes/operation.route.ts';
+import { privacyRoutes } from './routes/privacy.route.ts';
 import { settingsRoutes } from './routes/settings.route.ts';
 import { statusRoutes } from './routes/status.route.ts';
 import { syncRoutes } from './routes/sync.route.ts';
+import { webhookRoutes } from './routes/webhook.route.ts';
 import { Strict } from './schemas/common.ts';
 import { securityHeaders } from './security-headers.ts';
 import type { ServerParts } from './services.ts';
@@ -76,7 +80,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     if (schema && !schema.hide) schema.querystring ??= Strict({});
   });
 
-  const metrics = new PrometheusMetrics(parts.statisticsService);
+  const metrics = new PrometheusMetrics(parts.statisticsService, parts.auditService);
   const streams = new EventStreams({ clock, perUser: limits.userStreams });
   closeInTime(app, clock, () => streams.close());
   metrics.observe(app);
@@ -87,7 +91,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   await app.register(helmet, securityHeaders(config.publicUrl));
   allowOrigins(app, config.corsOrigins ?? [], routes);
   const guards = createGuards({ limits, clock, logger, shared: parts.rateCounts });
-  registerGate(app, { verifier, guards, routes, logger });
+  registerGate(app, { verifier, guards, routes, refusedLogins: new RefusedLogins(parts), logger });
   await describeRoutes(app, config.publicUrl);
 
   syncRoutes(app, parts);
@@ -100,8 +104,11 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   eventRoutes(app, parts);
   eventFeedRoutes(app, parts);
   await app.register(async (scope) => eventFileRoutes(scope, parts));
+  await app.register(async (scope) => graphWebhookRoutes(scope, parts));
   calendarRoutes(app, parts);
   connectionRoutes(app, parts);
+  privacyRoutes(app, parts);
+  webhookRoutes(app, parts);
   authorizationRoutes(app, parts);
   await app.register(async (scope) => authorizationFormRoutes(scope, parts));
   await serveDocuments(app);

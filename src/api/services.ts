@@ -2,7 +2,9 @@ import type { EventInput } from '../core/event-input.ts';
 import type { ConflictId, JobId, UserId } from '../core/ids.ts';
 import type { Clock, Fetch, Logger, Random } from '../core/runtime.ts';
 import type { ConflictStrategy, SyncDirection, SyncSettings } from '../core/settings.ts';
+import type { WebhookEvent } from '../core/webhook-event.ts';
 import type { RunStatus } from '../store/run.repository.ts';
+import type { AuditLogQuery } from '../sync/audit.service.ts';
 import type { ConflictQuery } from '../sync/conflict.service.ts';
 import type { CalendarSettingsPatch } from '../sync/settings.service.ts';
 import type { Limits } from './limits.ts';
@@ -155,7 +157,7 @@ export interface ApiServices {
   readonly calendarService: {
     list(userId: UserId): Promise<Items>;
     refresh(userId: UserId, how: Correlated): Promise<Items>;
-    update(userId: UserId, calendarId: string, patch: CalendarSettingsPatch): Promise<object>;
+    update(userId: UserId, calendarId: string, patch: CalendarSettingsPatch, how: Correlated): Promise<object>;
   };
   readonly runService: {
     start(
@@ -166,7 +168,7 @@ export interface ApiServices {
     status(userId: UserId | undefined, jobId: JobId): Promise<RunAnswer>;
     history(query: Page & { userId?: UserId; calendarId?: string; status?: RunStatus }): Promise<Items>;
     operations(userId: UserId | undefined, jobId: JobId, page: Page): Promise<Items>;
-    cancel(userId: UserId | undefined, jobId: JobId): Promise<RunAnswer>;
+    cancel(userId: UserId | undefined, jobId: JobId, how: Correlated & { readonly caller: Caller }): Promise<RunAnswer>;
     watch(userId: UserId | undefined, jobId: JobId, signal: AbortSignal): AsyncGenerator<RunAnswer>;
   };
   readonly previewService: { preview(userId: UserId, request: SyncRequest): Promise<object> };
@@ -177,7 +179,33 @@ export interface ApiServices {
   readonly healthService: { check(): Promise<{ readonly status: 'ok' | 'degraded' | 'down' }> };
   readonly settings: {
     get(userId: UserId): Promise<SyncSettings>;
-    put(userId: UserId, changes: Partial<SyncSettings>): Promise<SyncSettings>;
+    put(userId: UserId, changes: Partial<SyncSettings>, how: Correlated): Promise<SyncSettings>;
+  };
+  readonly webhookService: {
+    list(userId: UserId): Promise<Items>;
+    create(
+      caller: Caller,
+      input: { readonly url: string; readonly events: readonly WebhookEvent[] },
+      how: Correlated,
+    ): Promise<object>;
+    update(
+      caller: Caller,
+      id: string,
+      patch: { readonly events?: readonly WebhookEvent[]; readonly enabled?: boolean },
+      how: Correlated,
+    ): Promise<object>;
+    delete(caller: Caller, id: string, how: Correlated): Promise<void>;
+    deliveries(userId: UserId, id: string, page: Page): Promise<Items>;
+    test(userId: UserId, id: string): Promise<object>;
+  };
+  readonly privacyService: {
+    export(caller: Caller, how: Correlated): Promise<AsyncGenerator<Buffer>>;
+    erase(caller: Caller, userId: UserId, how: Correlated): Promise<void>;
+  };
+  readonly auditService: {
+    list(query: AuditLogQuery): Promise<Items & { readonly nextCursor: string | null }>;
+    noteRefusedLogin(refused: Correlated & { readonly origin: string; readonly reason: string }): Promise<void>;
+    lastRetention(): Promise<RetentionAnswer | undefined>;
   };
   readonly conflicts: {
     list(userId: UserId, query: ConflictQuery): Promise<Items>;
@@ -188,6 +216,12 @@ export interface ApiServices {
       decision: Correlated & { resolution: string; resolvedData?: Readonly<Record<string, unknown>> | undefined },
     ): Promise<{ readonly conflict: object; readonly jobId: JobId }>;
   };
+}
+
+/** The figures of the last time old rows were deleted. */
+export interface RetentionAnswer {
+  readonly at: Date;
+  readonly counts: Readonly<Record<string, number>>;
 }
 
 /** The figures that monitoring reads. */

@@ -26,6 +26,7 @@ const NEEDS_FRESH_RUN: Readonly<Record<RunTrigger, boolean>> = {
   change: true,
   continuation: true,
   resolution: true,
+  notification: true,
 };
 
 /** Queues runs with pg-boss: the run's row and the job that rings for it are written in the caller's transaction. */
@@ -54,7 +55,7 @@ export class PgBossRunQueue implements RunQueue {
   }
 
   async enqueue(tx: Tx, request: RunRequest): Promise<QueuedRun> {
-    const { userId, calendarId, trigger, correlationId, parentId, ...asked } = request;
+    const { userId, calendarId, trigger, correlationId, parentId, delayMs, ...asked } = request;
     // Two callers who ask at once must not both find nothing queued.
     await sql`select pg_advisory_xact_lock(hashtextextended(${`run-queue ${userId}`}, 0))`.execute(tx.kysely);
     const requestHash = hashOf(asked);
@@ -78,7 +79,7 @@ export class PgBossRunQueue implements RunQueue {
       correlationId,
       parentId,
     });
-    await this.ring(tx, { id: jobId, userId });
+    await this.ring(tx, { id: jobId, userId }, delayMs);
     return { jobId, status: 'started' };
   }
 
@@ -94,6 +95,11 @@ export class PgBossRunQueue implements RunQueue {
       group: { id: run.userId },
       ...(delayMs > 0 ? { startAfter: Math.ceil(delayMs / 1000) } : {}),
     });
+  }
+
+  /** Takes everything of a user out of the queue, also what is being worked on: whoever does finds nothing to settle. */
+  async forget(tx: Tx, userId: UserId): Promise<void> {
+    await sql`delete from pgboss.job where group_id = ${userId}`.execute(tx.kysely);
   }
 
   /**

@@ -10,6 +10,12 @@ export interface SettingsResolver {
   resolve(userId: UserId, calendarId: CalendarId): Promise<SyncSettings>;
 }
 
+/** Something that is done every tick, in every process that has a scheduler. */
+export interface Chore {
+  readonly name: string;
+  run(): Promise<unknown>;
+}
+
 const MINUTE_MS = 60_000;
 const TICK_MS = 15_000;
 const CALENDARS_A_TICK = 500;
@@ -29,6 +35,7 @@ export class Scheduler {
   readonly #random: Random;
   readonly #logger: Logger;
   readonly #isOn: boolean;
+  readonly #chores: readonly Chore[];
   readonly #stopped = new AbortController();
   #loop: Promise<void> | undefined;
 
@@ -44,6 +51,8 @@ export class Scheduler {
     logger: Logger;
     /** `CALENDAR_SYNC_INTERVAL` is not 0. */
     isOn: boolean;
+    /** What else is to be looked after every tick, background syncs or not; one that fails does not hold up the rest. */
+    chores?: readonly Chore[];
   }) {
     this.#db = parts.db;
     this.#calendars = parts.calendars;
@@ -54,6 +63,7 @@ export class Scheduler {
     this.#random = parts.random;
     this.#logger = parts.logger;
     this.#isOn = parts.isOn;
+    this.#chores = parts.chores ?? [];
   }
 
   start(): void {
@@ -69,6 +79,7 @@ export class Scheduler {
   async tick(): Promise<number> {
     const recovered = await this.#recover();
     if (recovered > 0) this.#logger.warn({ runs: recovered }, 'interrupted runs were picked up');
+    await this.#doChores();
     if (!this.#isOn) return 0;
     const due = await this.#calendars.listDue(this.#db, this.#clock.now(), CALENDARS_A_TICK);
     let queued = 0;
@@ -78,15 +89,27 @@ export class Scheduler {
       const isWanted = settings.enabled && settings.syncIntervalMinutes > 0;
       const now = this.#clock.now();
       await this.#db.transaction(async (tx) => {
+        const waitMs = isWanted ? this.#waitMs(settings.syncIntervalMinutes) : SWITCHED_OFF_RECHECK_MS;
+        // Gone since it was listed, with its user.
+        if (!(await this.#calendars.saveNextSync(tx, userId, id, new Date(now.getTime() + waitMs)))) return;
         if (isWanted) {
           const { status } = await this.#queue.enqueue(tx, { userId, calendarId: id, trigger: 'schedule' });
           if (status === 'started') queued += 1;
         }
-        const waitMs = isWanted ? this.#waitMs(settings.syncIntervalMinutes) : SWITCHED_OFF_RECHECK_MS;
-        await this.#calendars.saveNextSync(tx, userId, id, new Date(now.getTime() + waitMs));
       });
     }
     return queued;
+  }
+
+  async #doChores(): Promise<void> {
+    for (const { name, run } of this.#chores) {
+      if (this.#stopped.signal.aborted) return;
+      try {
+        await run();
+      } catch (error) {
+        this.#logger.error({ err: error, chore: name }, 'a chore of the scheduler met an error');
+      }
+    }
   }
 
   #waitMs(intervalMinutes: number): number {

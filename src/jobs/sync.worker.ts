@@ -151,6 +151,7 @@ export class SyncWorker {
     const delayMs = this.#retryDelayMs(attempts, isSyncError(error) ? error.retryAfterMs : undefined);
     this.#logger.warn({ ...fields, delayMs }, 'run will be tried again');
     await this.#db.transaction(async (tx) => {
+      if (!(await this.#runs.holdUnfinished(tx, run.id))) return;
       await this.#runs.update(tx, run.id, { attempts });
       await this.#queue.ring(tx, run, delayMs);
     });
@@ -164,7 +165,10 @@ export class SyncWorker {
   }
 
   async #putBack(run: StoredRun, delayMs: number): Promise<void> {
-    await this.#db.transaction((tx) => this.#queue.ring(tx, run, delayMs));
+    await this.#db.transaction(async (tx) => {
+      // It may have been ended meanwhile, or erased with its user: then nothing is to be left of it.
+      if (await this.#runs.holdUnfinished(tx, run.id)) await this.#queue.ring(tx, run, delayMs);
+    });
   }
 
   /** A lease that cannot be given back expires by itself; that must not hide how the run went. */

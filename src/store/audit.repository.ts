@@ -4,26 +4,28 @@ import { toDate } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 
 /** What the audit log tells of, as a closed list. */
-export type AuditAction =
-  | 'login.refused'
-  | 'connection.authorized'
-  | 'connection.connected'
-  | 'connection.disconnected'
-  | 'connection.reauth_required'
-  | 'connection.bound'
-  | 'conflict.resolved'
-  | 'settings.changed'
-  | 'calendar.settings_changed'
-  | 'webhook.created'
-  | 'webhook.deleted'
-  | 'webhook.changed'
-  | 'webhook.disabled'
-  | 'privacy.exported'
-  | 'privacy.erased'
-  | 'run.cancelled'
-  | 'keys.rotated'
-  | 'retention.began'
-  | 'retention.ran';
+export const AUDIT_ACTIONS = [
+  'login.refused',
+  'connection.authorized',
+  'connection.connected',
+  'connection.disconnected',
+  'connection.reauth_required',
+  'connection.bound',
+  'conflict.resolved',
+  'settings.changed',
+  'calendar.settings_changed',
+  'webhook.created',
+  'webhook.deleted',
+  'webhook.changed',
+  'webhook.disabled',
+  'privacy.exported',
+  'privacy.erased',
+  'run.cancelled',
+  'keys.rotated',
+  'retention.began',
+  'retention.ran',
+] as const;
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
 /** One line: who did what to whose data. Ids and counts, never content, addresses or tokens. */
 export interface AuditNote {

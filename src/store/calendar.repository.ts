@@ -140,10 +140,12 @@ export class CalendarRepository {
     return found.rows.map((row) => ({ userId: row.userId as UserId, id: row.id as CalendarId }));
   }
 
-  async saveNextSync(tx: Tx, userId: UserId, id: CalendarId, at: Date): Promise<void> {
-    await sql`
+  /** @returns false when there is no such calendar */
+  async saveNextSync(tx: Tx, userId: UserId, id: CalendarId, at: Date): Promise<boolean> {
+    const saved = await sql`
       update "Calendar" set "nextSyncAt" = ${at.toISOString()}::timestamptz where "userId" = ${userId} and id = ${id}
     `.execute(tx.kysely);
+    return (saved.numAffectedRows ?? 0n) > 0n;
   }
 
   async deleteAll(tx: Tx, userId: UserId): Promise<void> {

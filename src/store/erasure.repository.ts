@@ -5,12 +5,13 @@ import type { ContentCipher } from './encryption.ts';
 
 /**
  * Every table with somebody's rows, in the order they are emptied. Leases first: whoever works on the mailbox writes
- * nothing more. Then keys, for which every open transaction that writes with one is waited for. Events leave tombstones,
- * so those come after them. A test holds the list against the database's own catalog.
+ * nothing more. Then keys, for which every open transaction that writes with one is waited for, and webhooks, so that none
+ * is told of what goes. Events leave tombstones, and all kinds of things deliveries, so those come after them. A test holds the list against the database's own catalog.
  */
 export const USER_TABLES = [
   'MailboxLease',
   'UserKey',
+  'OutgoingWebhook',
   'CalendarSyncState',
   'AuthorizationRequest',
   'CalendarConnection',
@@ -24,7 +25,6 @@ export const USER_TABLES = [
   'Calendar',
   'UserSettings',
   'IdempotencyKey',
-  'OutgoingWebhook',
   'WebhookDelivery',
 ] as const;
 
@@ -44,8 +44,6 @@ export class ErasureRepository {
       erased += Number(deleted.numAffectedRows ?? 0n);
       if (table === 'UserKey') await this.#cipher.destroy(tx, userId);
     }
-    // Counts of a minute, under names that may hold an id; another user's that is lost with them begins anew.
-    await sql`delete from "RateCount" where strpos(key, ${userId}) > 0`.execute(tx.kysely);
     return erased;
   }
 }

@@ -5,7 +5,7 @@ import { json, jsonRows, optional, textList, toBigInt, toDate, toOptionalDate } 
 import type { Queryable, Tx } from './db.ts';
 
 export type RunStatus = 'PENDING' | 'IN_PROGRESS' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
-export type RunTrigger = 'api' | 'schedule' | 'change' | 'continuation' | 'resolution';
+export type RunTrigger = 'api' | 'schedule' | 'change' | 'continuation' | 'resolution' | 'notification';
 
 /** What a run was asked to do; what is left out comes from the settings. */
 export interface StoredRunRequest {

@@ -109,9 +109,14 @@ export class CalendarService {
    *
    * @throws {SyncError} `not-found`; `invalid-input` or `impossible-input` for settings that cannot be
    */
-  async update(userId: UserId, calendarId: string, patch: CalendarSettingsPatch): Promise<CalendarView> {
+  async update(
+    userId: UserId,
+    calendarId: string,
+    patch: CalendarSettingsPatch,
+    how: { correlationId?: string } = {},
+  ): Promise<CalendarView> {
     const id = calendarId as CalendarId;
-    await this.#settings.putForCalendar(userId, id, patch);
+    await this.#settings.putForCalendar(userId, id, patch, how);
     const settings = await this.#settings.get(userId);
     const calendar = await this.#calendars.find(this.#db, userId, id);
     if (!calendar) throw new SyncError('not-found', `there is no calendar ${id}; see GET /calendar/calendars`);

@@ -7,6 +7,7 @@ import type { Clock } from '../core/runtime.ts';
 import { unitsOfFields } from '../core/series.ts';
 import { CONFLICT_STRATEGIES, type ConflictStrategy } from '../core/settings.ts';
 import { planEvent } from '../core/sync-plan.ts';
+import type { AuditRepository } from '../store/audit.repository.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { ConflictRepository, StoredConflict } from '../store/conflict.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
@@ -49,6 +50,7 @@ export class ConflictService {
   readonly #bases: BaseRepository;
   readonly #applier: PlanApplier;
   readonly #queue: RunQueue;
+  readonly #audit: AuditRepository;
   readonly #clock: Clock;
 
   constructor(parts: {
@@ -58,6 +60,7 @@ export class ConflictService {
     bases: BaseRepository;
     applier: PlanApplier;
     queue: RunQueue;
+    audit: AuditRepository;
     clock: Clock;
   }) {
     this.#db = parts.db;
@@ -66,6 +69,7 @@ export class ConflictService {
     this.#bases = parts.bases;
     this.#applier = parts.applier;
     this.#queue = parts.queue;
+    this.#audit = parts.audit;
     this.#clock = parts.clock;
   }
 
@@ -74,12 +78,12 @@ export class ConflictService {
     query: ConflictQuery,
   ): Promise<{ items: ConflictView[]; total: number; limit: number; offset: number }> {
     const { items, total } = await this.#conflicts.list(this.#db, { userId, ...query });
-    return { items: items.map(viewOf), total, limit: query.limit, offset: query.offset };
+    return { items: items.map(conflictView), total, limit: query.limit, offset: query.offset };
   }
 
   /** @throws {SyncError} `not-found` also for another user's conflict */
   async get(userId: UserId, id: ConflictId): Promise<ConflictView> {
-    return viewOf(await this.#find(this.#db, userId, id));
+    return conflictView(await this.#find(this.#db, userId, id));
   }
 
   /**
@@ -114,13 +118,22 @@ export class ConflictService {
         resolutionData: decision.resolvedData ?? null,
         at: this.#clock.now(),
       });
+      await this.#audit.append(tx, {
+        at: this.#clock.now(),
+        actor: userId,
+        action: 'conflict.resolved',
+        subject: userId,
+        target: id,
+        correlationId: decision.correlationId,
+        details: { resolution: resolutionOf(resolution) },
+      });
       const { jobId } = await this.#queue.enqueue(tx, {
         userId,
         calendarId: conflict.calendarId,
         trigger: 'resolution',
         ...(decision.correlationId ? { correlationId: decision.correlationId } : {}),
       });
-      return { conflict: viewOf(await this.#find(tx, userId, id)), jobId };
+      return { conflict: conflictView(await this.#find(tx, userId, id)), jobId };
     });
   }
 
@@ -204,7 +217,7 @@ function chosenValues(
   return { content, units };
 }
 
-function viewOf(conflict: StoredConflict): ConflictView {
+export function conflictView(conflict: StoredConflict): ConflictView {
   const { base, local, remote } = conflict.data;
   return {
     id: conflict.id,

@@ -1,7 +1,7 @@
-import { IcsWriter } from '../core/ics/ics-writer.ts';
+import { type IcsSource, IcsWriter } from '../core/ics/ics-writer.ts';
 import type { CalendarId, UserId } from '../core/ids.ts';
 import type { Queryable } from '../store/db.ts';
-import type { EventRepository } from '../store/event.repository.ts';
+import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 
 /** Events read at a time. */
 const STEP = 500;
@@ -23,15 +23,20 @@ export async function exportEvents(
     for (const { event, startAt } of rows) {
       after = { startAt, id: event.id };
       if (event.problem) continue;
-      writer.add({
-        uid: event.iCalUId ?? event.id,
-        content: event.content,
-        createdAt: event.createdAt,
-        lastModifiedAt: event.lastModifiedAt,
-        organizer: event.facts?.organizer,
-        joinUrl: event.facts?.onlineMeeting?.joinUrl,
-      });
+      writer.add(icsSourceOf(event));
     }
     if (rows.length < STEP) return writer.end();
   }
+}
+
+/** An event as it goes into a calendar file. */
+export function icsSourceOf(event: StoredEvent): IcsSource {
+  return {
+    uid: event.iCalUId ?? event.id,
+    content: event.content,
+    createdAt: event.createdAt,
+    lastModifiedAt: event.lastModifiedAt,
+    organizer: event.facts?.organizer,
+    joinUrl: event.facts?.onlineMeeting?.joinUrl,
+  };
 }

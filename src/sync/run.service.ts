@@ -1,6 +1,7 @@
 import { SyncError } from '../core/errors.ts';
 import { isStorable, type JobId, type UserId } from '../core/ids.ts';
 import type { Clock } from '../core/runtime.ts';
+import type { AuditRepository } from '../store/audit.repository.ts';
 import type { CalendarRepository } from '../store/calendar.repository.ts';
 import type { ConnectionRepository } from '../store/connection.repository.ts';
 import type { Db, Queryable } from '../store/db.ts';
@@ -51,6 +52,7 @@ export class RunService {
   readonly #calendars: CalendarRepository;
   readonly #leases: LeaseRepository;
   readonly #queue: RunQueue;
+  readonly #audit: AuditRepository;
   readonly #clock: Clock;
 
   constructor(parts: {
@@ -61,6 +63,7 @@ export class RunService {
     calendars: CalendarRepository;
     leases: LeaseRepository;
     queue: RunQueue;
+    audit: AuditRepository;
     clock: Clock;
   }) {
     this.#db = parts.db;
@@ -70,6 +73,7 @@ export class RunService {
     this.#calendars = parts.calendars;
     this.#leases = parts.leases;
     this.#queue = parts.queue;
+    this.#audit = parts.audit;
     this.#clock = parts.clock;
   }
 
@@ -127,17 +131,29 @@ export class RunService {
   }
 
   /**
-   * Ends a run that waits at once, and asks one at work to end at its next safe point; what was done stays done.
+   * Ends a run that waits at once, and asks one at work to end at its next safe point; what was done stays done. That it
+   * was somebody else's is on record.
    *
    * @throws {SyncError} `not-found`; `conflict-state` when it has ended already
    */
-  async cancel(userId: UserId | undefined, jobId: JobId): Promise<RunView> {
+  async cancel(
+    userId: UserId | undefined,
+    jobId: JobId,
+    how: { caller?: { userId: UserId; roles: readonly string[] }; correlationId?: string } = {},
+  ): Promise<RunView> {
     return this.#db.transaction(async (tx) => {
       const run = await this.#get(tx, userId, jobId);
       const at = this.#clock.now();
       const isAtWork = await this.#leases.isHeld(tx, run.userId, at);
       const asked = await this.#runs.requestCancel(tx, userId, jobId, { at, isAtWork });
-      if (asked) return runView(asked);
+      if (asked) {
+        const { caller, correlationId } = how;
+        if (caller && caller.userId !== run.userId) {
+          const who = { actor: caller.userId, actorRoles: caller.roles, subject: run.userId };
+          await this.#audit.append(tx, { at, action: 'run.cancelled', target: jobId, correlationId, ...who });
+        }
+        return runView(asked);
+      }
       const { status } = await this.#get(tx, userId, jobId);
       throw new SyncError('conflict-state', `run ${jobId} has ended already: it is ${status}`);
     });

@@ -1,6 +1,8 @@
 import { SyncError } from '../core/errors.ts';
 import { type CalendarId, isStorable, type UserId } from '../core/ids.ts';
+import type { Clock } from '../core/runtime.ts';
 import { DEFAULT_SETTINGS, type SyncSettings } from '../core/settings.ts';
+import type { AuditNote, AuditRepository } from '../store/audit.repository.ts';
 import type { BaseRepository } from '../store/base.repository.ts';
 import type { CalendarRepository } from '../store/calendar.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
@@ -10,12 +12,19 @@ import { assertSettings } from './settings-check.ts';
 /** What a calendar is to set for itself; `null` gives a setting back to its user's. */
 export type CalendarSettingsPatch = { readonly [Name in keyof SyncSettings]?: SyncSettings[Name] | null };
 
+/** By which request. */
+interface Asked {
+  readonly correlationId?: string;
+}
+
 /** What a user's calendars are kept in step by: their own settings over the service's, a calendar's over its user's. */
 export class SettingsService {
   readonly #db: Db;
   readonly #settings: SettingsRepository;
   readonly #calendars: CalendarRepository;
   readonly #bases: BaseRepository;
+  readonly #audit: AuditRepository;
+  readonly #clock: Clock;
   readonly #defaults: SyncSettings;
 
   constructor(parts: {
@@ -23,6 +32,8 @@ export class SettingsService {
     settings: SettingsRepository;
     calendars: CalendarRepository;
     bases: BaseRepository;
+    audit: AuditRepository;
+    clock: Clock;
     /** `CALENDAR_SYNC_INTERVAL` */
     syncIntervalMinutes?: number;
   }) {
@@ -30,6 +41,8 @@ export class SettingsService {
     this.#settings = parts.settings;
     this.#calendars = parts.calendars;
     this.#bases = parts.bases;
+    this.#audit = parts.audit;
+    this.#clock = parts.clock;
     this.#defaults = {
       ...DEFAULT_SETTINGS,
       syncIntervalMinutes: parts.syncIntervalMinutes ?? DEFAULT_SETTINGS.syncIntervalMinutes,
@@ -46,7 +59,7 @@ export class SettingsService {
    *
    * @throws {SyncError} `invalid-input` naming each place; `impossible-input` for a window longer than Graph serves
    */
-  async put(userId: UserId, changes: Partial<SyncSettings>): Promise<SyncSettings> {
+  async put(userId: UserId, changes: Partial<SyncSettings>, how: Asked = {}): Promise<SyncSettings> {
     assertSettings(changes);
     return this.#db.transaction(async (tx) => {
       await this.#calendars.lockList(tx, userId);
@@ -56,6 +69,7 @@ export class SettingsService {
       const after = { ...before, ...changes };
       await this.#reopen(tx, userId, before, after);
       await this.#calendars.bringForward(tx, userId);
+      await this.#note(tx, userId, { action: 'settings.changed', changes, ...how });
       return after;
     });
   }
@@ -65,7 +79,12 @@ export class SettingsService {
    *
    * @throws {SyncError} `not-found`; else as `put`
    */
-  async putForCalendar(userId: UserId, calendarId: CalendarId, patch: CalendarSettingsPatch): Promise<void> {
+  async putForCalendar(
+    userId: UserId,
+    calendarId: CalendarId,
+    patch: CalendarSettingsPatch,
+    how: Asked = {},
+  ): Promise<void> {
     const given = Object.entries(patch).filter(([, value]) => value !== undefined);
     assertSettings(Object.fromEntries(given.filter(([, value]) => value !== null)));
     await this.#db.transaction(async (tx) => {
@@ -82,6 +101,8 @@ export class SettingsService {
       const before = { ...inherited, ...calendar.settings };
       const after = { ...inherited, ...kept };
       await this.#reopen(tx, userId, before, after);
+      const changes = Object.fromEntries(given);
+      await this.#note(tx, userId, { action: 'calendar.settings_changed', target: calendarId, changes, ...how });
     });
   }
 
@@ -89,6 +110,18 @@ export class SettingsService {
   async resolve(userId: UserId, calendarId: CalendarId): Promise<SyncSettings> {
     const calendar = await this.#calendars.find(this.#db, userId, calendarId);
     return { ...(await this.get(userId)), ...calendar?.settings };
+  }
+
+  /** Which settings, never to what: rules quote what people write. */
+  async #note(
+    tx: Tx,
+    userId: UserId,
+    { changes, ...what }: Pick<AuditNote, 'action' | 'target'> & Asked & { readonly changes: object },
+  ): Promise<void> {
+    const names = Object.keys(changes).sort();
+    if (names.length === 0) return;
+    const details = { settings: names.join(' ') };
+    await this.#audit.append(tx, { at: this.#clock.now(), actor: userId, subject: userId, details, ...what });
   }
 
   /**

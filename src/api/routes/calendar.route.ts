@@ -47,6 +47,7 @@ export function calendarRoutes(app: ApiInstance, { calendarService }: ServerPart
         response: answers({ 200: answer('the calendar', Calendar) }, 404, 409, 413, 415, 422),
       },
     },
-    async (request) => calendarService.update(callerOf(request).userId, request.params.id, request.body),
+    async (request) =>
+      calendarService.update(callerOf(request).userId, request.params.id, request.body, { correlationId: request.id }),
   );
 }

@@ -30,6 +30,6 @@ export function settingsRoutes(app: ApiInstance, { settings }: ServerParts): voi
         response: answers({ 200: answer('the settings, complete', Settings) }, 413, 415, 422),
       },
     },
-    async (request) => settings.put(callerOf(request).userId, request.body),
+    async (request) => settings.put(callerOf(request).userId, request.body, { correlationId: request.id }),
   );
 }

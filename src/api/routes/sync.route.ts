@@ -77,7 +77,7 @@ export function syncRoutes(app: ApiInstance, { runService, previewService }: Ser
       return reply
         .code(202)
         .header('location', statusPath(jobId))
-        .send(await runService.cancel(scope, jobId));
+        .send(await runService.cancel(scope, jobId, { caller, correlationId: request.id }));
     },
   );
 }

@@ -33,6 +33,7 @@ export class IcsWriter {
   readonly #now: Date;
   readonly #events: string[] = [];
   readonly #zones = new Map<string, { from: number; to: number }>();
+  readonly #toldZones = new Set<string>();
 
   constructor(now: Date) {
     this.#now = now;
@@ -55,12 +56,35 @@ export class IcsWriter {
 
   /** @returns the whole text */
   end(): string {
-    const zones = [...this.#zones].flatMap(([tzid, years]) => {
-      const to = Math.max(years.to, this.#now.getUTCFullYear() + YEARS_AHEAD);
-      return vtimezone(tzid, { from: years.from - 1, to }) ?? [];
-    });
+    return this.head() + this.takeEvents() + this.tail();
+  }
+
+  // A file that is too long to be kept in memory is written in parts, after its events were added once for their zones.
+
+  /** What comes before the events, with the time zones of all that were added so far. */
+  head(): string {
     const head = ['BEGIN:VCALENDAR', 'VERSION:2.0', `PRODID:${PRODUCT}`, 'CALSCALE:GREGORIAN'];
-    return [...head, ...zones.map(String), ...this.#events, 'END:VCALENDAR', ''].join('\r\n');
+    return lines([...head, ...this.#takeZones()]);
+  }
+
+  /** The events that were added since they were last taken. */
+  takeEvents(): string {
+    return lines(this.#events.splice(0));
+  }
+
+  /** What comes after the events; among it zones that nobody knew of when the head was written. */
+  tail(): string {
+    return lines([...this.#takeZones(), 'END:VCALENDAR']);
+  }
+
+  #takeZones(): string[] {
+    const untold = [...this.#zones].filter(([tzid]) => !this.#toldZones.has(tzid));
+    return untold.flatMap(([tzid, years]) => {
+      this.#toldZones.add(tzid);
+      const to = Math.max(years.to, this.#now.getUTCFullYear() + YEARS_AHEAD);
+      const zone = vtimezone(tzid, { from: years.from - 1, to });
+      return zone ? [zone.toString()] : [];
+    });
   }
 
   #write(
@@ -135,6 +159,10 @@ function onPattern(content: EventContent): EventContent {
   if (!recurrence || !first || first === datePart(content.start.dateTime)) return content;
   const { start, end } = inheritedFields(content, first);
   return { ...content, start, end, recurrence: { ...recurrence, range: { ...recurrence.range, startDate: first } } };
+}
+
+function lines(texts: readonly string[]): string {
+  return texts.map((text) => `${text}\r\n`).join('');
 }
 
 function isWritable(value: DateTimeTimeZone): boolean {
