@@ -1,13 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Answer, ApiWorld, type Claims, OPEN_PATIENCE_MS, OWNER, STRANGER } from '../../test/support/api-world.ts';
+import { ApiWorld, OPEN_PATIENCE_MS, STRANGER } from '../../test/support/api-world.ts';
+import { CALLBACK, SignInVisits } from '../../test/support/sign-in-visits.ts';
 import { MAILBOX } from '../../test/support/sync-world.ts';
 
-const CALLBACK = '/calendar/connection/callback';
 const GRACE = 'grace@example.com';
 
 let api: ApiWorld;
+let visits: SignInVisits;
 beforeAll(async () => {
   api = await ApiWorld.open({ switches: { autoConsent: true } });
+  visits = new SignInVisits(api);
   api.sync.simulator.addMailbox({ address: GRACE, name: 'Grace Holm' });
 }, OPEN_PATIENCE_MS);
 afterAll(async () => {
@@ -18,48 +20,12 @@ beforeEach(async () => {
   await api.call('DELETE', '/calendar/connection', { as: STRANGER });
 });
 
-interface Begun {
-  readonly authorizationUrl: string;
-  readonly adminConsentUrl: string;
-}
-
-async function begin(as: Claims = OWNER): Promise<{ url: URL; cookie: string; answer: Answer<Begun> }> {
-  const answer = await api.call<Begun>('POST', '/calendar/connection/authorize', { as });
-  expect(answer.status).toBe(200);
-  return {
-    url: new URL(answer.body.authorizationUrl),
-    cookie: String(answer.headers['set-cookie']).split(';')[0]!,
-    answer,
-  };
-}
-
-/** A person at Microsoft: chooses an account, agrees, and is sent back. */
-async function visitMicrosoft(url: URL, account?: string): Promise<string> {
-  if (account) url.searchParams.set('login_hint', account);
-  const answer = await api.sync.simulator.fetch(url.href, { redirect: 'manual' });
-  expect(answer.status).toBe(302);
-  const back = new URL(answer.headers.get('location') ?? '');
-  expect(back.pathname).toBe(CALLBACK);
-  return `${back.pathname}${back.search}`;
-}
-
-const comeBack = (address: string, cookie?: string) =>
-  api.call<string>('GET', address, { as: null, ...(cookie ? { headers: { cookie } } : {}) });
-
-async function signIn(o: { as?: Claims; account?: string; withCookie?: boolean } = {}): Promise<Answer<string>> {
-  const { url, cookie } = await begin(o.as);
-  return comeBack(await visitMicrosoft(url, o.account), o.withCookie === false ? undefined : cookie);
-}
-
-const connection = async (as: Claims = OWNER) => (await api.call('GET', '/calendar/connection', { as })).body;
-const tokenIn = (page: string) => /name="token" value="([^"]+)"/.exec(page)?.[1] ?? '';
-const answerWith = (token: string, connect: 'yes' | 'no') =>
-  api.server.inject({
-    method: 'POST',
-    url: CALLBACK,
-    headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    payload: new URLSearchParams({ token, connect }).toString(),
-  });
+const begin: SignInVisits['begin'] = (...o) => visits.begin(...o);
+const visitMicrosoft: SignInVisits['visitMicrosoft'] = (...o) => visits.visitMicrosoft(...o);
+const comeBack: SignInVisits['comeBack'] = (...o) => visits.comeBack(...o);
+const signIn: SignInVisits['signIn'] = (...o) => visits.signIn(...o);
+const connection: SignInVisits['connection'] = (...o) => visits.connection(...o);
+const answerWith: SignInVisits['answer'] = (...o) => visits.answer(...o);
 
 describe('signing in with Microsoft', () => {
   it('connects the mailbox, and the sync works with the person’s own token', async () => {
@@ -102,16 +68,16 @@ describe('signing in with Microsoft', () => {
     expect(page.body).toContain('Is this what you want?');
     expect(page.body).toContain('mallory@example.com');
     expect((await api.call('GET', '/calendar/connection', { as: STRANGER })).status).toBe(404);
-    expect((await answerWith(tokenIn(page.body), 'no')).body).toContain('Nothing was changed');
+    expect((await answerWith(page.body, 'no')).body).toContain('Nothing was changed');
     expect((await api.call('GET', '/calendar/connection', { as: STRANGER })).status).toBe(404);
     // The question is answered once.
-    expect((await answerWith(tokenIn(page.body), 'yes')).statusCode).toBe(400);
+    expect((await answerWith(page.body, 'yes')).status).toBe(400);
     expect((await api.call('GET', '/calendar/connection', { as: STRANGER })).status).toBe(404);
   });
 
   it('connects when such a person says yes', async () => {
     const page = await signIn({ withCookie: false });
-    expect((await answerWith(tokenIn(page.body), 'yes')).body).toContain('Your calendar is connected');
+    expect((await answerWith(page.body, 'yes')).body).toContain('Your calendar is connected');
     expect(await connection()).toMatchObject({ mode: 'delegated', status: 'CONNECTED' });
   });
 
@@ -120,12 +86,12 @@ describe('signing in with Microsoft', () => {
     const kept = await signIn({ account: GRACE });
     expect(kept.body).toContain(GRACE);
     expect(kept.body).toContain(MAILBOX);
-    expect((await answerWith(tokenIn(kept.body), 'no')).body).toContain(MAILBOX);
+    expect((await answerWith(kept.body, 'no')).body).toContain(MAILBOX);
     expect(await connection()).toMatchObject({ mailbox: MAILBOX });
     await api.runNow();
     const before = (await api.call<{ items: unknown[] }>('GET', '/calendar/events')).body.items.length;
     const changed = await signIn({ account: GRACE });
-    await answerWith(tokenIn(changed.body), 'yes');
+    await answerWith(changed.body, 'yes');
     expect(await connection()).toMatchObject({ mailbox: GRACE });
     expect((await api.call<{ items: unknown[] }>('GET', '/calendar/events')).body.items.length).toBe(before);
   });

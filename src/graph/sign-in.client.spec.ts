@@ -13,14 +13,19 @@ const REDIRECT = 'http://127.0.0.1:3000/calendar/connection/callback';
 const VERIFIER = 'a verifier of forty-three characters or more, as PKCE asks'.replaceAll(/[ ,]/g, '-');
 const CHALLENGE = createHash('sha256').update(VERIFIER).digest('base64url');
 
-function openIdentity() {
+/** @param o.untick  what the person does not allow: Microsoft's answer goes without it */
+function openIdentity(o: { untick?: RegExp } = {}) {
   const clock = new SleepwalkingClock();
   const sim = new GraphSimulator({ now: () => clock.now().getTime(), switches: { autoConsent: true } });
   const mailbox = sim.addMailbox({ address: ADA, name: 'Ada Lemke' });
   const { clientId, tenantId, clientSecret } = DEFAULT_CLIENT;
   const platform = new IdentityPlatform({
     credentials: { clientId, tenantId, secret: clientSecret },
-    fetch: sim.fetch,
+    fetch: async (url, init) => {
+      const answer = await sim.fetch(url, init);
+      if (!o.untick) return answer;
+      return new Response((await answer.text()).replace(o.untick, ''), { status: answer.status });
+    },
     clock,
     authorityHost: 'http://login.sim.test:8080',
     graphOrigin: 'http://graph.sim.test',
@@ -109,6 +114,14 @@ describe('a sign-in with Microsoft', () => {
     expect(await errorOf(client.redeem(how))).toMatchObject({ code: 'rejected', graphCode: 'invalid_grant' });
     const other = { ...how, code: await begin(), codeVerifier: `${VERIFIER}x` };
     expect(await errorOf(client.redeem(other))).toMatchObject({ code: 'rejected' });
+  });
+
+  it.each([
+    ['the calendars', /[^" ]*Calendars\.ReadWrite/, 'Calendars.ReadWrite'],
+    ['to be asked again later', /"refresh_token":"[^"]*",?/, 'offline_access'],
+  ])('is none when the person did not allow %s', async (_what, untick, missing) => {
+    const { signIn } = openIdentity({ untick });
+    expect(await errorOf(signIn())).toMatchObject({ code: 'forbidden', details: { missing: [missing] } });
   });
 
   it('names the tenant’s administrator’s page', async () => {
