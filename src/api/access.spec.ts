@@ -115,6 +115,14 @@ const ROUTES: Readonly<Record<string, readonly Row[]>> = {
       ...FOR_ADMINS,
     },
   ],
+  'GET /calendar/webhooks': [{ url: '/calendar/webhooks', ...OWN }],
+  'POST /calendar/webhooks': [
+    { url: '/calendar/webhooks', body: { url: 'https://app.example.com/hooks', events: ['sync.failed'] }, ...OWN },
+  ],
+  'PATCH /calendar/webhooks/:id': [{ url: '/calendar/webhooks/$webhook', body: { enabled: true }, ...PRIVATE }],
+  'GET /calendar/webhooks/:id/deliveries': [{ url: '/calendar/webhooks/$webhook/deliveries', ...PRIVATE }],
+  'POST /calendar/webhooks/:id/test': [{ url: '/calendar/webhooks/$webhook/test', ...PRIVATE }],
+  'DELETE /calendar/webhooks/:id': [{ url: '/calendar/webhooks/$webhook', ...PRIVATE }],
   'POST /calendar/connection/authorize': [{ url: '/calendar/connection/authorize', ...OWN }],
   'DELETE /calendar/connection': [{ url: `/calendar/connection?userId=${USER}`, ...FOR_ADMINS }],
 };
@@ -124,6 +132,7 @@ const PUBLIC = [
   ...['GET /calendar/sync/health', 'HEAD /calendar/sync/health', 'GET /openapi.json'],
   ...['GET /docs', 'GET /docs/', 'GET /docs/static/index.html', 'GET /docs/static/swagger-initializer.js'],
   ...['GET /calendar/connection/callback', 'POST /calendar/connection/callback'],
+  'POST /calendar/sync/webhooks/graph',
   ...['GET /docs/*', 'HEAD /docs/*', 'GET /docs/json', 'GET /docs/yaml'],
 ];
 
@@ -143,6 +152,8 @@ beforeAll(async () => {
   ids['event'] = await newEvent();
   ids['series'] = await newEvent({ recurrence: RULE });
   ids['run'] = await api.runNow();
+  const webhook = { url: 'https://app.example.com/hooks', events: ['event.created'] };
+  ids['webhook'] = (await api.call<{ id: string }>('POST', '/calendar/webhooks', { body: webhook })).body.id;
   const { sync } = api;
   const contested = await sync.get(ids['event'] as never);
   sync.mailbox.updateEvent(contested.graphEventId ?? '', { subject: `${SECRET_WORDS}, there` });

@@ -98,6 +98,10 @@ describe('the OpenAPI document', () => {
         ...['PATCH /calendar/calendars/{id}', 'GET /calendar/connection', 'PUT /calendar/connection'],
         ...['DELETE /calendar/connection', 'POST /calendar/connection/authorize'],
         ...['GET /calendar/connection/callback', 'POST /calendar/connection/callback'],
+        'POST /calendar/sync/webhooks/graph',
+        ...['GET /calendar/webhooks', 'POST /calendar/webhooks', 'PATCH /calendar/webhooks/{id}'],
+        ...['DELETE /calendar/webhooks/{id}', 'GET /calendar/webhooks/{id}/deliveries'],
+        ...['POST /calendar/webhooks/{id}/test'],
       ].sort(),
     );
   });
@@ -166,6 +170,9 @@ describe('the OpenAPI document', () => {
       'PATCH /calendar/calendars/{id}': false,
       'PUT /calendar/connection': true,
       'POST /calendar/connection/callback': true,
+      'POST /calendar/sync/webhooks/graph': false,
+      'POST /calendar/webhooks': true,
+      'PATCH /calendar/webhooks/{id}': false,
     });
   });
 

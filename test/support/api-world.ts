@@ -123,8 +123,16 @@ export async function serverWith(
   parts: Partial<Omit<ServerParts, keyof ApiServices>> = {},
 ): Promise<FastifyInstance> {
   const names = ['eventService', 'connectionService', 'calendarService', 'runService', 'previewService'] as const;
-  const others = ['authorizationService', 'statisticsService', 'healthService', 'settings', 'conflicts'] as const;
-  const services = Object.fromEntries([...names, ...others].map((name) => [name, standIns[name] ?? {}]));
+  const others = [
+    'subscriptionManager',
+    'authorizationService',
+    'statisticsService',
+    'healthService',
+    'settings',
+    'conflicts',
+  ] as const;
+  const more = ['webhookService'] as const;
+  const services = Object.fromEntries([...names, ...others, ...more].map((name) => [name, standIns[name] ?? {}]));
   const server = await createServer({
     config: {
       jwt: { secret: SECRET, jwksUrl: undefined, issuer: undefined, audience: undefined },
