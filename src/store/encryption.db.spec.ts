@@ -12,6 +12,7 @@ import {
   type JobId,
 } from '../core/ids.ts';
 import { ContentCipher, KeyRing } from './encryption.ts';
+import { KeyRotation } from './key-rotation.ts';
 
 const ID = 'event-1' as EventId;
 const keyOf = (fill: number) => Buffer.alloc(32, fill).toString('base64');
@@ -53,20 +54,22 @@ describe('encryption at rest', () =>
     it('wraps every user’s key anew, after which the old key can go', async () => {
       await save(world, 'Old');
       await world.cipher.forUser(world.db, BOB);
-      const both = new ContentCipher(KeyRing.parse(`new:${keyOf(9)},test:${keyOf(1)}`), world.random);
-      expect(await world.db.transaction((tx) => both.rewrap(tx))).toBe(2);
-      expect(await world.db.transaction((tx) => both.rewrap(tx))).toBe(0);
+      const ring = KeyRing.parse(`new:${keyOf(9)},test:${keyOf(1)}`);
+      const rotation = new KeyRotation({ ring, random: world.random });
+      expect(await rotation.run(world.db)).toMatchObject({ rewrapped: 2, mayRemoveOldKeys: true });
+      expect(await rotation.run(world.db)).toMatchObject({ rewrapped: 0, mayRemoveOldKeys: true });
       expect(await keyIds(world)).toEqual({ alice: 'new', bob: 'new' });
       const alone = storeOver(world.db, world.clock, KeyRing.parse(`new:${keyOf(9)}`));
       await alone.cipher.verify(world.db);
       expect((await alone.events.find(world.db, ALICE, ID))?.content.subject).toBe('Old');
     });
 
-    it('wraps nothing when one key does not open', async () => {
+    it('wraps nothing when the ring lacks a key that is in use', async () => {
       await world.cipher.forUser(world.db, ALICE);
       await new ContentCipher(KeyRing.parse(`other:${keyOf(5)}`), world.random).forUser(world.db, BOB);
-      const ring = new ContentCipher(KeyRing.parse(`new:${keyOf(9)},test:${keyOf(1)}`), world.random);
-      await expect(world.db.transaction((tx) => ring.rewrap(tx))).rejects.toMatchObject({ code: 'decryption-failed' });
+      const ring = KeyRing.parse(`new:${keyOf(9)},test:${keyOf(1)}`);
+      const rotating = new KeyRotation({ ring, random: world.random }).run(world.db);
+      await expect(rotating).rejects.toMatchObject({ code: 'decryption-failed' });
       expect(await keyIds(world)).toEqual({ alice: 'test', bob: 'other' });
     });
 

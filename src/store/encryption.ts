@@ -1,19 +1,19 @@
-import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { sql } from 'kysely';
-import { SyncError } from '../core/errors.ts';
+import { isSyncError, SyncError } from '../core/errors.ts';
 import type { UserId } from '../core/ids.ts';
 import type { Random } from '../core/runtime.ts';
-import { jsonChunks } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
+import { IV_BYTES, KEY_BYTES, type KeyRing, open, seal, type WrappedKey } from './key-ring.ts';
+import { proveRing } from './key-rotation.ts';
+
+export { KeyRing } from './key-ring.ts';
 
 /**
  * Encryption at rest: AES-256-GCM, a data key per user, wrapped by the key ring. The column's name and the user's id are
  * authenticated with each value, so that no value can be moved to another place and still be read.
  */
 
-const KEY_BYTES = 32;
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
 /** Drawn together: asking the system for a few bytes costs as much as asking for many. */
 const IVS_AT_A_TIME = 128;
 /** Users whose keys are kept open in memory; the least lately used make room, and are unwrapped again when they come. */
@@ -21,46 +21,6 @@ const CACHED_KEYS = 5_000;
 const TEXT_PREFIX = 'enc:v1:';
 const JSON_KEY = '$enc';
 const JSON_PREFIX = 'v1:';
-
-export class KeyRing {
-  readonly currentId: string;
-  readonly #keys: ReadonlyMap<string, KeyObject>;
-
-  private constructor(currentId: string, keys: ReadonlyMap<string, KeyObject>) {
-    this.currentId = currentId;
-    this.#keys = keys;
-  }
-
-  /**
-   * @param text  `id:base64(32 bytes)[,id:…]`, the first one current
-   * @throws {SyncError} `misconfigured` naming the entry, never its value
-   */
-  static parse(text: string): KeyRing {
-    const keys = new Map<string, KeyObject>();
-    for (const [index, entry] of text.split(',').entries()) {
-      const [id, encoded] = splitOnce(entry.trim(), ':');
-      const key = Buffer.from(encoded ?? '', 'base64');
-      if (!id || key.length !== KEY_BYTES || keys.has(id)) {
-        throw new SyncError(
-          'misconfigured',
-          `CALENDAR_ENCRYPTION_KEYS: entry ${index + 1} must be a name of its own and 32 bytes in base64, e.g. k1:$(openssl rand -base64 32)`,
-        );
-      }
-      keys.set(id, createSecretKey(key));
-    }
-    return new KeyRing([...keys.keys()][0] as string, keys);
-  }
-
-  key(id: string): KeyObject | undefined {
-    return this.#keys.get(id);
-  }
-
-  /** A key of its own for another purpose, from the current one (HKDF): all processes with the same ring have the same. */
-  derived(purpose: string): KeyObject {
-    const current = this.#keys.get(this.currentId) as KeyObject;
-    return createSecretKey(Buffer.from(hkdfSync('sha256', current, '', purpose, KEY_BYTES)));
-  }
-}
 
 /** Hands out users' ciphers; a user's key is made when it is first needed. */
 export class ContentCipher {
@@ -103,45 +63,14 @@ export class ContentCipher {
    * @throws {SyncError} `misconfigured` when a key is missing or wrong; nothing is read or written with it
    */
   async verify(q: Queryable): Promise<void> {
-    const used = await sql<{ keyId: string; userId: UserId; wrappedKey: string }>`
-      select distinct on ("keyId") "keyId", "userId", "wrappedKey" from "UserKey" order by "keyId", "userId"
-    `.execute(q.kysely);
-    for (const row of used.rows) {
-      try {
-        this.#unwrap(row.userId, row);
-      } catch (cause) {
-        throw new SyncError(
-          'misconfigured',
-          `CALENDAR_ENCRYPTION_KEYS does not open this database: ${(cause as Error).message}`,
-          { cause },
-        );
-      }
+    try {
+      await proveRing(this.#ring, q);
+    } catch (cause) {
+      if (!isSyncError(cause, 'decryption-failed')) throw cause;
+      throw new SyncError('misconfigured', `CALENDAR_ENCRYPTION_KEYS does not open this database: ${cause.message}`, {
+        cause,
+      });
     }
-  }
-
-  /**
-   * Wraps every user's key with the ring's current key, so that older ones can be taken out of the ring. Content stays as
-   * it is: it is encrypted with the users' own keys.
-   *
-   * @returns how many users' keys were wrapped anew
-   * @throws {SyncError} `decryption-failed` when the ring does not open one of them; nothing is changed
-   */
-  async rewrap(tx: Tx): Promise<number> {
-    const old = await sql<{ userId: UserId; keyId: string; wrappedKey: string }>`
-      select "userId", "keyId", "wrappedKey" from "UserKey" where "keyId" <> ${this.#ring.currentId}
-      order by "userId" for update
-    `.execute(tx.kysely);
-    const rows = old.rows.map((row) => ({
-      userId: row.userId,
-      wrappedKey: this.#wrap(row.userId, this.#unwrap(row.userId, row)),
-    }));
-    for (const chunk of jsonChunks(rows)) {
-      await sql`
-        update "UserKey" k set "keyId" = ${this.#ring.currentId}, "wrappedKey" = r."wrappedKey"
-        from jsonb_to_recordset(${chunk}) as r("userId" text, "wrappedKey" text) where k."userId" = r."userId"
-      `.execute(tx.kysely);
-    }
-    return rows.length;
   }
 
   /** Destroys a user's key: nothing that was encrypted with it can ever be read again, in no backup either. */
@@ -166,7 +95,7 @@ export class ContentCipher {
   #cipherOf(userId: UserId, found: StoredKey): UserCipher {
     const cached = this.#recall(userId);
     if (cached?.wrappedKey === found.wrappedKey) return cached.cipher;
-    const cipher = new UserCipher(userId, this.#unwrap(userId, found), this.#random, () => this.forget(userId));
+    const cipher = new UserCipher(userId, this.#ring.unwrap(userId, found), this.#random, () => this.forget(userId));
     // A key made by a transaction that is still open could vanish with it.
     if (found.isUncommitted) return cipher;
     this.#cache.set(userId, { wrappedKey: found.wrappedKey, cipher });
@@ -185,7 +114,7 @@ export class ContentCipher {
   }
 
   async #create(q: Queryable, userId: UserId): Promise<StoredKey> {
-    const wrappedKey = this.#wrap(userId, this.#random.bytes(KEY_BYTES));
+    const wrappedKey = this.#ring.wrap(userId, this.#random.bytes(KEY_BYTES), this.#ivs.next());
     await sql`
       insert into "UserKey" ("userId", "keyId", "wrappedKey") values (${userId}, ${this.#ring.currentId}, ${wrappedKey})
       on conflict ("userId") do nothing
@@ -194,27 +123,9 @@ export class ContentCipher {
     if (!stored) throw new SyncError('decryption-failed', `the key of user ${userId} could not be stored`);
     return stored;
   }
-
-  #wrap(userId: UserId, key: Uint8Array): string {
-    return seal(this.#ring.key(this.#ring.currentId) as KeyObject, key, `key:${userId}`, this.#ivs.next());
-  }
-
-  #unwrap(userId: UserId, { keyId, wrappedKey }: Pick<StoredKey, 'keyId' | 'wrappedKey'>): Uint8Array {
-    const ringKey = this.#ring.key(keyId);
-    if (!ringKey) throw new SyncError('decryption-failed', `key "${keyId}" is not in the key ring`);
-    try {
-      return open(ringKey, wrappedKey, `key:${userId}`);
-    } catch (cause) {
-      throw new SyncError('decryption-failed', `key "${keyId}" of the key ring is not the one that was used`, {
-        cause,
-      });
-    }
-  }
 }
 
-interface StoredKey {
-  readonly keyId: string;
-  readonly wrappedKey: string;
+interface StoredKey extends WrappedKey {
   readonly isUncommitted: boolean;
 }
 
@@ -298,25 +209,4 @@ class IvSource {
     this.#used += IV_BYTES;
     return this.#drawn.subarray(this.#used - IV_BYTES, this.#used);
   }
-}
-
-function seal(key: KeyObject, plain: Uint8Array, place: string, iv: Uint8Array): string {
-  const cipher = createCipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES });
-  cipher.setAAD(Buffer.from(place, 'utf8'));
-  const sealed = Buffer.concat([cipher.update(plain), cipher.final()]);
-  return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64');
-}
-
-function open(key: KeyObject, sealed: string, place: string): Uint8Array {
-  const bytes = Buffer.from(sealed, 'base64');
-  // Without a length Node would take a shorter tag, which is easier to guess.
-  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES });
-  decipher.setAAD(Buffer.from(place, 'utf8'));
-  decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
-  return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]);
-}
-
-function splitOnce(text: string, separator: string): [string, string | undefined] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 }

@@ -71,7 +71,12 @@ describe('keys rotate', () => {
     const { code, out, err } = await rotate(`${NEW},${OLD}`);
     expect(err).toBe('');
     expect(code).toBe(0);
-    expect(JSON.parse(out)).toMatchObject({ currentKey: 'k2', rewrapped: 1 });
+    const [progress, outcome] = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(progress).toEqual({ progress: { total: 1, rewrapped: 1, failed: 0 } });
+    expect(outcome).toMatchObject({ currentKey: 'k2', rewrapped: 1, remaining: {}, mayRemoveOldKeys: true });
 
     await withDatabase(async (db) => {
       await cipherOf(NEW).verify(db);
