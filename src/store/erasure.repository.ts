@@ -14,6 +14,7 @@ export const USER_TABLES = [
   'OutgoingWebhook',
   'CalendarSyncState',
   'AuthorizationRequest',
+  'GraphSubscription',
   'CalendarConnection',
   'CalendarEvent',
   'CalendarEventTombstone',
