@@ -51,6 +51,13 @@ export function acceptForm(app: FastifyInstance): void {
   );
 }
 
+/** JSON, and the empty text that Microsoft sends with the question whether an address is ours. */
+export function acceptNotifications(app: FastifyInstance): void {
+  app.addContentTypeParser('text/plain', { parseAs: 'string', bodyLimit: FORM_BYTES }, (_request, _body, done) =>
+    done(null, undefined),
+  );
+}
+
 function decoded(body: Buffer, code: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(body);

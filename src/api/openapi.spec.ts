@@ -211,7 +211,9 @@ describe('the OpenAPI document', () => {
         Object.values(target['properties'] as Json).every((item) => isClosed(item as Json))
       );
     };
-    for (const [place, schema] of inputs) expect(isClosed(schema), place).toBe(true);
+    // Microsoft adds to its notifications what it likes.
+    const ours = inputs.filter(([place]) => !place.endsWith('/webhooks/graph'));
+    for (const [place, schema] of ours) expect(isClosed(schema), place).toBe(true);
   });
 
   it('goes under the address that the service is reached by', async () => {

@@ -44,6 +44,7 @@ export class ConnectionService {
   readonly #authorizations: Pick<AuthorizationRepository<unknown>, 'deleteAll'>;
   readonly #binding: BindingParts;
   readonly #forgetTokens: (userId: UserId) => void;
+  readonly #unsubscribe: (userId: UserId) => Promise<void>;
 
   constructor(
     parts: BindingParts & {
@@ -53,6 +54,8 @@ export class ConnectionService {
       authorizations: Pick<AuthorizationRepository<unknown>, 'deleteAll'>;
       /** Told that somebody's sign-in is gone. */
       forgetTokens: (userId: UserId) => void;
+      /** Ends the subscription at Microsoft. */
+      unsubscribe: (userId: UserId) => Promise<void>;
     },
   ) {
     this.#db = parts.db;
@@ -61,6 +64,7 @@ export class ConnectionService {
     this.#authorizations = parts.authorizations;
     this.#binding = parts;
     this.#forgetTokens = parts.forgetTokens;
+    this.#unsubscribe = parts.unsubscribe;
   }
 
   /** @throws {SyncError} `not-found` without one */
@@ -112,6 +116,8 @@ export class ConnectionService {
     userId: UserId,
     how: { readonly caller?: Pick<Caller, 'userId' | 'roles'>; readonly correlationId?: string } = {},
   ): Promise<void> {
+    // While the mailbox can still be reached: Microsoft must not tell of a calendar nobody here has any business with.
+    await this.#unsubscribe(userId);
     await this.#db.transaction(async (tx) => {
       await this.#binding.calendars.lockList(tx, userId);
       if (!(await this.#binding.connections.find(tx, userId))) throw notConnected();

@@ -10,6 +10,8 @@ export interface RunRequest extends StoredRunRequest {
   readonly correlationId?: string;
   /** The run this one continues. */
   readonly parentId?: JobId;
+  /** What comes in the meantime is done by the same run. */
+  readonly delayMs?: number;
 }
 
 export interface QueuedRun {

@@ -17,6 +17,7 @@ import { EventRepository, type StoredEvent } from '../../src/store/event.reposit
 import { LeaseRepository } from '../../src/store/lease.repository.ts';
 import { OperationRepository } from '../../src/store/operation.repository.ts';
 import { RunRepository, type StoredRun } from '../../src/store/run.repository.ts';
+import { SubscriptionRepository } from '../../src/store/subscription.repository.ts';
 import type { RunRequest } from '../../src/sync/run-queue.ts';
 import { systemRandom } from '../../src/system-runtime.ts';
 import { openEmbedded } from './embedded-database.ts';
@@ -33,6 +34,8 @@ export interface SyncWorldOptions {
   readonly now?: string;
   readonly env?: Record<string, string>;
   readonly switches?: Partial<SimulatorSwitches>;
+  /** How Graph reaches our webhook. */
+  readonly webhookFetch?: typeof fetch;
   /** How far Graph's clock is ahead of ours. */
   readonly graphClockAheadMs?: number;
   /** Furnishes the mailbox before it is connected. */
@@ -58,6 +61,7 @@ export class SyncWorld {
   readonly operations = new OperationRepository(new ContentCipher(KeyRing.parse(KEYS), systemRandom));
   readonly runs = new RunRepository();
   readonly leases = new LeaseRepository();
+  readonly subscriptions = new SubscriptionRepository();
 
   private constructor(parts: {
     clock: ManualClock;
@@ -84,6 +88,7 @@ export class SyncWorld {
     const simulator = new GraphSimulator({
       now: () => clock.now().getTime() + (options.graphClockAheadMs ?? 0),
       ...(options.switches ? { switches: options.switches } : {}),
+      ...(options.webhookFetch ? { webhookFetch: options.webhookFetch } : {}),
     });
     const db = await emptyDatabase();
     const mailbox = simulator.addMailbox({ address: MAILBOX, name: 'Ada Lemke', timeZone: 'W. Europe Standard Time' });

@@ -115,8 +115,11 @@ export function answers(
 }
 
 /** Of routes that anybody may call. */
-export function publicAnswers(good: Readonly<Record<number, TSchema>>): Record<number, TSchema> {
-  return { ...good, ...Object.fromEntries([400, 429, 500].map((status) => [status, problem(status)])) };
+export function publicAnswers(
+  good: Readonly<Record<number, TSchema>>,
+  ...problems: readonly (keyof typeof PROBLEMS)[]
+): Record<number, TSchema> {
+  return { ...good, ...Object.fromEntries([400, ...problems, 429, 500].map((status) => [status, problem(status)])) };
 }
 
 /** Of routes for browsers, which answer with a page whatever happens; what never got as far as the route is a problem. */

@@ -83,7 +83,7 @@ export const PastRun = Type.Object(
   {
     ...RUN,
     userId: Type.String(),
-    trigger: OneOf(['api', 'schedule', 'change', 'continuation', 'resolution']),
+    trigger: OneOf(['api', 'schedule', 'change', 'continuation', 'resolution', 'notification']),
     queuedAt: Instant,
   },
   { title: 'PastRun' },
