@@ -22,6 +22,8 @@ import { requireBody, requireKnownQuery } from './validation.ts';
 import { WEATHER_ROUTES } from './weather-routes.ts';
 
 const BASE = '/simulator';
+/** A snapshot puts levels of its own around the deepest body Graph took. */
+const MAX_DEPTH = 200;
 const STEERED: readonly ControlRoute[] = [
   ...MAILBOX_ROUTES,
   ...CALENDAR_ROUTES,
@@ -108,7 +110,7 @@ function readBody(request: SimulatedRequest, route: ControlRoute): unknown {
   } catch {
     throw wrong('body', request.body === '' ? 'is required' : 'is no valid JSON');
   }
-  if (isTooDeep(body)) throw wrong('body', 'is nested too deeply');
+  if (isTooDeep(body, MAX_DEPTH)) throw wrong('body', 'is nested too deeply');
   requireBody(route.body!, body);
   return body;
 }

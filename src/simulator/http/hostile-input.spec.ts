@@ -38,7 +38,17 @@ describe('input nobody means well', () => {
       body: `{"maxTop":${nested(50_000)}}`,
     });
     expect(steered.status).toBe(400);
-    expect(() => sim.snapshot()).not.toThrow();
+    const deepest = JSON.stringify({ ...extension, extensionName: 'com.deepest', a: 0 }).replace(
+      '"a":0',
+      `"a":${nested(99)}`,
+    );
+    expect((await call('POST', `~/events/${id}/extensions`, deepest)).status).toBe(201);
+    const restored = await sim.fetch('/simulator/snapshot', {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: sim.snapshot(),
+    });
+    expect(restored.status).toBe(204);
   });
 
   it('refuses a collection with nothing in one of its places', async () => {
