@@ -95,14 +95,20 @@ describe('WEBHOOK_ALLOWED_HOSTS', () => {
     for (const host of ['10.20.3.4', '192.168.7.9', '[fd12:3456::1]', '[64:ff9b::808:808]']) {
       expect(addresses.check(`https://${host}/`), host).toMatchObject({ kind: 'good' });
     }
-    expect(addresses.mayCall('app.example.com', '10.20.3.4')).toBe(true);
+    expect(addresses.check('https://db.internal/')).toMatchObject({ kind: 'good' });
+    expect(addresses.mayCall('db.internal', '10.20.3.4')).toBe(true);
+    expect(addresses.mayCall('db.internal', '10.21.3.4')).toBe(false);
   });
 
   it('lets them nowhere else, and allows no plain http', () => {
-    for (const host of ['10.21.0.1', '192.168.7.8', '[fd13::1]', 'other.intranet', 'hooks.intranet.internal']) {
+    for (const host of ['10.21.0.1', '192.168.7.8', '[fd13::1]', 'localhost']) {
       expect(addresses.check(`https://${host}/`), host).toMatchObject({ kind: 'refused' });
     }
     expect(addresses.mayCall('other.example.com', '10.1.1.1')).toBe(false);
+    const named = new WebhookAddresses({ allowsLoopback: false, allowed: ['hooks.intranet'] });
+    for (const host of ['other.intranet', 'hooks.intranet.internal']) {
+      expect(named.check(`https://${host}/`), host).toMatchObject({ kind: 'refused' });
+    }
     expect(addresses.check('http://hooks.intranet/')).toMatchObject({ kind: 'refused' });
   });
 

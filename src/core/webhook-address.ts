@@ -59,11 +59,14 @@ export class WebhookAddresses {
   readonly #allowsLoopback: boolean;
   readonly #allowedHosts: ReadonlySet<string>;
   readonly #allowedNetworks: BlockList;
+  readonly #hasNetworks: boolean;
 
   constructor(policy: WebhookPolicy) {
     this.#allowsLoopback = policy.allowsLoopback;
     this.#allowedHosts = new Set(policy.allowed.filter((entry) => !readNetwork(entry)).map(bareHost));
-    this.#allowedNetworks = networksOf(policy.allowed.filter((entry) => readNetwork(entry)));
+    const networks = policy.allowed.filter((entry) => readNetwork(entry));
+    this.#allowedNetworks = networksOf(networks);
+    this.#hasNetworks = networks.length > 0;
   }
 
   /**
@@ -103,6 +106,8 @@ export class WebhookAddresses {
   #mayName(hostname: string, isLoopback: boolean): boolean {
     if (this.#allowedHosts.has(hostname)) return true;
     if (isLoopback) return this.#allowsLoopback;
+    // What a local name leads to may be in a network that is allowed; that is seen when it is looked up.
+    if (this.#hasNetworks) return true;
     // A name without a dot is looked for in the network's own search domains.
     return hostname.includes('.') && !LOCAL_NAME.test(hostname);
   }
