@@ -70,12 +70,12 @@ export class SubscriptionRepository {
     `.execute(tx.kysely);
   }
 
-  /** Every connected mailbox without a row gets one that is due now. */
-  async wishForMissing(tx: Tx, now: Date): Promise<void> {
-    const at = now.toISOString();
+  /** Every connected mailbox without a row gets one that is due at `dueAt`. */
+  async wishForMissing(tx: Tx, o: { readonly now: Date; readonly dueAt: Date }): Promise<void> {
+    const [at, due] = [o.now.toISOString(), o.dueAt.toISOString()];
     await sql`
       insert into "GraphSubscription" ("userId", "mailboxId", "dueAt", "createdAt")
-      select n."userId", n."mailboxId", ${at}::timestamptz, ${at}::timestamptz from "CalendarConnection" n
+      select n."userId", n."mailboxId", ${due}::timestamptz, ${at}::timestamptz from "CalendarConnection" n
       where n.status = 'CONNECTED'
         and not exists (select 1 from "GraphSubscription" s where s."userId" = n."userId")
       on conflict ("userId") do nothing

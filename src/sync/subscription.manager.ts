@@ -15,6 +15,8 @@ import type { RunQueue } from './run-queue.ts';
 const LIFETIME_MS = 4_200 * 60_000;
 /** Renewing tells as well whether it is still there: subscriptions vanish without a word (graph contract 10.4). */
 const RENEW_EVERY_MS = 6 * 60 * 60_000;
+/** A mailbox that was just connected is being read for the first time, and needs nobody to tell of changes in it. */
+const FIRST_LOOK_MS = 30_000;
 /** Whoever has claimed one and dies leaves it to the next after this. */
 const CLAIM_MS = 5 * 60_000;
 const AT_A_TIME = 20;
@@ -79,7 +81,7 @@ export class SubscriptionManager {
     if (notificationUrl === undefined) return 0;
     const now = this.#clock.now();
     const due = await this.#db.transaction(async (tx) => {
-      await this.#subscriptions.wishForMissing(tx, now);
+      await this.#subscriptions.wishForMissing(tx, { now, dueAt: new Date(now.getTime() + FIRST_LOOK_MS) });
       const until = new Date(now.getTime() + CLAIM_MS);
       return this.#subscriptions.claimDue(tx, { now, until, limit: AT_A_TIME });
     });
