@@ -248,11 +248,21 @@ export class GraphSimulator {
 
   /** The whole state as JSON: mailboxes, change logs, token secret, mails. Not the request log. */
   snapshot(): string {
-    return JSON.stringify(this.#world.snapshot());
+    return JSON.stringify(this.state);
+  }
+
+  /** What {@link snapshot} writes down; parts of it are those in use, so it is to be written and not to be kept. */
+  get state(): WorldSnapshot {
+    return this.#world.snapshot();
   }
 
   restore(snapshot: string): void {
-    this.#world.restore(JSON.parse(snapshot) as WorldSnapshot);
+    this.restoreState(JSON.parse(snapshot) as WorldSnapshot);
+  }
+
+  /** @param state becomes the simulator's own */
+  restoreState(state: WorldSnapshot): void {
+    this.#world.restore(state);
     this.#people.clear();
     this.#mailsSaved = this.#world.outbox.length;
     this.#onReplaced?.();

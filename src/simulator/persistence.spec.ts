@@ -1,9 +1,10 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ADDRESS, anEvent, aSeries, at, MARCH_TO_MAY, NOW, simulate } from '../../test/support/simulator-client.ts';
 import { GraphSimulator, type RunningSimulator, startGraphSimulator } from './index.ts';
+import { readLines, writeLines } from './text-lines.ts';
 
 const folders: string[] = [];
 const running: RunningSimulator[] = [];
@@ -92,6 +93,37 @@ describe('state', () => {
     running.splice(running.indexOf(second), 1);
     const third = await start(join(left, 'graph.json'));
     expect(third.simulator.mailbox(ADDRESS).listEvents()).toEqual(all);
+  });
+});
+
+describe('a state file', () => {
+  it('may be one of an earlier version, the whole state on one line', async () => {
+    const { sim, mailbox } = simulate();
+    mailbox.createEvent(aSeries({ subject: 'Σύμβαση'.repeat(1_000) }));
+    const path = join(newFolder(), 'graph.json');
+    writeFileSync(path, `7\n${sim.snapshot()}`);
+    const first = await start(path);
+    expect(first.isResumed).toBe(true);
+    expect(first.simulator.mailbox(ADDRESS).listEvents()).toEqual(mailbox.listEvents());
+    await first.close();
+    running.pop();
+    const second = await start(path);
+    expect(second.simulator.snapshot()).toBe(sim.snapshot());
+    second.simulator.mailbox(ADDRESS).createEvent(anEvent());
+  });
+
+  it('reads lines of every length as they were written', () => {
+    const path = join(newFolder(), 'lines');
+    const lines = [
+      '',
+      'a',
+      'Ω'.repeat(1_500_000),
+      '',
+      ...Array.from({ length: 50_000 }, (_, n) => `€${n}`),
+      '\u{1f600}',
+    ];
+    writeLines(path, lines);
+    expect([...readLines(path)]).toEqual(lines);
   });
 });
 

@@ -1,14 +1,7 @@
-import {
-  appendFileSync,
-  closeSync,
-  existsSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, closeSync, existsSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import type { GraphSimulator, WorldChanges } from './graph-simulator.ts';
+import { linesOf, snapshotOf } from './snapshot-lines.ts';
+import { readLines, writeLines } from './text-lines.ts';
 
 /**
  * Keeps a simulator's state across restarts, `kill -9` included: a snapshot, and a journal of what came after.
@@ -36,10 +29,9 @@ export class StateFile {
   open(): boolean {
     const isKnown = existsSync(this.#path);
     if (isKnown) {
-      const text = readFileSync(this.#path, 'utf8');
-      const end = text.indexOf('\n');
-      this.#generation = Number(text.slice(0, end));
-      this.#simulator.restore(text.slice(end + 1));
+      const lines = readLines(this.#path);
+      this.#generation = Number(lines.next().value);
+      this.#simulator.restoreState(snapshotOf(lines));
       this.#replay();
     }
     this.compact();
@@ -79,12 +71,17 @@ export class StateFile {
     if (this.#journalBytes > COMPACT_AT_BYTES) this.compact();
   }
 
+  *#lines(): Generator<string> {
+    yield String(this.#generation);
+    yield* linesOf(this.#simulator.state);
+  }
+
   /** Writes a new snapshot, swaps it in, and starts its journal. */
   compact(): void {
     const old = this.#journalPath(this.#generation);
     this.#generation += 1;
     const next = `${this.#path}.next`;
-    writeFileSync(next, `${this.#generation}\n${this.#simulator.snapshot()}`);
+    writeLines(next, this.#lines());
     if (this.#journal !== undefined) closeSync(this.#journal);
     this.#journal = openSync(this.#journalPath(this.#generation), 'w');
     this.#journalBytes = 0;

@@ -70,7 +70,9 @@ function entity(
   const body = renderExtension(extension);
   const path = pathOf(context, found);
   const headers: Record<string, string> =
-    status === 201 ? { location: `${userUrl(context)}/${path}('${encodeURIComponent(String(body['id']).toWellFormed())}')` } : {};
+    status === 201
+      ? { location: `${userUrl(context)}/${path}('${encodeURIComponent(String(body['id']).toWellFormed())}')` }
+      : {};
   return ok({ '@odata.context': metadataUrl(context, `${path}/$entity`), ...body }, status, headers);
 }
 
