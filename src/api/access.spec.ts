@@ -125,6 +125,16 @@ const ROUTES: Readonly<Record<string, readonly Row[]>> = {
   'DELETE /calendar/webhooks/:id': [{ url: '/calendar/webhooks/$webhook', ...PRIVATE }],
   'POST /calendar/connection/authorize': [{ url: '/calendar/connection/authorize', ...OWN }],
   'DELETE /calendar/connection': [{ url: `/calendar/connection?userId=${USER}`, ...FOR_ADMINS }],
+  'GET /calendar/audit': [
+    { url: '/calendar/audit', ...FOR_ADMINS },
+    { url: `/calendar/audit?userId=${USER}`, ...FOR_ADMINS },
+  ],
+  'GET /calendar/privacy/export': [{ url: '/calendar/privacy/export', ...OWN }],
+  // The last one: nothing is left after it.
+  'DELETE /calendar/privacy/data': [
+    { url: '/calendar/privacy/data', ...OWN },
+    { url: `/calendar/privacy/data?userId=${USER}`, ...FOR_ADMINS },
+  ],
 };
 
 /** Routes that anybody may call, and nothing more. */
@@ -263,7 +273,7 @@ describe('who may call what', () => {
     if (route === 'DELETE /calendar/connection') await api.sync.connect();
     if (route === 'PUT /calendar/connection') await api.call('DELETE', '/calendar/connection', { as: ADMIN });
     for (const row of rows) {
-      const isOwnersToo = !row.url.includes('userId=*') && route !== 'GET /metrics';
+      const isOwnersToo = !row.url.includes('userId=*') && !['GET /metrics', 'GET /calendar/audit'].includes(route);
       await expectOutcome(method, row, OWNER, isOwnersToo ? 'served' : 'forbidden');
     }
   });

@@ -98,6 +98,7 @@ describe('the OpenAPI document', () => {
         ...['PATCH /calendar/calendars/{id}', 'GET /calendar/connection', 'PUT /calendar/connection'],
         ...['DELETE /calendar/connection', 'POST /calendar/connection/authorize'],
         ...['GET /calendar/connection/callback', 'POST /calendar/connection/callback'],
+        ...['GET /calendar/privacy/export', 'DELETE /calendar/privacy/data', 'GET /calendar/audit'],
         'POST /calendar/sync/webhooks/graph',
         ...['GET /calendar/webhooks', 'POST /calendar/webhooks', 'PATCH /calendar/webhooks/{id}'],
         ...['DELETE /calendar/webhooks/{id}', 'GET /calendar/webhooks/{id}/deliveries'],
