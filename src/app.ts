@@ -501,6 +501,7 @@ function createServices(parts: {
     oldestWaitMs: () => queue.oldestWaitMs(db),
     graphState: () => client.breakerState,
     refusal: () => operatorAlarm.reason,
+    hasTrouble: () => store.connections.hasTrouble(db),
     verifyKeys: () => cipher.verify(db),
     version: packageVersion(),
   });

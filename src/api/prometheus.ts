@@ -24,7 +24,12 @@ export class PrometheusMetrics {
   readonly #retained: Gauge<'kind'>;
   readonly #retentionAt: Gauge;
 
-  constructor(statistics: ApiServices['statisticsService'], audit: ApiServices['auditService']) {
+  /** @param alarm  tells why Microsoft refuses the application itself, while it does */
+  constructor(
+    statistics: ApiServices['statisticsService'],
+    audit: ApiServices['auditService'],
+    alarm: { readonly reason: string | undefined } = { reason: undefined },
+  ) {
     this.#statistics = statistics;
     this.#audit = audit;
     const registers = [this.#registry];
@@ -60,6 +65,14 @@ export class PrometheusMetrics {
       registers,
     });
     this.#isUp = new Gauge({ name: `${PREFIX}database_up`, help: 'Whether the figures could be read', registers });
+    new Gauge({
+      name: `${PREFIX}application_refused`,
+      help: 'Whether Microsoft refuses the application itself (secret, certificate, registration), as this process knows',
+      registers,
+      collect() {
+        this.set(alarm.reason === undefined ? 0 : 1);
+      },
+    });
   }
 
   get contentType(): string {

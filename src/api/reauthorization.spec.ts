@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ApiWorld, OPEN_PATIENCE_MS } from '../../test/support/api-world.ts';
+import { ApiWorld, OPEN_PATIENCE_MS, OPERATOR } from '../../test/support/api-world.ts';
 import { SignInVisits } from '../../test/support/sign-in-visits.ts';
 import { MAILBOX, USER } from '../../test/support/sync-world.ts';
 import type { JobId } from '../core/ids.ts';
@@ -144,6 +144,8 @@ describe('the application itself, refused by Microsoft', () => {
     await carryOut(jobId);
     expect(await visits.connection()).toMatchObject({ status: 'ERROR' });
     expect(await graphHealth()).toBe('degraded');
+    const metrics = await api.call<string>('GET', '/metrics', { as: OPERATOR });
+    expect(metrics.body).toMatch(/^calendar_sync_application_refused 1$/m);
     expect(await noted()).toEqual([]);
     identity.rotateSecret(undefined, { secret });
     expect(await carryOut(await startedRun())).toMatchObject({ status: 'COMPLETED' });

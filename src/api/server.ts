@@ -80,7 +80,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     if (schema && !schema.hide) schema.querystring ??= Strict({});
   });
 
-  const metrics = new PrometheusMetrics(parts.statisticsService, parts.auditService);
+  const metrics = new PrometheusMetrics(parts.statisticsService, parts.auditService, parts.operatorAlarm);
   const streams = new EventStreams({ clock, perUser: limits.userStreams });
   closeInTime(app, clock, () => streams.close());
   metrics.observe(app);

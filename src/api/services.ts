@@ -265,6 +265,8 @@ export interface ServerParts extends ApiServices {
   readonly logger: Logger;
   /** The network to the key set of `JWT_JWKS_URL`. */
   readonly fetch?: Fetch;
+  /** Why Microsoft refuses the application itself, while it does. */
+  readonly operatorAlarm?: { readonly reason: string | undefined };
   /** Where processes count requests together; without, each counts alone. */
   readonly rateCounts?: SharedCounts;
   /** Other limits than the usual ones. */

@@ -221,6 +221,14 @@ export class ConnectionRepository {
     `.execute(tx.kysely);
   }
 
+  /** Whether a run of the last hour, in whatever process, found the way to a mailbox closed by the operator's trouble. */
+  async hasTrouble(q: Queryable): Promise<boolean> {
+    const found = await sql`
+      select 1 from "CalendarConnection" where status = 'ERROR' and "updatedAt" > now() - interval '1 hour' limit 1
+    `.execute(q.kysely);
+    return found.rows.length > 0;
+  }
+
   async markWell(tx: Tx, connection: Pick<StoredConnection, 'userId' | 'mailboxId'>): Promise<void> {
     await sql`
       update "CalendarConnection" set status = 'CONNECTED', "errorMessage" = null, "updatedAt" = now()

@@ -14,6 +14,8 @@ function healthOf(
     ping: () => Promise<void>;
     oldestWaitMs: () => Promise<number | undefined>;
     graphState: () => 'closed' | 'open' | 'half-open';
+    refusal: () => string | undefined;
+    hasTrouble: () => Promise<boolean>;
     verifyKeys: () => Promise<void>;
   }> = {},
 ) {
@@ -23,6 +25,8 @@ function healthOf(
     db,
     oldestWaitMs: trouble.oldestWaitMs ?? (async () => undefined),
     graphState: trouble.graphState ?? (() => 'closed'),
+    refusal: trouble.refusal ?? (() => undefined),
+    hasTrouble: trouble.hasTrouble ?? (async () => false),
     verifyKeys: trouble.verifyKeys ?? (async () => {}),
     clock,
     version: '1.2.3',
@@ -79,6 +83,17 @@ describe('health', () => {
         checks: { graph: { status: 'degraded' }, database: { status: 'ok' } },
       });
     }
+  });
+
+  it.each([
+    ['this process', { refusal: () => 'invalid_client' }, 'invalid_client'],
+    ['another one', { hasTrouble: async () => true }, 'the last hour'],
+  ])('is degraded while Microsoft refuses the application itself, as %s knows', async (_who, trouble, message) => {
+    const { status, checks } = await healthOf(trouble).service.check();
+    expect([status, checks.graph]).toEqual([
+      'degraded',
+      { status: 'degraded', message: expect.stringContaining(message) },
+    ]);
   });
 
   it('is degraded when a job has been due too long, and down when the queue cannot be asked', async () => {

@@ -35,6 +35,7 @@ export class HealthService {
   readonly #oldestWaitMs: () => Promise<number | undefined>;
   readonly #graphState: () => 'closed' | 'open' | 'half-open';
   readonly #refusal: () => string | undefined;
+  readonly #hasTrouble: () => Promise<boolean>;
   readonly #verifyKeys: () => Promise<void>;
   readonly #clock: Clock;
   readonly #version: string;
@@ -48,6 +49,8 @@ export class HealthService {
     graphState: () => 'closed' | 'open' | 'half-open';
     /** Why Microsoft refuses the application itself, while it does. */
     refusal?: () => string | undefined;
+    /** Whether runs of other processes have lately met such a refusal. */
+    hasTrouble?: () => Promise<boolean>;
     /** Proves that the key ring opens the database. */
     verifyKeys: () => Promise<void>;
     clock: Clock;
@@ -57,6 +60,7 @@ export class HealthService {
     this.#oldestWaitMs = parts.oldestWaitMs;
     this.#graphState = parts.graphState;
     this.#refusal = parts.refusal ?? (() => undefined);
+    this.#hasTrouble = parts.hasTrouble ?? (async () => false);
     this.#verifyKeys = parts.verifyKeys;
     this.#clock = parts.clock;
     this.#version = parts.version;
@@ -70,10 +74,11 @@ export class HealthService {
   async #check(): Promise<HealthReport> {
     const database = await this.#database();
     const isReachable = database.status === 'ok';
-    const [queue, encryption] = isReachable
-      ? await Promise.all([this.#queue(), this.#encryption()])
-      : [NOT_LOOKED_AT, NOT_LOOKED_AT];
-    const graph = this.#graph();
+    const [queue, encryption, access] = isReachable
+      ? await Promise.all([this.#queue(), this.#encryption(), this.#access()])
+      : [NOT_LOOKED_AT, NOT_LOOKED_AT, undefined];
+    const own = this.#graph();
+    const graph = own.status === 'ok' && access ? access : own;
     const checks = { database, queue, graph, encryption };
     return { status: worst(Object.values(checks)), checks, version: this.#version };
   }
@@ -101,6 +106,14 @@ export class HealthService {
       await this.#verifyKeys();
       this.#keysGoodUntilMs = nowMs + KEYS_STAY_GOOD_MS;
       return { status: 'ok' };
+    });
+  }
+
+  async #access(): Promise<HealthCheck> {
+    return this.#inTime('the connections', async () => {
+      if (!(await this.#hasTrouble())) return { status: 'ok' };
+      const message = 'Microsoft refused the application in runs of the last hour; see the log of the workers';
+      return { status: 'degraded', message };
     });
   }
 
