@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { PgBoss } from 'pg-boss';
 import { createServer } from './api/server.ts';
 import type { ServerParts } from './api/services.ts';
-import { readCertificate } from './certificate.ts';
+import { certificateEnd, readCertificate } from './certificate.ts';
 import type { AppConfig, Config, Environment } from './config.ts';
 import { SyncError } from './core/errors.ts';
 import type { Clock, Fetch, Logger, Random } from './core/runtime.ts';
@@ -255,6 +255,7 @@ export function runDiagnosis(env: Environment): AsyncGenerator<Finding> {
     fetch,
     clock,
     logger: createLogger('silent'),
+    certificateEnd,
     acquireToken: (graph) =>
       new ApplicationTokenProvider({ platform: createIdentity(graph, fetch, clock), clock }).getToken(),
   });

@@ -10,6 +10,15 @@ export interface ClientCertificate {
   readonly thumbprintSha256: string;
 }
 
+/** @returns when Microsoft stops accepting it; `undefined` for a file that {@link readCertificate} would not take */
+export function certificateEnd(path: string): Date | undefined {
+  try {
+    return new X509Certificate(readFileSync(path, 'utf8')).validToDate;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Reads the certificate and its private key from one PEM file.
  *

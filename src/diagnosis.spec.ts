@@ -22,6 +22,7 @@ async function findings(o: {
   env?: Record<string, string>;
   fetch?: Fetch;
   acquireToken?: () => Promise<string>;
+  certificateEnd?: () => Date;
 }): Promise<Finding[]> {
   const found: Finding[] = [];
   const parts = { env: GRAPH, fetch: graphAnswering(0), acquireToken: async () => 'token', ...o };
@@ -56,6 +57,34 @@ describe('diagnose', () => {
       whatToDo: expect.stringContaining('GRAPH_CLIENT_ID'),
     });
     expect(found.find(({ check }) => check === 'graph')).toMatchObject({ isOk: true });
+  });
+
+  it('says which ways there are to connect a mailbox', async () => {
+    const messageOf = async (env: Record<string, string>) =>
+      (await findings({ env: { ...GRAPH, ...env } })).find(({ check }) => check === 'graph token');
+    expect(await messageOf({})).toMatchObject({
+      isOk: true,
+      message: expect.stringMatching(/sign in.*application mode/),
+    });
+    expect(await messageOf({ GRAPH_TENANT_ID: 'organizations' })).toMatchObject({
+      isOk: true,
+      message: expect.stringContaining('needs one tenant'),
+    });
+  });
+
+  it.each([
+    [31, true, '31 more days'],
+    [29, false, '29 more days'],
+    [-1, false, 'expired'],
+  ])('judges a certificate that holds for %i days', async (days, isOk, text) => {
+    const { GRAPH_CLIENT_SECRET: _, ...env } = GRAPH;
+    const found = await findings({
+      env: { ...env, GRAPH_CLIENT_CERTIFICATE_PATH: '/run/secrets/graph.pem' },
+      certificateEnd: () => new Date(NOW.getTime() + days * 24 * 60 * 60_000),
+    });
+    const certificate = found.find(({ check }) => check === 'certificate');
+    expect(certificate).toMatchObject({ isOk, message: expect.stringContaining(text) });
+    expect(certificate?.whatToDo !== undefined).toBe(!isOk);
   });
 
   it('says that Graph cannot be reached', async () => {

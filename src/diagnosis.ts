@@ -1,4 +1,5 @@
 import { type Config, dataFolder, type Environment, readConfig } from './config.ts';
+import { isManyTenants } from './core/clouds.ts';
 import { isSyncError } from './core/errors.ts';
 import type { Clock, Fetch, Logger } from './core/runtime.ts';
 import { openDatabase } from './store/db.ts';
@@ -6,7 +7,7 @@ import { pendingMigrations } from './store/migrator.ts';
 
 /** One thing `doctor` looked at: how it is and, when it is not well, what to do about it. */
 export interface Finding {
-  readonly check: 'configuration' | 'database' | 'graph token' | 'graph' | 'clock';
+  readonly check: 'configuration' | 'database' | 'certificate' | 'graph token' | 'graph' | 'clock';
   readonly isOk: boolean;
   readonly message: string;
   readonly whatToDo?: string;
@@ -15,11 +16,15 @@ export interface Finding {
 /** Microsoft refuses tokens and assertions that are this far off; so do most verifiers of JWTs. */
 const TOLERABLE_CLOCK_OFFSET_MS = 60_000;
 const ANSWER_TIMEOUT_MS = 10_000;
+const DAY_MS = 24 * 60 * 60_000;
+/** Time enough to make another certificate, and to upload it. */
+const CERTIFICATE_NOTICE_DAYS = 30;
 
 /**
  * Looks at everything the service leans on, one after the other, changing nothing.
  *
  * @param parts.acquireToken  gets an app-only token for Graph, or rejects
+ * @param parts.certificateEnd  until when the registration's certificate holds
  */
 export async function* diagnose(parts: {
   env: Environment;
@@ -27,6 +32,7 @@ export async function* diagnose(parts: {
   clock: Clock;
   logger: Logger;
   acquireToken: (graph: Extract<Config['graph'], { kind: 'microsoft' }>) => Promise<string>;
+  certificateEnd?: (path: string) => Date | undefined;
 }): AsyncGenerator<Finding> {
   let config: Config;
   try {
@@ -98,22 +104,10 @@ async function* checkGraph(config: Config, parts: Parameters<typeof diagnose>[0]
     return;
   }
   const { graph } = config;
-  try {
-    await parts.acquireToken(graph);
-    yield {
-      check: 'graph token',
-      isOk: true,
-      message: `application ${graph.clientId} gets tokens from ${graph.authorityHost}`,
-    };
-  } catch (error) {
-    yield {
-      check: 'graph token',
-      isOk: false,
-      message: reasonOf(error),
-      whatToDo:
-        'check GRAPH_CLIENT_ID, GRAPH_TENANT_ID and the secret or certificate (they expire) of the app registration',
-    };
-  }
+  const { credential } = graph;
+  const end = credential.kind === 'certificate' ? parts.certificateEnd?.(credential.path) : undefined;
+  if (end) yield certificateFinding(end, parts.clock.now());
+  yield await checkToken(graph, parts);
   try {
     const url = `${graph.baseUrl}/v1.0/$metadata`;
     const answer = await parts.fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
@@ -130,6 +124,39 @@ async function* checkGraph(config: Config, parts: Parameters<typeof diagnose>[0]
       whatToDo: 'check GRAPH_BASE_URL, the network, proxies and firewalls',
     };
   }
+}
+
+/** Says as well which ways of connecting a mailbox there are (`POST …/authorize`, `PUT /calendar/connection`). */
+async function checkToken(
+  graph: Extract<Config['graph'], { kind: 'microsoft' }>,
+  parts: Pick<Parameters<typeof diagnose>[0], 'acquireToken'>,
+): Promise<Finding> {
+  const check = 'graph token';
+  if (isManyTenants(graph.tenantId)) {
+    const message = `people of any organisation can sign in (GRAPH_TENANT_ID=${graph.tenantId}); the secret is tried by the first who does, and application mode needs one tenant’s id`;
+    return { check, isOk: true, message };
+  }
+  try {
+    await parts.acquireToken(graph);
+    const message = `application ${graph.clientId} gets tokens from ${graph.authorityHost}: people of tenant ${graph.tenantId} can sign in, and application mode works for mailboxes that an administrator opened to it`;
+    return { check, isOk: true, message };
+  } catch (error) {
+    return {
+      check,
+      isOk: false,
+      message: `no mailbox can be connected, in neither mode: ${reasonOf(error)}`,
+      whatToDo:
+        'check GRAPH_CLIENT_ID, GRAPH_TENANT_ID and the secret or certificate (they expire) of the app registration',
+    };
+  }
+}
+
+function certificateFinding(end: Date, now: Date): Finding {
+  const days = Math.floor((end.getTime() - now.getTime()) / DAY_MS);
+  const isOk = days >= CERTIFICATE_NOTICE_DAYS;
+  const message = days < 0 ? `it expired ${end.toISOString()}` : `it holds for ${days} more days`;
+  const whatToDo = 'make a new certificate, upload it to the app registration, and change the file';
+  return { check: 'certificate', isOk, message, ...(isOk ? {} : { whatToDo }) };
 }
 
 function clockFinding(offsetMs: number): Finding {

@@ -173,6 +173,27 @@ describe('who can be connected', () => {
     identity.revokeConsent(MAILBOX);
   });
 
+  it.each([
+    ['has no mailbox', { status: 404, code: 'MailboxNotEnabledForRESTAPI' }],
+    ['is a guest here', { status: 404, code: 'ErrorInvalidUser' }],
+    ['may not be served', { status: 403, code: 'ErrorAccessDenied' }],
+  ])('is nobody whose account %s', async (_what, refusal) => {
+    const { url, cookie } = await visits.begin();
+    const address = await visits.visitMicrosoft(url);
+    api.sync.simulator.failNext({ path: /\/calendars/, ...refusal });
+    const page = await visits.comeBack(address, cookie);
+    expect(page.body).toContain('This account has no calendar here');
+    expect(await isConnected()).toBe(false);
+  });
+
+  it('is nobody of another tenant', async () => {
+    const { url, cookie } = await visits.begin();
+    const address = await visits.visitMicrosoft(url);
+    api.sync.simulator.identity.failTokens({ name: 'user-of-other-tenant', user: MAILBOX });
+    expect((await visits.comeBack(address, cookie)).body).toContain('could not be completed');
+    expect(await isConnected()).toBe(false);
+  });
+
   it('is nobody whom a policy stands against, and they are told so', async () => {
     const { url, cookie } = await visits.begin();
     const address = await visits.visitMicrosoft(url);

@@ -14,11 +14,12 @@ const VERIFIER = 'a verifier of forty-three characters or more, as PKCE asks'.re
 const CHALLENGE = createHash('sha256').update(VERIFIER).digest('base64url');
 
 /** @param o.untick  what the person does not allow: Microsoft's answer goes without it */
-function openIdentity(o: { untick?: RegExp } = {}) {
+function openIdentity(o: { untick?: RegExp; tenantId?: string } = {}) {
   const clock = new SleepwalkingClock();
   const sim = new GraphSimulator({ now: () => clock.now().getTime(), switches: { autoConsent: true } });
   const mailbox = sim.addMailbox({ address: ADA, name: 'Ada Lemke' });
-  const { clientId, tenantId, clientSecret } = DEFAULT_CLIENT;
+  const { clientId, clientSecret } = DEFAULT_CLIENT;
+  const tenantId = o.tenantId ?? DEFAULT_CLIENT.tenantId;
   const platform = new IdentityPlatform({
     credentials: { clientId, tenantId, secret: clientSecret },
     fetch: async (url, init) => {
@@ -122,6 +123,14 @@ describe('a sign-in with Microsoft', () => {
   ])('is none when the person did not allow %s', async (_what, untick, missing) => {
     const { signIn } = openIdentity({ untick });
     expect(await errorOf(signIn())).toMatchObject({ code: 'forbidden', details: { missing: [missing] } });
+  });
+
+  it.each(['organizations', 'common'])('works for people of any tenant: %s', async (tenantId) => {
+    const { sim, signIn, provide } = openIdentity({ tenantId });
+    const { provider, ref } = provide(await signIn());
+    const token = await provider.getToken({ signIn: ref });
+    const answer = await sim.fetch('http://graph.sim.test/v1.0/me', { headers: { authorization: `Bearer ${token}` } });
+    expect(await answer.json()).toMatchObject({ mail: ADA });
   });
 
   it('names the tenant’s administrator’s page', async () => {

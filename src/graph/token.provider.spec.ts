@@ -54,6 +54,18 @@ describe('an access token', () => {
     });
   });
 
+  it.each(['organizations', 'common', 'Consumers'])(
+    'is not to be had where many tenants sign in: %s',
+    async (tenantId) => {
+      const { provider, sim } = openIdentity({ credentials: { tenantId } });
+      expect(await errorOf(provider.getToken())).toMatchObject({
+        code: 'impossible-input',
+        message: expect.stringContaining('GRAPH_TENANT_ID'),
+      });
+      expect(sim.requests).toEqual([]);
+    },
+  );
+
   it('is for the national cloud that Graph is in', async () => {
     const { provider, forms } = openIdentity({ graphOrigin: 'https://microsoftgraph.chinacloudapi.cn/' });
     await provider.getToken();
