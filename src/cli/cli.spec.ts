@@ -119,6 +119,7 @@ describe('command line', () => {
     ['history', '--help'],
     ['conflicts', 'resolve', '--help'],
     ['events', 'import', '--help'],
+    ['privacy', 'erase', '--help'],
     ['simulator', '--help'],
     ['token', '--help'],
     ['keys', 'rotate', '--help'],
@@ -335,6 +336,35 @@ describe('events', () => {
     const { out } = await run(['events', 'export', '--url', url, '--out', file]);
     expect(out).toBe(`1 events written to ${file}\n`);
     expect(readFileSync(file, 'utf8')).toContain('BEGIN:VEVENT');
+  });
+});
+
+describe('privacy', () => {
+  it('writes everything held about the caller to a file', async () => {
+    const url = await serviceAnswering({ 'GET /calendar/privacy/export': { body: 'PK and so on' } });
+    const file = join(folder, 'data.zip');
+    const { out, code } = await run(['privacy', 'export', '--url', url, '--out', file, '--json']);
+    expect([code, JSON.parse(out)]).toEqual([0, { file, bytes: 12 }]);
+    expect(readFileSync(file, 'utf8')).toBe('PK and so on');
+  });
+
+  it('leaves the file of last time alone when there is none this time', async () => {
+    const url = await serviceAnswering({});
+    const file = join(folder, 'data.zip');
+    writeFileSync(file, 'of last time');
+    expect((await run(['privacy', 'export', '--url', url, '--out', file])).code).toBe(1);
+    expect(readFileSync(file, 'utf8')).toBe('of last time');
+  });
+
+  it('erases only whom it is told to, and only when it is meant', async () => {
+    const url = await serviceAnswering({ 'DELETE /calendar/privacy/data?userId=ann': { body: '{}' } });
+    const refused = await run(['privacy', 'erase', '--url', url, '--of', 'ann']);
+    expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('--yes') });
+    expect(seen).toEqual([]);
+    expect(await run(['privacy', 'erase', '--url', url, '--of', 'ann', '--yes'])).toMatchObject({
+      code: 0,
+      out: 'erased\n',
+    });
   });
 });
 

@@ -8,6 +8,7 @@ import { doctorCommand } from './commands/doctor.command.ts';
 import { eventsCommand } from './commands/events.command.ts';
 import { keysCommand } from './commands/keys.command.ts';
 import { migrateCommand } from './commands/migrate.command.ts';
+import { privacyCommand } from './commands/privacy.command.ts';
 import { serveCommand, workerCommand } from './commands/serve.command.ts';
 import { simulatorCommand } from './commands/simulator.command.ts';
 import { historyCommand, statusCommand } from './commands/status.command.ts';
@@ -67,6 +68,7 @@ function createProgram(terminal: Terminal): Command {
     .addCommand(historyCommand(terminal))
     .addCommand(conflictsCommand(terminal))
     .addCommand(eventsCommand(terminal))
+    .addCommand(privacyCommand(terminal))
     .addCommand(simulatorCommand(terminal))
     .addCommand(tokenCommand(terminal))
     .addCommand(keysCommand(terminal))

@@ -1,3 +1,7 @@
+import { createWriteStream, rmSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ReadableStream as WebStream } from 'node:stream/web';
 import { readConfig } from '../config.ts';
 import { CommandError, type Terminal } from './terminal.ts';
 import { developmentToken } from './token.ts';
@@ -47,6 +51,25 @@ export class ServiceClient {
 
   async text(method: string, path: string, upload?: { body: string; contentType: string }): Promise<string> {
     return (await this.#send(method, path, upload ?? {})).text();
+  }
+
+  /**
+   * Writes an answer to a file as it comes, however large it is.
+   *
+   * @throws {CommandError} when it did not come whole; then there is no file
+   */
+  async download(path: string, file: string): Promise<void> {
+    const { body } = await this.#send('GET', path, {});
+    const chunks = body ? Readable.fromWeb(body as WebStream) : Readable.from([]);
+    try {
+      await pipeline(chunks, createWriteStream(file), { signal: this.#signal });
+    } catch (cause) {
+      // Half a file would pass for a whole one.
+      rmSync(file, { force: true });
+      if (this.#signal.aborted) throw new CommandError('interrupted');
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new CommandError(`${file} could not be written whole: ${reason}`, { cause });
+    }
   }
 
   /** Server-sent events, each one's data as JSON. */

@@ -6,7 +6,7 @@ import { configFor } from '../../test/support/sync-world.ts';
 import { dumpOf } from '../../test/support/table-dump.ts';
 import { type App, createApp } from '../app.ts';
 import type { UserId } from '../core/ids.ts';
-import { silentLogger } from '../core/runtime.ts';
+import { type Fetch, silentLogger } from '../core/runtime.ts';
 import { GraphSimulator } from '../simulator/index.ts';
 
 const USER = 'grace-4711' as UserId;
@@ -39,7 +39,7 @@ describe('erasing somebody while another process works on their mailbox', () => 
     const isAtWork = Promise.withResolvers<void>();
     const mayGoOn = Promise.withResolvers<void>();
     let answered = 0;
-    const open = async (fetch: typeof simulator.fetch): Promise<App> =>
+    const open = async (fetch: Fetch): Promise<App> =>
       createApp(configFor(simulator, { DATABASE_URL: url }), { clock, logger: silentLogger, fetch });
     const api = await open((...request) => simulator.fetch(...request));
     const worker = await open(async (address, init) => {

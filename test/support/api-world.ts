@@ -115,6 +115,12 @@ export async function documentOf(server: FastifyInstance): Promise<OpenApiDocume
   return answer.json();
 }
 
+const QUIET_AUDIT: ApiServices['auditService'] = {
+  list: async () => ({ items: [], nextCursor: null }),
+  noteRefusedLogin: async () => {},
+  lastRetention: async () => undefined,
+};
+
 type StandIns = { readonly [Name in keyof ApiServices]?: Partial<ApiServices[Name]> };
 
 /** The HTTP API alone; services that a spec does not stand in for must not be called. */
@@ -143,7 +149,7 @@ export async function serverWith(
     logger: silentLogger,
     ...(services as unknown as ApiServices),
     // Told of every bad token, whatever a spec is about.
-    auditService: { noteRefusedLogin: async () => {}, lastRetention: async () => undefined, ...standIns.auditService },
+    auditService: { ...QUIET_AUDIT, ...standIns.auditService },
     ...parts,
   });
   await server.ready();
