@@ -36,6 +36,12 @@ interface SignedIn {
 
 type Taken = StoredAuthorization<AuthorizationSecret>;
 
+interface Permission {
+  readonly mayConnect: boolean;
+  /** The mailbox the person agreed to let go. */
+  readonly mayReplace?: string | undefined;
+}
+
 /** What the person who comes back from Microsoft is told. */
 export type CallbackOutcome =
   | { readonly kind: 'connected'; readonly mailbox: string }
@@ -75,6 +81,7 @@ const PATIENCE_MS = 10 * 60_000;
 const STATE_BYTES = 32;
 /** Sign-ins a user may have open at a time, in several windows; the oldest make room. */
 const MAX_OPEN = 10;
+const MAX_ATTEMPTS = 3;
 
 /**
  * Connecting a mailbox by signing in with Microsoft (authorization code with PKCE).
@@ -219,19 +226,21 @@ export class AuthorizationService {
     return { signIn: latest, ...value };
   }
 
-  /**
-   * Connects, or asks first. What is connected already is looked at anew, under the same lock as the connecting.
-   *
-   * @param may.mayReplace  the mailbox the person agreed to let go
-   */
-  async #settle(
-    taken: Taken,
-    signedIn: SignedIn,
-    may: { readonly mayConnect: boolean; readonly mayReplace?: string | undefined },
-  ): Promise<CallbackOutcome> {
+  /** Connects, or asks first. Somebody may connect another mailbox at that very moment: then it is looked at again. */
+  async #settle(taken: Taken, signedIn: SignedIn, may: Permission): Promise<CallbackOutcome> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#settleOnce(taken, signedIn, may);
+      } catch (error) {
+        if (!isSyncError(error, 'conflict-state') || attempt >= MAX_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  /** @throws {SyncError} `conflict-state` when another mailbox has come in between; nothing is written then */
+  async #settleOnce(taken: Taken, signedIn: SignedIn, may: Permission): Promise<CallbackOutcome> {
     const { userId, stateHash } = taken;
     const outcome = await this.#db.transaction(async (tx): Promise<CallbackOutcome> => {
-      await this.#binding.calendars.lockList(tx, userId);
       if (!(await this.#authorizations.finish(tx, userId, stateHash))) return refused('spent');
       const bound = await this.#binding.connections.find(tx, userId);
       const other = bound?.mailboxId === signedIn.mailbox.id ? undefined : bound;

@@ -119,7 +119,6 @@ export class ConnectionService {
     // While the mailbox can still be reached: Microsoft must not tell of a calendar nobody here has any business with.
     await this.#unsubscribe(userId);
     await this.#db.transaction(async (tx) => {
-      await this.#binding.calendars.lockList(tx, userId);
       if (!(await this.#binding.connections.find(tx, userId))) throw notConnected();
       // Whoever is at Microsoft to sign in for this user comes back to nothing.
       await this.#authorizations.deleteAll(tx, userId);
