@@ -184,8 +184,17 @@ export function applicationRefusal(error: unknown): SyncError | undefined {
   return new SyncError(
     'unauthenticated',
     `the identity platform refused the application (${error.errorCode}); check GRAPH_CLIENT_ID, GRAPH_CLIENT_SECRET and GRAPH_TENANT_ID`,
-    { cause: error, graphCode: error.errorCode, details: { operator: true } },
+    { cause: withoutWords(error), graphCode: error.errorCode, details: { operator: true } },
   );
+}
+
+/** Microsoft's sentences name people by their addresses, and causes are logged; its numbers say as much to an operator. */
+export function withoutWords(error: unknown): unknown {
+  if (!(error instanceof AuthError)) return error;
+  const { errorNo = '' } = error as AuthError & { errorNo?: string };
+  const number = /AADSTS(\d+)/.exec(error.errorMessage)?.[1] ?? errorNo;
+  const words = [error.errorCode, error.subError, number && `AADSTS${number}`, error.correlationId];
+  return new Error(`the identity platform answered ${words.filter(Boolean).join(' ')}`);
 }
 
 function parsed(text: string): unknown {

@@ -296,4 +296,19 @@ describe('a person’s access token', () => {
     const isPolicy = failure.name !== 'revoked';
     expect(typeof error.details?.['claims']).toBe(isPolicy ? 'string' : 'undefined');
   });
+
+  it('is refused without Microsoft’s words, which name people: causes are logged', async () => {
+    const { sim, signIn, provide } = openIdentity();
+    const { provider, ref } = provide(await signIn());
+    sim.identity.failTokens({
+      name: 'user-of-other-tenant',
+      user: ADA,
+      text: `User account '${ADA}' does not exist.`,
+    } as never);
+    const error = await errorOf(provider.getToken({ signIn: ref }));
+    const told: string[] = [];
+    for (let it: unknown = error; it instanceof Error; it = it.cause) told.push(`${it.message} ${JSON.stringify(it)}`);
+    expect(told.join('\n')).toContain('AADSTS50020');
+    expect(told.join('\n')).not.toContain(ADA);
+  });
 });

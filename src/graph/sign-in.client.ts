@@ -5,7 +5,13 @@ import {
   InteractionRequiredAuthError,
 } from '@azure/msal-node';
 import { SyncError } from '../core/errors.ts';
-import { applicationRefusal, type IdentityPlatform, type SeenAnswer, usableMs } from './identity-platform.ts';
+import {
+  applicationRefusal,
+  type IdentityPlatform,
+  type SeenAnswer,
+  usableMs,
+  withoutWords,
+} from './identity-platform.ts';
 
 /** What a person who signs in lets the service do; nothing that it does not use. */
 const PERMISSIONS = ['Calendars.ReadWrite', 'MailboxSettings.Read', 'User.Read'];
@@ -177,18 +183,18 @@ function codeRefusal(error: unknown, challenge: string | undefined): SyncError {
   if (error instanceof InteractionRequiredAuthError) {
     const graphCode = error.subError === 'consent_required' ? error.subError : error.errorCode;
     return signInAgain(`Microsoft wants more than this sign-in (${graphCode})`, {
-      cause: error,
+      cause: withoutWords(error),
       graphCode,
       claims: challenge,
     });
   }
   if (error instanceof AuthError) {
     return new SyncError('rejected', `Microsoft does not take the code of this sign-in (${error.errorCode})`, {
-      cause: error,
+      cause: withoutWords(error),
       graphCode: error.errorCode,
     });
   }
-  return new SyncError('unavailable', 'the identity platform cannot be reached', { cause: error });
+  return new SyncError('unavailable', 'the identity platform cannot be reached', { cause: withoutWords(error) });
 }
 
 /** What MSAL says, in either of its classes, when the person has to do something. */
@@ -206,12 +212,12 @@ function refreshRefusal(error: unknown, challenge: string | undefined): SyncErro
     (error instanceof AuthError && SIGN_IN_AGAIN.has(error.errorCode))
   ) {
     return signInAgain(`Microsoft wants a new sign-in (${error.errorCode})`, {
-      cause: error,
+      cause: withoutWords(error),
       graphCode: error.errorCode,
       claims: challenge,
     });
   }
-  return new SyncError('unavailable', 'the identity platform cannot be reached', { cause: error });
+  return new SyncError('unavailable', 'the identity platform cannot be reached', { cause: withoutWords(error) });
 }
 
 function signInAgain(

@@ -2,7 +2,13 @@ import { AuthError } from '@azure/msal-node';
 import { SyncError } from '../core/errors.ts';
 import type { Clock } from '../core/runtime.ts';
 import type { SignInRef } from '../core/sign-in.ts';
-import { applicationRefusal, type IdentityPlatform, type SeenAnswer, usableMs } from './identity-platform.ts';
+import {
+  applicationRefusal,
+  type IdentityPlatform,
+  type SeenAnswer,
+  usableMs,
+  withoutWords,
+} from './identity-platform.ts';
 
 /** Which token is wanted, and what is wrong with the one there was. */
 export interface TokenRequest {
@@ -99,8 +105,8 @@ function toTokenError(error: unknown): SyncError {
     return new SyncError(
       'unauthenticated',
       'the identity platform refused the application (invalid_grant); check GRAPH_CLIENT_ID, GRAPH_CLIENT_SECRET and GRAPH_TENANT_ID',
-      { cause: error, graphCode: error.errorCode, details: { operator: false } },
+      { cause: withoutWords(error), graphCode: error.errorCode, details: { operator: false } },
     );
   }
-  return new SyncError('unavailable', 'the identity platform cannot be reached', { cause: error });
+  return new SyncError('unavailable', 'the identity platform cannot be reached', { cause: withoutWords(error) });
 }

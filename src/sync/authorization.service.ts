@@ -9,9 +9,15 @@ import type { AuthorizationRepository, StoredAuthorization } from '../store/auth
 import type { StoredConnection } from '../store/connection.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
 import { inScopeOf, withoutScope } from '../store/row-scope.ts';
+import {
+  type CallbackOutcome,
+  type CallbackQuery,
+  type Refusal,
+  refusalByMicrosoft,
+  refusalOf,
+} from './callback-outcome.ts';
 import type { Caller } from './connection.service.ts';
 import { type BindingParts, bindMailbox, unbindMailbox } from './connection-binding.ts';
-import { isPersonsTrouble } from './connection-state.ts';
 import { askMailbox } from './mailbox-question.ts';
 
 /** What a sign-in under way knows of itself; encrypted. */
@@ -40,40 +46,6 @@ interface Permission {
   readonly mayConnect: boolean;
   /** The mailbox the person agreed to let go. */
   readonly mayReplace?: string | undefined;
-}
-
-/** What the person who comes back from Microsoft is told. */
-export type CallbackOutcome =
-  | { readonly kind: 'connected'; readonly mailbox: string }
-  | { readonly kind: 'kept'; readonly mailbox: string | undefined }
-  | {
-      readonly kind: 'question';
-      /** Proof that the page's form is answered; good for one answer. */
-      readonly token: string;
-      readonly mailbox: string;
-      readonly requestedBy: string;
-      /** The mailbox that would be let go for it. */
-      readonly boundMailbox?: string;
-    }
-  | { readonly kind: 'refused'; readonly why: Refusal; readonly adminConsentUrl?: string };
-
-/** Why a sign-in came to nothing: the page has a text for each. */
-export type Refusal =
-  | 'spent'
-  | 'cancelled'
-  | 'consent'
-  | 'permissions'
-  | 'policy'
-  | 'code'
-  | 'mailbox'
-  | 'away'
-  | 'operator';
-
-/** What Microsoft adds to the callback's address. */
-export interface CallbackQuery {
-  readonly state?: string | undefined;
-  readonly code?: string | undefined;
-  readonly error?: string | undefined;
 }
 
 /** Codes of Microsoft's live ten minutes, and nobody signs in for longer. */
@@ -191,13 +163,15 @@ export class AuthorizationService {
   ): Promise<CallbackOutcome> {
     if (taken.secret.signedIn) return refused('spent');
     // Whatever else is in the address: an error is no consent.
-    if (query.error !== undefined || query.code === undefined) return this.#refusedByMicrosoft(query.error);
+    if (query.error !== undefined || query.code === undefined) return this.#refused(refusalByMicrosoft(query.error));
     try {
       const signedIn = await this.#signIn(query.code, taken.secret);
       const isKnownBrowser = browserSecret !== undefined && hashOf(browserSecret) === taken.browserHash;
       return await this.#settle(taken, signedIn, { mayConnect: isKnownBrowser });
     } catch (error) {
-      return this.#refusedBy(error);
+      const why = refusalOf(error);
+      if (why === undefined) throw error;
+      return this.#refused(why);
     }
   }
 
@@ -315,28 +289,8 @@ export class AuthorizationService {
     });
   }
 
-  #refusedByMicrosoft(error: string | undefined): CallbackOutcome {
-    if (error === 'access_denied') return refused('cancelled');
-    if (error === 'consent_required') return refused('consent', this.#adminConsentUrl());
-    if (error === 'temporarily_unavailable' || error === 'server_error') return refused('away');
-    if (error === 'unauthorized_client' || error === 'invalid_request' || error === 'invalid_scope')
-      return refused('operator');
-    return refused('policy');
-  }
-
-  #refusedBy(error: unknown): CallbackOutcome {
-    if (!isSyncError(error)) throw error;
-    const isOperators = [error, error.cause].some((it) => isSyncError(it, 'unauthenticated') && !isPersonsTrouble(it));
-    if (isOperators) return refused('operator');
-    if (error.code === 'unauthenticated') {
-      return error.graphCode === 'consent_required' ? refused('consent', this.#adminConsentUrl()) : refused('policy');
-    }
-    if (error.code === 'reauth-required') return refused('policy');
-    if (error.code === 'unavailable' || error.code === 'throttled') return refused('away');
-    if (error.code === 'forbidden') return refused('permissions');
-    if (error.code === 'not-found') return refused('mailbox');
-    if (error.code === 'rejected') return refused(error.graphCode === 'invalid_grant' ? 'code' : 'mailbox');
-    throw error;
+  #refused(why: Refusal): CallbackOutcome {
+    return why === 'consent' ? refused(why, this.#adminConsentUrl()) : refused(why);
   }
 
   #adminConsentUrl(): string {
