@@ -33,6 +33,7 @@ describe('readConfig', () => {
       syncIntervalMinutes: 15,
       maxEventsPerSync: 1000,
       deltaTokenExpiryMs: 24 * 60 * 60 * 1000,
+      webhookAllowedHosts: [],
       workers: 'inline',
     });
   });
@@ -55,6 +56,8 @@ describe('readConfig', () => {
     ['GRAPH_PAGE_SIZE', '0'],
     ['PORT', '70000'],
     ['LOG_LEVEL', 'loud'],
+    ['WEBHOOK_ALLOWED_HOSTS', 'https://hooks.example.com'],
+    ['WEBHOOK_ALLOWED_HOSTS', 'hooks.example.com,10.0.0.0/99'],
     ['WORKERS', 'many'],
     ['DATABASE_URL', 'mysql://localhost/calendar'],
     ['JWT_SECRET', 'short'],
@@ -85,6 +88,12 @@ describe('readConfig', () => {
   ])('takes Graph at %s with the identity platform at %s', (graph, login) => {
     const client = { GRAPH_CLIENT_ID: 'client', GRAPH_TENANT_ID: 'tenant', GRAPH_CLIENT_SECRET: 'secret' };
     expect(problemsOf({ ...client, GRAPH_BASE_URL: graph, GRAPH_AUTHORITY_HOST: login })).toEqual([]);
+  });
+
+  it('lets webhooks into the private hosts and networks an operator names', () => {
+    expect(readConfig({ WEBHOOK_ALLOWED_HOSTS: ' hooks.intranet, 10.20.0.0/16,fd00::/8 ' })).toMatchObject({
+      webhookAllowedHosts: ['hooks.intranet', '10.20.0.0/16', 'fd00::/8'],
+    });
   });
 
   it('reports every problem at once', () => {

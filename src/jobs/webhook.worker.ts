@@ -21,9 +21,6 @@ const LANES_PER_USER = 4;
 const PER_LANE = 5;
 /** Longer than a whole lane of timeouts: what is not settled by then was taken by a process that died. */
 const CLAIM_MS = 2 * MINUTE_MS;
-const SWEEP_EVERY_MS = 60 * MINUTE_MS;
-/** As long as somebody may want to see what became of a delivery. */
-const KEEP_MS = 30 * 24 * 60 * MINUTE_MS;
 
 /** Answers that ask for less, and those of a proxy whose receiver is down: it is left alone as a whole. */
 const PAUSING = new Set([429, 502, 503, 504]);
@@ -48,7 +45,6 @@ export class WebhookWorker {
   readonly #stopped = new AbortController();
   readonly #lanes = new Map<string, { readonly userId: UserId; readonly done: Promise<void> }>();
   #nap = new AbortController();
-  #sweepAtMs = 0;
   #loop: Promise<void> | undefined;
 
   constructor(parts: {
@@ -101,7 +97,6 @@ export class WebhookWorker {
       let pauseMs = POLL_MS;
       try {
         await this.#fill();
-        await this.#sweep();
       } catch (error) {
         this.#logger.error({ err: error }, 'webhook deliveries could not be looked for');
         pauseMs = ERROR_PAUSE_MS;
@@ -230,12 +225,5 @@ export class WebhookWorker {
     await this.#deliveries.giveUpAll(tx, userId, webhookId);
     await this.#audit.append(tx, { at, actor: null, action: 'webhook.disabled', subject: userId, target: webhookId });
     this.#logger.warn({ userId, webhookId }, 'a webhook is disabled: its receiver is gone');
-  }
-
-  async #sweep(): Promise<void> {
-    const now = this.#clock.now().getTime();
-    if (now < this.#sweepAtMs) return;
-    this.#sweepAtMs = now + SWEEP_EVERY_MS;
-    await this.#db.transaction((tx) => this.#deliveries.deleteOld(tx, new Date(now - KEEP_MS)));
   }
 }

@@ -25,6 +25,7 @@ const GONE = 'gone' as EventId;
 const GRAPH_HERE = 'g-here' as GraphEventId;
 const CONFLICT = 'conflict' as ConflictId;
 const OTHER = 'other' as CalendarId;
+const HOOK = 'hook';
 
 /** Every method that writes, as another user who knows all the ids. */
 const WRITES: Readonly<Record<string, (world: StoreWorld, tx: Tx) => Promise<unknown>>> = {
@@ -75,6 +76,16 @@ const WRITES: Readonly<Record<string, (world: StoreWorld, tx: Tx) => Promise<unk
   'settings.save': ({ settings }, tx) => settings.save(tx, BOB, { enabled: true }),
   'idempotency.take': ({ idempotency }, tx) =>
     idempotency.take(tx, BOB, { key: 'key', requestHash: 'his', eventId: HERE, at: LATER }),
+  'webhooks.update': ({ webhooks }, tx) =>
+    webhooks.update(tx, BOB, HOOK, { events: ['sync.failed'], disabledAt: LATER }),
+  'webhooks.countFailure': ({ webhooks }, tx) => webhooks.countFailure(tx, BOB, HOOK),
+  'webhooks.forgetFailures': ({ webhooks }, tx) => webhooks.forgetFailures(tx, BOB, HOOK),
+  'webhooks.delete': ({ webhooks }, tx) => webhooks.delete(tx, BOB, HOOK),
+  'deliveries.settle': ({ deliveries }, tx) =>
+    deliveries.settle(tx, { id: 'msg_1', userId: BOB, attempts: 0 }, { deliveredAt: LATER, status: 200 }),
+  'deliveries.pause': ({ deliveries }, tx) => deliveries.pause(tx, BOB, HOOK, { now: LATER, until: LATER }),
+  'deliveries.giveUpAll': ({ deliveries }, tx) => deliveries.giveUpAll(tx, BOB, HOOK),
+  'deliveries.deleteAll': ({ deliveries }, tx) => deliveries.deleteAll(tx, BOB, HOOK),
   'cipher.destroy': ({ cipher }, tx) => cipher.destroy(tx, BOB),
 };
 
@@ -228,6 +239,10 @@ async function furnish(world: StoreWorld): Promise<void> {
     });
     await world.leases.claim(tx, userId, 'hers', NOW, 60 * 60_000);
     await world.settings.save(tx, userId, { enabled: false });
+    const webhook = { id: HOOK, userId, url: 'https://app.example.com/', secret: 'whsec_aGVycw==', createdAt: NOW };
+    await world.webhooks.create(tx, { ...webhook, events: ['sync.completed'] });
+    const message = { type: 'ping', timestamp: NOW.toISOString(), data: { id: HOOK } } as const;
+    await world.deliveries.add(tx, { id: 'msg_1', userId, webhookId: HOOK, message, createdAt: NOW });
     await world.idempotency.take(tx, userId, { key: 'key', requestHash: 'hers', eventId: HERE, at: NOW });
   });
 }

@@ -194,16 +194,6 @@ export class WebhookDeliveryRepository {
       delete from "WebhookDelivery" where "webhookId" = ${webhookId} and "userId" = ${userId}
     `.execute(tx.kysely);
   }
-
-  /** Clears away what was settled long ago, and what was meant for an endpoint that is gone. @returns how many */
-  async deleteOld(tx: Tx, before: Date): Promise<number> {
-    const deleted = await sql`
-      delete from "WebhookDelivery" d
-      where (d."nextAttemptAt" is null and d."createdAt" < ${before.toISOString()}::timestamptz)
-        or not exists (select from "OutgoingWebhook" w where w.id = d."webhookId" and w."userId" = d."userId")
-    `.execute(tx.kysely);
-    return Number(deleted.numAffectedRows ?? 0n);
-  }
 }
 
 function byAge(a: StoredDelivery, b: StoredDelivery): number {

@@ -261,19 +261,6 @@ onEachDatabase((world) => {
       expect(await settle(alive, 200)).toBe(true);
       expect(await settle(alive, 500)).toBe(false);
     });
-
-    it('is cleared away when it is old, and when its endpoint is gone', async () => {
-      await addWebhook(world);
-      await addWebhook(world, { id: 'gone' });
-      await save(world, ['e1', 'e2']);
-      await sql`delete from "OutgoingWebhook" where id = 'gone'`.execute(world.db.kysely);
-      await sql`
-        update "WebhookDelivery" set "nextAttemptAt" = null, "createdAt" = '2020-01-01'
-        where "webhookId" = 'hook' and payload -> 'data' ->> 'id' = 'e1'
-      `.execute(world.db.kysely);
-      expect(await world.db.transaction((tx) => deliveries.deleteOld(tx, NOW))).toBe(3);
-      expect(await told(world)).toEqual(['event.created e2']);
-    });
   });
 });
 

@@ -17,6 +17,8 @@ import { OperationRepository } from '../../src/store/operation.repository.ts';
 import { RunRepository } from '../../src/store/run.repository.ts';
 import { SettingsRepository } from '../../src/store/settings.repository.ts';
 import { StatisticsRepository } from '../../src/store/statistics.repository.ts';
+import { WebhookRepository } from '../../src/store/webhook.repository.ts';
+import { WebhookDeliveryRepository } from '../../src/store/webhook-delivery.repository.ts';
 import { systemRandom } from '../../src/system-runtime.ts';
 import { openEmbedded } from './embedded-database.ts';
 import { ManualClock } from './jobs-world.ts';
@@ -44,6 +46,8 @@ export interface StoreWorld {
   readonly settings: SettingsRepository;
   readonly statistics: StatisticsRepository;
   readonly idempotency: IdempotencyRepository;
+  readonly webhooks: WebhookRepository;
+  readonly deliveries: WebhookDeliveryRepository;
 }
 
 /**
@@ -145,6 +149,8 @@ export function storeOver(db: Db, clock: ManualClock, ring = TEST_RING): StoreWo
     settings: new SettingsRepository(),
     statistics: new StatisticsRepository(),
     idempotency: new IdempotencyRepository(),
+    webhooks: new WebhookRepository(cipher),
+    deliveries: new WebhookDeliveryRepository(),
   };
 }
 
