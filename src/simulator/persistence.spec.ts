@@ -1,9 +1,9 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ADDRESS, anEvent, aSeries, at, MARCH_TO_MAY, NOW, simulate } from '../../test/support/simulator-client.ts';
-import { GraphSimulator, type RunningSimulator, startGraphSimulator } from './index.ts';
+import { GraphSimulator, generateMailbox, type RunningSimulator, startGraphSimulator } from './index.ts';
 import { readLines, writeLines } from './text-lines.ts';
 
 const folders: string[] = [];
@@ -110,6 +110,18 @@ describe('a state file', () => {
     const second = await start(path);
     expect(second.simulator.snapshot()).toBe(sim.snapshot());
     second.simulator.mailbox(ADDRESS).createEvent(anEvent());
+  });
+
+  it('takes a furnished mailbox as a new snapshot, not as one huge line of its journal', async () => {
+    const folder = newFolder();
+    const { simulator } = await start(join(folder, 'graph.json'));
+    generateMailbox(simulator, { address: 'big@example.com', events: 6_000 });
+    const [journal = ''] = readdirSync(folder).filter((name) => name.includes('journal'));
+    expect(statSync(join(folder, journal)).size).toBeLessThan(1_000_000);
+    const left = newFolder();
+    cpSync(folder, left, { recursive: true });
+    const { simulator: resumed } = await start(join(left, 'graph.json'));
+    expect(resumed.snapshot()).toBe(simulator.snapshot());
   });
 
   it('reads lines of every length as they were written', () => {

@@ -11,6 +11,8 @@ import { readLines, writeLines } from './text-lines.ts';
  * a power cut is not a simulator's business.
  */
 const COMPACT_AT_BYTES = 16 * 1024 * 1024;
+/** So many at once, as a mailbox being furnished has, would be one huge line, and a compaction right after. */
+const COMPACT_AT_ITEMS = 5_000;
 
 export class StateFile {
   readonly #path: string;
@@ -65,6 +67,11 @@ export class StateFile {
   }
 
   #append(changes: WorldChanges): void {
+    const items = changes.mailboxes.reduce((sum, mailbox) => sum + mailbox.items.length, 0);
+    if (items > COMPACT_AT_ITEMS) {
+      this.compact();
+      return;
+    }
     const line = `${JSON.stringify(changes)}\n`;
     appendFileSync(this.#journal!, line);
     this.#journalBytes += line.length;
