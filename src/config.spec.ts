@@ -34,6 +34,7 @@ describe('readConfig', () => {
       maxEventsPerSync: 1000,
       deltaTokenExpiryMs: 24 * 60 * 60 * 1000,
       webhookAllowedHosts: [],
+      retention: { historyDays: 90, auditDays: 365, conflictsDays: 180, tombstonesDays: 90, pastEventsDays: 0 },
       workers: 'inline',
     });
   });
@@ -58,6 +59,9 @@ describe('readConfig', () => {
     ['LOG_LEVEL', 'loud'],
     ['WEBHOOK_ALLOWED_HOSTS', 'https://hooks.example.com'],
     ['WEBHOOK_ALLOWED_HOSTS', 'hooks.example.com,10.0.0.0/99'],
+    ['RETENTION_HISTORY_DAYS', '0'],
+    ['RETENTION_TOMBSTONES_DAYS', '1.5'],
+    ['RETENTION_PAST_EVENTS_DAYS', '-1'],
     ['WORKERS', 'many'],
     ['DATABASE_URL', 'mysql://localhost/calendar'],
     ['JWT_SECRET', 'short'],

@@ -10,6 +10,7 @@ import {
   type EventId,
   type GraphEventId,
   type JobId,
+  type UserId,
 } from '../core/ids.ts';
 import { ContentCipher, KeyRing } from './encryption.ts';
 import { KeyRotation } from './key-rotation.ts';
@@ -115,6 +116,20 @@ describe('encryption at rest', () =>
       await expect(undone).rejects.toThrow('undone');
       await save(storeOver(world.db, world.clock), 'Kept');
       expect((await world.events.find(world.db, ALICE, ID))?.content.subject).toBe('Kept');
+    });
+
+    it('keeps no more keys open than it may, those that are used longest', async () => {
+      const cipher = new ContentCipher(TEST_RING, world.random, { cachedKeys: 2 });
+      const of = (userId: string) => cipher.forUser(world.db, userId as UserId);
+      const names = ['a', 'b', 'c'];
+      for (const name of names) await of(name);
+      const sealed = (await of('a')).encryptText('subject', 'Still hers');
+      const [a, b] = [await of('a'), await of('b')];
+      await of('a');
+      await of('c');
+      expect(await of('a')).toBe(a);
+      expect(await of('b')).not.toBe(b);
+      expect((await of('a')).decryptText('subject', sealed)).toBe('Still hers');
     });
 
     it('makes no key for somebody who only looks', async () => {

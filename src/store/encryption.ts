@@ -27,13 +27,16 @@ export class ContentCipher {
   readonly #ring: KeyRing;
   readonly #random: Random;
   readonly #ivs: IvSource;
+  readonly #cachedKeys: number;
   readonly #cache = new Map<UserId, { readonly wrappedKey: string; readonly cipher: UserCipher }>();
   /** Which ciphers a transaction has proven to be current; forgotten with it. */
   readonly #proven = new WeakMap<Queryable, Map<UserId, UserCipher>>();
 
-  constructor(ring: KeyRing, random: Random) {
+  /** @param o.cachedKeys  users whose keys are kept open in memory */
+  constructor(ring: KeyRing, random: Random, o: { readonly cachedKeys?: number } = {}) {
     this.#ring = ring;
     this.#random = random;
+    this.#cachedKeys = o.cachedKeys ?? CACHED_KEYS;
     this.#ivs = new IvSource(random);
   }
 
@@ -100,7 +103,7 @@ export class ContentCipher {
     if (found.isUncommitted) return cipher;
     this.#cache.set(userId, { wrappedKey: found.wrappedKey, cipher });
     const oldest = this.#cache.keys().next();
-    if (this.#cache.size > CACHED_KEYS && !oldest.done) this.#cache.delete(oldest.value);
+    if (this.#cache.size > this.#cachedKeys && !oldest.done) this.#cache.delete(oldest.value);
     return cipher;
   }
 
