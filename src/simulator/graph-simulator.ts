@@ -1,7 +1,7 @@
 import { expireTokens } from './calendar/delta-token.ts';
-import { isFileBody } from './http/answers.ts';
 import { ConnectionDropped } from './http/fault-injection.ts';
 import type { FaultScript, PendingFault, ScriptedFault } from './http/faults.ts';
+import { fetchRequest } from './http/fetch-request.ts';
 import { fetchResponse } from './http/fetch-response.ts';
 import { GraphService } from './http/graph-service.ts';
 import type { SimulatedRequest, SimulatedResponse } from './http/http-types.ts';
@@ -344,7 +344,7 @@ export class GraphSimulator {
   }
 
   async #fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
-    const request = await this.#toRequest(input, init);
+    const request = await fetchRequest(input, init, this.#origin);
     request.signal?.throwIfAborted();
     try {
       return fetchResponse(await this.#service.handle(request));
@@ -352,24 +352,5 @@ export class GraphSimulator {
       if (error instanceof ConnectionDropped) throw new TypeError('fetch failed', { cause: error });
       throw error;
     }
-  }
-
-  async #toRequest(input: string | URL | Request, init: RequestInit): Promise<SimulatedRequest> {
-    const source = input instanceof Request ? new Request(input, init) : undefined;
-    const url = new URL(source?.url ?? String(input), this.#origin);
-    const headers = Object.fromEntries(new Headers(source?.headers ?? init.headers));
-    const isFile = isFileBody(headers);
-    const given = source === undefined ? (init.body ?? '') : isFile ? await source.arrayBuffer() : await source.text();
-    const bytes = isFile ? new Uint8Array(await new Response(given).arrayBuffer()) : undefined;
-    const body = isFile ? '' : typeof given === 'string' ? given : await new Response(given).text();
-    if (body !== '' || init.body !== undefined) {
-      headers['content-length'] ??= String(bytes?.length ?? Buffer.byteLength(body));
-    }
-    if (init.body instanceof URLSearchParams)
-      headers['content-type'] ??= 'application/x-www-form-urlencoded;charset=UTF-8';
-    const method = (source?.method ?? init.method ?? 'GET').toUpperCase();
-    // What every HTTP client does for a POST without body.
-    if (method === 'POST') headers['content-length'] ??= '0';
-    return { method, url, headers, body, bytes, signal: source?.signal ?? init.signal };
   }
 }

@@ -24,8 +24,6 @@ export interface View {
   inlineAttachmentsCount?: boolean;
 }
 
-export const DEFAULT_VIEW: View = { form: 'default', zone: 'UTC', bodyType: 'html' };
-
 /** A single event or a master, complete; the properties Graph sends unasked. */
 export function renderItem(mailbox: Mailbox, item: StoredItem, view: View): WireEvent {
   return render(mailbox, item, view, {
