@@ -173,21 +173,6 @@ export class ConnectionRepository {
     return claimed.rows;
   }
 
-  /** @param challenge  the claims Microsoft wants to see met at the next sign-in */
-  async setStatus(
-    tx: Tx,
-    userId: UserId,
-    status: ConnectionStatus,
-    message?: string,
-    challenge?: string,
-  ): Promise<void> {
-    await sql`
-      update "CalendarConnection" set status = ${status}, "errorMessage" = ${message ?? null},
-        challenge = ${challenge ?? null}, "updatedAt" = now()
-      where "userId" = ${userId}
-    `.execute(tx.kysely);
-  }
-
   /**
    * The person has to sign in again.
    *

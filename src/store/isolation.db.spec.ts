@@ -51,7 +51,15 @@ const WRITES: Readonly<Record<string, (world: StoreWorld, tx: Tx) => Promise<unk
   'calendars.relabel': ({ calendars }, tx) => calendars.relabel(tx, BOB, DEFAULT_CALENDAR_ID, OTHER),
   'calendars.deleteAll': ({ calendars }, tx) => calendars.deleteAll(tx, BOB),
   'connections.save': ({ connections }, tx) => connections.save(tx, connectionOf(BOB), LATER),
-  'connections.setStatus': ({ connections }, tx) => connections.setStatus(tx, BOB, 'ERROR', 'his'),
+  'connections.saveSignIn': ({ connections }, tx) =>
+    connections.saveSignIn(tx, BOB, { accountId: 'his', cache: '{}', scopes: [] }, LATER),
+  'connections.saveTokens': ({ connections }, tx) =>
+    connections.saveTokens(tx, { userId: BOB, accountId: 'hers' }, '{}', { version: 0, usedAt: LATER }),
+  'connections.markReauthRequired': ({ connections }, tx) =>
+    connections.markReauthRequired(tx, { userId: BOB, accountId: 'hers' }, { message: 'his' }),
+  'connections.markTroubled': ({ connections }, tx) =>
+    connections.markTroubled(tx, { userId: BOB, mailboxId: ALICE }, 'his'),
+  'connections.markWell': ({ connections }, tx) => connections.markWell(tx, { userId: BOB, mailboxId: ALICE }),
   'connections.delete': ({ connections }, tx) => connections.delete(tx, BOB),
   'cursors.save': ({ cursors }, tx) => cursors.save(tx, cursorOf(BOB)),
   'cursors.delete': ({ cursors }, tx) => cursors.delete(tx, BOB, DEFAULT_CALENDAR_ID),

@@ -80,7 +80,9 @@ describe('calendars', () =>
       expect(await due(1)).toEqual(['new']);
       await world.db.transaction((tx) => world.calendars.bringForward(tx, ALICE));
       expect((await due()).sort()).toEqual(['due', 'new', 'not-yet', 'overdue']);
-      await world.db.transaction((tx) => world.connections.setStatus(tx, BOB, 'REAUTH_REQUIRED'));
+      await sql`
+        update "CalendarConnection" set status = 'REAUTH_REQUIRED' where "userId" = ${BOB}
+      `.execute(world.db.kysely);
       expect(await due()).not.toContain('overdue');
     });
 
@@ -130,10 +132,11 @@ describe('connections', () =>
     it('are one a user, and forget their trouble when they are saved again', async () => {
       await connect(world, ALICE);
       await connect(world, BOB);
-      await world.db.transaction((tx) => world.connections.setStatus(tx, ALICE, 'REAUTH_REQUIRED', 'sign in again'));
+      const hers = { userId: ALICE, mailboxId: 'id-alice' };
+      await world.db.transaction((tx) => world.connections.markTroubled(tx, hers, 'refused'));
       expect(await world.connections.find(world.db, ALICE)).toEqual({
         ...{ userId: ALICE, mailbox: 'alice@example.com', mailboxId: 'id-alice', mode: 'application', timeZone: 'UTC' },
-        ...{ status: 'REAUTH_REQUIRED', errorMessage: 'sign in again', createdAt: NOW },
+        ...{ status: 'ERROR', errorMessage: 'refused', createdAt: NOW },
         pausedUntil: undefined,
       });
       await connect(world, ALICE, LATER);

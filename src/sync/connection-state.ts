@@ -6,9 +6,6 @@ import type { ConnectionRepository, StoredConnection } from '../store/connection
 import type { Db, Tx } from '../store/db.ts';
 import { inScopeOf } from '../store/row-scope.ts';
 
-/** Told once for each sign-in that died, inside the transaction that writes it down. */
-export type ReauthorizationListener = (tx: Tx, connection: Pick<StoredConnection, 'userId'>) => Promise<void>;
-
 /** Whether only the person who signed in can help: everything else about tokens is the operator's, or passes. */
 export function isPersonsTrouble(error: unknown): error is SyncError {
   return isSyncError(error, 'unauthenticated') && error.details?.['operator'] !== true;
@@ -35,7 +32,6 @@ export class ConnectionState {
   readonly #audit: AuditRepository;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #onReauthRequired: ReauthorizationListener | undefined;
 
   constructor(parts: {
     db: Db;
@@ -43,14 +39,12 @@ export class ConnectionState {
     audit: AuditRepository;
     clock: Clock;
     logger: Logger;
-    onReauthRequired?: ReauthorizationListener | undefined;
   }) {
     this.#db = parts.db;
     this.#connections = parts.connections;
     this.#audit = parts.audit;
     this.#clock = parts.clock;
     this.#logger = parts.logger;
-    this.#onReauthRequired = parts.onReauthRequired;
   }
 
   /**
@@ -112,7 +106,6 @@ export class ConnectionState {
         correlationId,
         details: { reason: error.graphCode ?? null },
       });
-      await this.#onReauthRequired?.(tx, connection);
       this.#logger.warn({ userId, reason: error.graphCode }, 'a sign-in has ended; its mailbox waits for a new one');
     });
   }

@@ -125,7 +125,7 @@ describe('creating an event', () => {
 
   it('queues nothing while the mailbox waits for a new consent', async () => {
     await connect(world);
-    await world.db.transaction((tx) => world.connections.setStatus(tx, ALICE, 'REAUTH_REQUIRED', 'expired'));
+    await sql`update "CalendarConnection" set status = 'REAUTH_REQUIRED'`.execute(world.db.kysely);
     await create();
     expect(await queuedRuns(world)).toEqual([]);
   });
