@@ -1,11 +1,15 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ADDRESS } from '../../../test/support/simulator-client.ts';
 import { DEFAULT_CLIENT, type RunningSimulator, startGraphSimulator } from '../index.ts';
+import { ConnectionDropped } from './fault-injection.ts';
+import type { SimulatedRequest, SimulatedResponse } from './http-types.ts';
+import { startServer } from './server.ts';
 
 /** An application as anybody would write it: nothing in it knows of the simulator but the address. */
 const APPLICATION = `
@@ -58,4 +62,68 @@ describe('HTTPS', () => {
     }
     await expect(run(running.url, {})).rejects.toThrow();
   }, 60_000);
+});
+
+describe('what reaches no route', () => {
+  const closing: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const close of closing.splice(0)) await close();
+  });
+
+  /** One request in its bytes. @returns status and body of the answer, or nothing when the connection was cut */
+  async function raw(handle: (request: SimulatedRequest) => Promise<SimulatedResponse>, text: string) {
+    const server = await startServer(handle, {});
+    closing.push(() => server.close());
+    const socket = connect(server.port, '127.0.0.1');
+    socket.end(text);
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    const [head = '', body = ''] = answer.split('\r\n\r\n');
+    return { status: Number(head.split(' ')[1]), head, body };
+  }
+
+  const echo = async ({ url }: SimulatedRequest): Promise<SimulatedResponse> => ({
+    status: 200,
+    headers: {},
+    body: { url: url.href },
+  });
+
+  it('takes the outermost address of several proxies', async () => {
+    const { status, body } = await raw(
+      echo,
+      'GET /v1.0/me HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-Proto: https, http\r\nX-Forwarded-Host: graph.test, b.test\r\nConnection: close\r\n\r\n',
+    );
+    expect([status, JSON.parse(body)]).toEqual([200, { url: 'https://graph.test/v1.0/me' }]);
+  });
+
+  it.each(['Host: a b', 'Host: [', 'Host: x\r\nX-Forwarded-Proto: ://'])(
+    'refuses an address nobody can read: %j',
+    async (header) => {
+      const { status, body } = await raw(echo, `GET /v1.0/me HTTP/1.1\r\n${header}\r\nConnection: close\r\n\r\n`);
+      expect([status, JSON.parse(body).error.code]).toEqual([400, 'BadRequest']);
+    },
+  );
+
+  it('says that a body is too large, as Graph does', async () => {
+    const length = 5 * 1024 * 1024;
+    const { status, head, body } = await raw(
+      echo,
+      `POST /v1.0/me/events HTTP/1.1\r\nHost: a.test\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${'x'.repeat(length)}`,
+    );
+    expect([status, JSON.parse(body).error.code]).toEqual([413, 'RequestEntityTooLarge']);
+    expect(head).toContain('request-id: ');
+  });
+
+  it('tells a defect of its own from a dropped connection', async () => {
+    const text = 'GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n';
+    const defect = async () => {
+      throw new TypeError('of the simulator');
+    };
+    const { status, body } = await raw(defect, text);
+    expect([status, JSON.parse(body).error.code]).toEqual([500, 'SimulatorDefect']);
+    const dropped = async () => {
+      throw new ConnectionDropped('by a fault');
+    };
+    await expect(raw(dropped, text)).resolves.toMatchObject({ body: '' });
+  });
 });

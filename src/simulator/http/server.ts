@@ -3,7 +3,8 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { bodyPayload, isFileBody } from './answers.ts';
 import { makeCertificate } from './certificate.ts';
-import { isControlPath, type SimulatedRequest, type SimulatedResponse } from './http-types.ts';
+import { ConnectionDropped } from './fault-injection.ts';
+import { GRAPH_JSON, isControlPath, type SimulatedRequest, type SimulatedResponse } from './http-types.ts';
 
 export interface RunningServer {
   url: string;
@@ -26,7 +27,7 @@ const MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** A snapshot that is put back is as large as what was in it. */
 const MAX_CONTROL_BODY_BYTES = 512 * 1024 * 1024;
 
-/** HTTP or HTTPS for the simulator. Anything thrown by `handle` destroys the socket: that is what a dropped connection is. */
+/** HTTP or HTTPS for the simulator. A dropped connection is a destroyed socket; a defect of ours says that it is one. */
 export async function startServer(
   handle: (request: SimulatedRequest) => Promise<SimulatedResponse>,
   o: ListenOptions,
@@ -34,7 +35,11 @@ export async function startServer(
   const host = o.host ?? '127.0.0.1';
   const scheme = o.https ? 'https' : 'http';
   const listener: RequestListener = (incoming, outgoing) => {
-    answer(handle, incoming, outgoing, scheme).catch(() => incoming.socket.destroy());
+    answer(handle, incoming, outgoing, scheme).catch((error: unknown) => {
+      const isDropped = error instanceof ConnectionDropped || outgoing.headersSent || outgoing.destroyed;
+      if (isDropped) incoming.socket.destroy();
+      else sendError(outgoing, 500, 'SimulatorDefect', `A defect of the simulator: ${String(error)}`);
+    });
   };
   const certificate = o.https ? await makeCertificate(host) : undefined;
   const server = certificate === undefined ? createServer(listener) : createTlsServer(certificate, listener);
@@ -74,13 +79,16 @@ async function answer(
   });
   outgoing.sendDate = false;
   if (body === undefined) {
-    outgoing.writeHead(413).end();
+    // The rest of it is not read.
+    outgoing.setHeader('connection', 'close');
+    sendError(outgoing, 413, 'RequestEntityTooLarge', 'The request body is larger than 4 MB.');
     return;
   }
-  // Behind a TLS proxy links and metadata must carry the outer address.
-  const scheme = headers['x-forwarded-proto'] ?? ownScheme;
-  const host = headers['x-forwarded-host'] ?? headers['host'] ?? 'localhost';
-  const url = new URL(incoming.url ?? '/', `${scheme}://${host}`);
+  const url = addressOf(incoming, headers, ownScheme);
+  if (url === undefined) {
+    sendError(outgoing, 400, 'BadRequest', 'The address of the request cannot be read.');
+    return;
+  }
   const content = isFileBody(headers) ? { body: '', bytes: body } : { body: body.toString('utf8') };
   const method = incoming.method ?? 'GET';
   const { remoteAddress } = incoming.socket;
@@ -98,6 +106,31 @@ async function answer(
   }
   outgoing.end(payload);
 }
+
+/** Behind a TLS proxy links and metadata must carry the outer address; of several proxies, the outermost one's. */
+function addressOf(incoming: IncomingMessage, headers: Record<string, string>, ownScheme: string): URL | undefined {
+  const outermost = (name: string) => headers[name]?.split(',', 1)[0]?.trim();
+  const scheme = outermost('x-forwarded-proto') ?? ownScheme;
+  const host = outermost('x-forwarded-host') ?? headers['host'] ?? 'localhost';
+  const origin = `${scheme}://${host}`;
+  // Put together, not resolved: a path that begins with two slashes is no host.
+  const text = /^https?:\/\//i.test(incoming.url ?? '') ? incoming.url! : `${origin}${incoming.url ?? '/'}`;
+  return /^https?$/i.test(scheme) && URL.canParse(origin) && URL.canParse(text) ? new URL(text) : undefined;
+}
+
+/** For what never became a request: Graph's envelope, without a log entry. */
+function sendError(outgoing: ServerResponse, status: number, code: string, message: string): void {
+  const body = JSON.stringify({ error: { code, message } });
+  const headers = {
+    'content-type': GRAPH_JSON,
+    'request-id': NO_REQUEST_ID,
+    'content-length': Buffer.byteLength(body),
+  };
+  outgoing.writeHead(status, headers).end(body);
+}
+
+/** What never got into the log has no id to be found by. */
+const NO_REQUEST_ID = '00000000-0000-4000-a000-000000000000';
 
 /** As they are, in one go: a page that was told before is not copied once more. */
 function sendPieces(outgoing: ServerResponse, response: SimulatedResponse, pieces: readonly Buffer[]): void {
