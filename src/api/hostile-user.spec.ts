@@ -250,7 +250,11 @@ describe('a hostile user, with every id of another’s', () => {
     const page = await ask('GET', `/calendar/connection/callback?state=${state}&code=made-up`, { as: null });
     expect(page.text).not.toContain(USER);
     expect((await ask('GET', '/calendar/connection')).status).toBe(404);
-    // The state is spent; that is all.
+    // What Ada began is over, and that is all: she begins anew.
+    const { rows } = await sql`select 1 from "AuthorizationRequest" where "userId" = ${USER}`.execute(
+      api.sync.db.kysely,
+    );
+    expect(rows).toEqual([]);
     before = await adasRows();
   });
 
