@@ -11,13 +11,14 @@ import { createPlatform } from './identity/platform.ts';
 import { SimulatedIdentity, type UserTokenRequest } from './identity/simulated-identity.ts';
 import { DEFAULT_LIFETIME_SECONDS } from './identity/token-issuer.ts';
 import { type ClientRegistration, DEFAULT_CLIENT } from './identity/tokens.ts';
-import type { Mailbox, MailboxChanges, MailboxSnapshot } from './mailbox/mailbox.ts';
+import type { Mailbox, MailboxSnapshot } from './mailbox/mailbox.ts';
 import type { OutboxMail } from './mailbox/model.ts';
 import { SimulatedMailbox } from './mailbox/simulated-mailbox.ts';
 import { World, type WorldSnapshot } from './mailbox/world.ts';
 import { Notifications } from './notifications/notifications.ts';
 import { systemNow } from './runtime.ts';
 import { defaultSwitches, type SimulatorSwitches } from './switches.ts';
+import { type WorldChanges, WorldJournal } from './world-journal.ts';
 
 export interface SimulatorOptions {
   /** Epoch milliseconds; the machine's clock unless given. */
@@ -35,19 +36,6 @@ export interface SimulatorOptions {
   webhookFetch?: typeof fetch;
 }
 
-/** What one step changed in each mailbox, and the mails it sent: enough to repeat it. */
-export interface WorldChanges {
-  mailboxes: MailboxChanges[];
-  outbox: OutboxMail[];
-  /** The mails of before were forgotten. */
-  isOutboxCleared?: boolean;
-  /** State of the dice afterwards: a resumed world must not make the same ids again. */
-  random: number;
-  clockShift: number;
-  /** Whole state of the other parts that changed. */
-  parts?: Record<string, unknown>;
-}
-
 /** A strict Microsoft Graph with calendars only, in memory, in-process or behind a socket. */
 export class GraphSimulator {
   readonly switches: SimulatorSwitches;
@@ -63,11 +51,8 @@ export class GraphSimulator {
   readonly #service: GraphService;
   readonly #origin: string;
   readonly #people = new Map<string, SimulatedMailbox>();
-  #sink: ((changes: WorldChanges) => void) | undefined;
-  #onReplaced: (() => void) | undefined;
+  readonly #journal: WorldJournal;
   readonly #controlKey: string | undefined;
-  #mailsSaved = 0;
-  #isOutboxCleared = false;
 
   constructor(options: SimulatorOptions = {}) {
     const seed = options.seed ?? 1;
@@ -76,6 +61,7 @@ export class GraphSimulator {
     this.tokenLifetimeSeconds = options.tokenLifetimeSeconds ?? DEFAULT_LIFETIME_SECONDS;
     this.#origin = options.origin ?? 'http://graph.sim.test';
     this.#world = new World({ now: options.now ?? systemNow, seed, switches: this.switches });
+    this.#journal = new WorldJournal(this.#world);
     const platform = createPlatform({
       world: this.#world,
       clients: this.clients,
@@ -128,9 +114,7 @@ export class GraphSimulator {
   }
 
   clearOutbox(): void {
-    this.#world.outbox.length = 0;
-    this.#mailsSaved = 0;
-    this.#isOutboxCleared = true;
+    this.#journal.clearOutbox();
     this.#commit();
   }
 
@@ -153,7 +137,7 @@ export class GraphSimulator {
     const mailbox = this.#world.mailbox(addressOrId);
     this.#world.removeMailbox(mailbox);
     this.#people.delete(mailbox.state.id);
-    this.#onReplaced?.();
+    this.#journal.replaced();
   }
 
   get mailboxes(): SimulatedMailbox[] {
@@ -264,8 +248,8 @@ export class GraphSimulator {
   restoreState(state: WorldSnapshot): void {
     this.#world.restore(state);
     this.#people.clear();
-    this.#mailsSaved = this.#world.outbox.length;
-    this.#onReplaced?.();
+    this.#journal.caughtUp();
+    this.#journal.replaced();
   }
 
   /** One mailbox as JSON: what is in it, its change log, and nothing of the others. */
@@ -284,23 +268,14 @@ export class GraphSimulator {
     if (mailbox?.state === undefined) throw new Error('this is no snapshot of a mailbox');
     const restored = this.#world.putBack(mailbox);
     this.notifications.catchUp();
-    this.#onReplaced?.();
+    this.#journal.replaced();
     return this.#person(restored);
   }
 
   /** Repeats changes recorded through {@link onChange}. */
   replay(changes: WorldChanges): void {
-    for (const each of changes.mailboxes) {
-      const mailbox = this.#world.findMailbox(each.state.id) ?? this.#world.addMailbox(each.state);
-      mailbox.apply(each);
-    }
-    if (changes.isOutboxCleared) this.#world.outbox.length = 0;
-    this.#world.outbox.push(...changes.outbox);
-    this.#world.randomState = changes.random;
-    this.#world.clockShift = changes.clockShift;
-    if (changes.parts !== undefined) this.#world.restoreParts(changes.parts);
+    this.#journal.replay(changes);
     this.notifications.catchUp();
-    this.#mailsSaved = this.#world.outbox.length;
   }
 
   /**
@@ -308,27 +283,12 @@ export class GraphSimulator {
    * another one, which no list of changes tells: a snapshot put back, a mailbox removed.
    */
   onChange(sink: ((changes: WorldChanges) => void) | undefined, onReplaced?: () => void): void {
-    this.#onReplaced = onReplaced;
-    this.#world.takeChanges();
-    this.#world.takePartChanges();
-    this.#mailsSaved = this.#world.outbox.length;
-    this.#sink = sink;
+    this.#journal.listen(sink, onReplaced);
   }
 
   #commit(isClockMoved = false): void {
     this.notifications.observeCalendars();
-    const mailboxes = this.#world.takeChanges();
-    const parts = this.#world.takePartChanges();
-    const isOutboxCleared = this.#isOutboxCleared;
-    this.#isOutboxCleared = false;
-    if (this.#sink === undefined) return;
-    const outbox = this.#world.outbox.slice(this.#mailsSaved);
-    const isElsewhere = isClockMoved || isOutboxCleared;
-    if (mailboxes.length === 0 && outbox.length === 0 && parts === undefined && !isElsewhere) return;
-    this.#mailsSaved = this.#world.outbox.length;
-    const { randomState: random, clockShift } = this.#world;
-    const more = { ...(isOutboxCleared ? { isOutboxCleared } : {}), ...(parts === undefined ? {} : { parts }) };
-    this.#sink({ mailboxes, outbox, random, clockShift, ...more });
+    this.#journal.commit(isClockMoved);
   }
 
   // --- transport

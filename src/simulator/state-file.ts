@@ -1,7 +1,8 @@
 import { appendFileSync, closeSync, existsSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import type { GraphSimulator, WorldChanges } from './graph-simulator.ts';
+import type { GraphSimulator } from './graph-simulator.ts';
 import { linesOf, snapshotOf } from './snapshot-lines.ts';
 import { readLines, writeLines } from './text-lines.ts';
+import type { WorldChanges } from './world-journal.ts';
 
 /**
  * Keeps a simulator's state across restarts, `kill -9` included: a snapshot, and a journal of what came after.
