@@ -94,15 +94,15 @@ export class WebhookWorker {
   async #run(): Promise<void> {
     while (!this.#stopped.signal.aborted) {
       this.#nap = new AbortController();
-      let pauseMs = POLL_MS;
+      let napMs = POLL_MS;
       try {
         await this.#fill();
       } catch (error) {
         this.#logger.error({ err: error }, 'webhook deliveries could not be looked for');
-        pauseMs = ERROR_PAUSE_MS;
+        napMs = ERROR_PAUSE_MS;
       }
       const isStopped = this.#stopped.signal.aborted;
-      if (!isStopped) await this.#clock.sleep(pauseMs, this.#nap.signal).catch(() => {});
+      if (!isStopped) await this.#clock.sleep(napMs, this.#nap.signal).catch(() => {});
     }
   }
 
