@@ -54,7 +54,7 @@ export class PrivacyExport {
   readonly #userId: UserId;
   readonly #now: () => Date;
   readonly #counts: Record<string, number> = {};
-  /** Is shown every event twice: for the zones that come first in its file, and then to be written. */
+  /** Is shown every event twice: for the zones, which come first in its file, and then to be written. */
   readonly #ics: IcsWriter;
 
   constructor(parts: ExportParts, userId: UserId, now: () => Date) {
@@ -106,10 +106,9 @@ export class PrivacyExport {
         return this.#parts.bases.findByEventIds(this.#parts.db, this.#userId, ids);
       });
       for (const event of page) {
-        if (!event.problem) this.#ics.add(icsSourceOf(event));
+        if (!event.problem) this.#ics.see(event);
         yield eventView(event, bases.get(event.id));
       }
-      this.#ics.takeEvents();
     }
   }
 

@@ -59,9 +59,22 @@ export class IcsWriter {
     return this.head() + this.takeEvents() + this.tail();
   }
 
-  // A file that is too long to be kept in memory is written in parts, after its events were added once for their zones.
+  // A file that is too long to be kept in memory is written in parts, after its events were seen once for their zones.
 
-  /** What comes before the events, with the time zones of all that were added so far. */
+  /** Takes note of the zones an event is in. */
+  see({ content }: Pick<IcsSource, 'content'>): void {
+    if (![content.start, content.end].every(isWritable)) return;
+    const exceptions = Object.keys(content.occurrences).flatMap((date) => {
+      const occurrence = content.recurrence ? occurrenceOn(content, date) : undefined;
+      const original = { ...inheritedFields(content, date), isAllDay: content.isAllDay };
+      return occurrence ? [original, occurrence.fields] : [original];
+    });
+    for (const { start, end, isAllDay } of [content, ...exceptions]) {
+      for (const time of [start, end]) if (!isAllDay && isWritable(time)) this.#noteZone(time);
+    }
+  }
+
+  /** What comes before the events, with the time zones of all that were added or seen so far. */
   head(): string {
     const head = ['BEGIN:VCALENDAR', 'VERSION:2.0', `PRODID:${PRODUCT}`, 'CALSCALE:GREGORIAN'];
     return lines([...head, ...this.#takeZones()]);
@@ -129,10 +142,15 @@ export class IcsWriter {
     if (isAllDay) return new ICAL.Property([name, {}, 'date', datePart(value.dateTime)]);
     const wallClock = normalDateTime(value.dateTime).slice(0, 19);
     if (ianaZone(value.timeZone) === 'UTC') return new ICAL.Property([name, {}, 'date-time', `${wallClock}Z`]);
-    const year = Number(wallClock.slice(0, 4));
-    const known = this.#zones.get(value.timeZone) ?? { from: year, to: year };
-    this.#zones.set(value.timeZone, { from: Math.min(known.from, year), to: Math.max(known.to, year) });
+    this.#noteZone(value);
     return new ICAL.Property([name, { tzid: value.timeZone }, 'date-time', wallClock]);
+  }
+
+  #noteZone({ dateTime, timeZone }: DateTimeTimeZone): void {
+    if (ianaZone(timeZone) === 'UTC') return;
+    const year = Number(normalDateTime(dateTime).slice(0, 4));
+    const known = this.#zones.get(timeZone) ?? { from: year, to: year };
+    this.#zones.set(timeZone, { from: Math.min(known.from, year), to: Math.max(known.to, year) });
   }
 }
 
