@@ -467,6 +467,7 @@ function createServices(parts: {
     ...binding,
     signIns,
     delegatedTokens,
+    unsubscribe: (userId) => subscriptionManager.unsubscribe(userId),
     publicUrl: config.publicUrl ?? `http://127.0.0.1:${config.port}`,
   });
   const subscriptionManager = new SubscriptionManager({

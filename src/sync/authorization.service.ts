@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isSyncError } from '../core/errors.ts';
+import type { UserId } from '../core/ids.ts';
 import type { Random } from '../core/runtime.ts';
 import type { CalendarGraph, RemoteCalendar, RemoteMailbox } from '../graph/calendar-graph.ts';
 import type { DelegatedTokenProvider } from '../graph/delegated-token.provider.ts';
@@ -73,6 +74,7 @@ export class AuthorizationService {
   readonly #audit: AuditRepository;
   readonly #binding: BindingParts;
   readonly #redirectUri: string;
+  readonly #unsubscribe: (userId: UserId) => Promise<void>;
 
   constructor(
     parts: BindingParts & {
@@ -82,6 +84,8 @@ export class AuthorizationService {
       delegatedTokens: DelegatedTokenProvider;
       authorizations: AuthorizationRepository<AuthorizationSecret>;
       audit: AuditRepository;
+      /** Ends what Microsoft tells of the mailbox that is bound now. */
+      unsubscribe: (userId: UserId) => Promise<void>;
       /** `PUBLIC_URL`, as browsers and Microsoft reach this service. */
       publicUrl: string;
     },
@@ -93,6 +97,7 @@ export class AuthorizationService {
     this.#authorizations = parts.authorizations;
     this.#audit = parts.audit;
     this.#binding = parts;
+    this.#unsubscribe = parts.unsubscribe;
     this.#redirectUri = `${parts.publicUrl}/calendar/connection/callback`;
   }
 
@@ -214,6 +219,8 @@ export class AuthorizationService {
   /** @throws {SyncError} `conflict-state` when another mailbox has come in between; nothing is written then */
   async #settleOnce(taken: Taken, signedIn: SignedIn, may: Permission): Promise<CallbackOutcome> {
     const { userId, stateHash } = taken;
+    // While the mailbox that is let go can still be reached; should it stay after all, it is subscribed to again.
+    if (may.mayReplace !== undefined) await this.#unsubscribe(userId);
     const outcome = await this.#db.transaction(async (tx): Promise<CallbackOutcome> => {
       if (!(await this.#authorizations.finish(tx, userId, stateHash))) return refused('spent');
       const bound = await this.#binding.connections.find(tx, userId);

@@ -10,6 +10,7 @@ import type { CursorRepository } from '../store/cursor.repository.ts';
 import type { Tx } from '../store/db.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { RunRepository } from '../store/run.repository.ts';
+import type { SubscriptionRepository } from '../store/subscription.repository.ts';
 import { saveCalendarList } from './calendar-list.ts';
 import type { RunQueue } from './run-queue.ts';
 
@@ -21,6 +22,7 @@ export interface BindingParts {
   readonly conflicts: ConflictRepository;
   readonly runs: RunRepository;
   readonly leases: LeaseRepository;
+  readonly subscriptions: SubscriptionRepository;
   readonly queue: RunQueue;
   readonly clock: Clock;
   readonly random: Random;
@@ -76,5 +78,6 @@ export async function unbindMailbox(tx: Tx, parts: BindingParts, userId: UserId)
   await parts.conflicts.closePending(tx, userId, { at, reason: 'the mailbox was disconnected' });
   await parts.bases.unlinkAll(tx, userId);
   await parts.calendars.forgetProgress(tx, userId);
+  await parts.subscriptions.delete(tx, userId);
   await parts.connections.delete(tx, userId);
 }

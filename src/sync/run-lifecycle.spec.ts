@@ -92,6 +92,7 @@ describe('a mailbox that is disconnected while its run works', () => {
         seen += 1;
         // The default calendar has used the capacity up by now, and the other one is about to be refused.
         if (seen === 3) disconnected = world.services.connectionService.disconnect(USER);
+        return disconnected;
       },
       10,
     );

@@ -98,8 +98,8 @@ export class SyncWorld {
       db,
       clock,
       logger: silentLogger,
-      fetch: (url, init) => {
-        world?.look(url, init?.method ?? 'GET');
+      fetch: async (url, init) => {
+        await world?.look(url, init?.method ?? 'GET');
         return simulator.fetch(url, init);
       },
     });
@@ -126,10 +126,10 @@ export class SyncWorld {
 
   // --- the way to Graph
 
-  #watch: { path: RegExp; left: number; act: (request: { method: string; url: string }) => void } | undefined;
+  #watch: { path: RegExp; left: number; act: (request: { method: string; url: string }) => unknown } | undefined;
 
-  /** Does something just before a request reaches Graph, such as somebody in Outlook being faster. */
-  onRequest(path: RegExp, act: (request: { method: string; url: string }) => void, times = 1): void {
+  /** Does something just before a request reaches Graph, such as somebody in Outlook being faster; a promise is waited for. */
+  onRequest(path: RegExp, act: (request: { method: string; url: string }) => unknown, times = 1): void {
     this.#watch = { path, act, left: times };
   }
 
@@ -137,11 +137,11 @@ export class SyncWorld {
     this.#watch = undefined;
   }
 
-  look(url: string, method: string): void {
+  async look(url: string, method: string): Promise<void> {
     const watch = this.#watch;
     if (!watch || watch.left === 0 || !watch.path.test(decodeURIComponent(url))) return;
     watch.left -= 1;
-    watch.act({ method, url });
+    await watch.act({ method, url });
   }
 
   // --- runs
