@@ -21,8 +21,12 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'development-secrets.ts': ['core'],
   'certificate.ts': ['core'],
   'diagnosis.ts': ['core', 'config.ts', 'store', 'graph'],
+  // What app.ts constructs, in three parts.
+  'app-store.ts': ['core', 'store', 'sync', 'api'],
+  'app-graph.ts': ['core', 'store', 'graph', 'config.ts', 'certificate.ts'],
+  'app-services.ts': ['core', 'store', 'graph', 'sync', 'jobs', 'config.ts', 'app-store.ts'],
   'app.ts': [
-    ...['core', 'store', 'graph', 'sync', 'jobs', 'api'],
+    ...['core', 'store', 'graph', 'sync', 'jobs', 'api', 'app-store.ts', 'app-graph.ts', 'app-services.ts'],
     ...['config.ts', 'system-runtime.ts', 'system-logger.ts', 'certificate.ts', 'diagnosis.ts'],
   ],
   'index.ts': ['app.ts', 'config.ts', 'core', 'sync', 'store', 'api'],
