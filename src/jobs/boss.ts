@@ -52,12 +52,13 @@ export async function startBoss(boss: PgBoss, db: Db): Promise<void> {
   await allowScopedQueueing(db);
 }
 
-/** A run is queued in the transaction of whoever asks for it, which a superuser's session carries out in a lesser role. */
+/** A run is queued in the transaction of whoever asks for it, which a login that no policy binds carries out in a lesser role. */
 async function allowScopedQueueing(db: Db): Promise<void> {
   await sql
     .raw(`
     do $$ begin
-      if to_regrole('${SCOPED_ROLE}') is not null and (select rolsuper from pg_roles where rolname = current_user) then
+      if to_regrole('${SCOPED_ROLE}') is not null
+        and (select rolsuper or rolbypassrls from pg_roles where rolname = current_user) then
         grant usage on schema pgboss to ${SCOPED_ROLE};
         grant select, insert, update, delete on all tables in schema pgboss to ${SCOPED_ROLE};
         grant usage on all sequences in schema pgboss to ${SCOPED_ROLE};

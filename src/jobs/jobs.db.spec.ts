@@ -1,8 +1,11 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ALICE, BOB, type JobsWorld, openJobsWorld, waitingDoorbells } from '../../test/support/jobs-world.ts';
 import { type PostgresServer, startPostgres } from '../../test/support/postgres-server.ts';
 import { DEFAULT_CALENDAR_ID, type JobId } from '../core/ids.ts';
 import { silentLogger } from '../core/runtime.ts';
+import { inScopeOf } from '../store/row-scope.ts';
+import { SCOPED_ROLE } from '../store/scoped-connection.ts';
 import { SyncWorker } from './sync.worker.ts';
 
 let server: PostgresServer;
@@ -70,5 +73,20 @@ describe('jobs on a PostgreSQL server', () => {
     await Promise.all(workers.map((worker) => worker.stop()));
     expect(most).toBe(1);
     expect(new Set(done).size).toBe(calendars.length);
+  });
+
+  it('queues in a user’s scope for a login that bypasses row-level security without being a superuser', async () => {
+    await sql.raw("create role hosted login createrole bypassrls password 'hosted'").execute(world.db.kysely);
+    await sql.raw(`grant ${SCOPED_ROLE} to hosted with admin true, set false`).execute(world.db.kysely);
+    const own = new URL(await server.createDatabase('hosted'));
+    await sql.raw('alter database hosted owner to hosted').execute(world.db.kysely);
+    const hosted = await openJobsWorld(Object.assign(own, { username: 'hosted', password: 'hosted' }).href);
+    try {
+      const ask = { userId: ALICE, calendarId: DEFAULT_CALENDAR_ID, trigger: 'api' } as const;
+      const queued = inScopeOf(ALICE, () => hosted.db.transaction((tx) => hosted.queue.enqueue(tx, ask)));
+      expect(await queued).toMatchObject({ status: 'started' });
+    } finally {
+      await hosted.close();
+    }
   });
 });

@@ -17,6 +17,7 @@ import type { EventBase } from './base.repository.ts';
 import { openDatabase, type Tx } from './db.ts';
 import { migrate } from './migrator.ts';
 import { inNobodysScope, inScopeOf } from './row-scope.ts';
+import { SCOPED_ROLE } from './scoped-connection.ts';
 
 const NOW = new Date('2026-03-02T08:00:00Z');
 const LATER = new Date('2026-03-02T09:00:00Z');
@@ -183,6 +184,26 @@ onEachDatabase((world) => {
     await sql.raw('create database plainly owner plain_owner').execute(world.db.kysely);
     const url = new URL(raw.connectionString);
     Object.assign(url, { username: 'plain_owner', password: 'plain', pathname: '/plainly' });
+    const db = await openDatabase({ url: url.href, logger: silentLogger });
+    try {
+      await migrate(db, { logger: silentLogger, clock: world.clock, random: world.random });
+      await db.transaction((tx) => world.settings.save(tx, ALICE, { enabled: false }));
+      const count = async () => (await sql`select * from "UserSettings"`.execute(db.kysely)).rows.length;
+      expect([await count(), await inScopeOf(ALICE, count), await inScopeOf(BOB, count)]).toEqual([1, 1, 0]);
+    } finally {
+      await db.close();
+    }
+  });
+
+  it('a login that bypasses row-level security without being a superuser is bound as well', async () => {
+    const { raw } = world.db;
+    if (raw.kind !== 'postgres') return; // The embedded database has one login, a superuser.
+    // Its own of that name, as in a cluster that knows no other: roles are the cluster's.
+    await sql.raw("create role hosted_owner login createrole bypassrls password 'hosted'").execute(world.db.kysely);
+    await sql.raw(`grant ${SCOPED_ROLE} to hosted_owner with admin true, set false`).execute(world.db.kysely);
+    await sql.raw('create database hosted owner hosted_owner').execute(world.db.kysely);
+    const url = new URL(raw.connectionString);
+    Object.assign(url, { username: 'hosted_owner', password: 'hosted', pathname: '/hosted' });
     const db = await openDatabase({ url: url.href, logger: silentLogger });
     try {
       await migrate(db, { logger: silentLogger, clock: world.clock, random: world.random });
