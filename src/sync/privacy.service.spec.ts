@@ -163,6 +163,15 @@ describe('erasing somebody', () => {
       expect(await dumpOf(world.db)).not.toMatch(TRACES);
     }));
 
+  it('needs nothing of theirs to be readable', () =>
+    withWorld(async (world) => {
+      await furnish(world);
+      const spoilt = `enc:v1:${Buffer.alloc(60).toString('base64')}`;
+      await sql`update "CalendarConnection" set mailbox = ${spoilt}`.execute(world.db.kysely);
+      await inScopeOf(USER, () => world.services.privacyService.erase(CALLER, USER));
+      expect(await dumpOf(world.db)).not.toMatch(TRACES);
+    }));
+
   it('lets the same person begin anew', () =>
     withWorld(async (world) => {
       await furnish(world);

@@ -120,11 +120,8 @@ export class SubscriptionManager {
 
   /** Ends it at Microsoft, as far as that can be done just now. To be called before the sign-in is forgotten. */
   async unsubscribe(userId: UserId): Promise<void> {
-    const [subscription, connection] = await Promise.all([
-      this.#subscriptions.find(this.#db, userId),
-      this.#connections.find(this.#db, userId),
-    ]);
-    if (!subscription?.subscriptionId || !connection) return;
+    const subscription = await this.#subscriptions.find(this.#db, userId);
+    if (!subscription?.subscriptionId) return;
     const patience = new AbortController();
     const answered = new AbortController();
     this.#clock.sleep(DELETE_PATIENCE_MS, answered.signal).then(
@@ -132,7 +129,10 @@ export class SubscriptionManager {
       () => {},
     );
     try {
-      await this.#remote.delete(this.#session(connection, patience.signal), subscription.subscriptionId);
+      // It may not be readable any more, which must keep nobody from being erased.
+      const connection = await this.#connections.find(this.#db, userId);
+      if (connection)
+        await this.#remote.delete(this.#session(connection, patience.signal), subscription.subscriptionId);
     } catch (err) {
       this.#logger.warn({ userId, err }, 'a subscription could not be ended at Microsoft; it expires by itself');
     } finally {
