@@ -49,7 +49,9 @@ export function readInstant(text: string, path: string): Date {
   const withZone = match?.[1] && !match[4] ? `${mended}Z` : mended;
   const instant = new Date(Date.parse(withZone));
   const isRealDate = match && new Date(Date.parse(`${date}T00:00:00Z`)).toJSON()?.startsWith(date);
-  if (isRealDate && !Number.isNaN(instant.getTime())) return instant;
+  // The database has no year 0, and an offset can lead out of the years of four digits.
+  const year = instant.getUTCFullYear();
+  if (isRealDate && year >= 1 && year <= 9999) return instant;
   throw new SyncError('invalid-input', `${path} is not an instant this service can read`, {
     problems: [{ path, message: 'must be an ISO 8601 instant, e.g. 2026-03-09T09:00:00Z' }],
   });
