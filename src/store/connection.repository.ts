@@ -84,6 +84,14 @@ export class ConnectionRepository {
     };
   }
 
+  /** Keeps it until the transaction ends. @returns false when there is none */
+  async hold(tx: Tx, userId: UserId): Promise<boolean> {
+    const held = await sql`
+      select 1 from "CalendarConnection" where "userId" = ${userId} for key share
+    `.execute(tx.kysely);
+    return held.rows.length > 0;
+  }
+
   async save(
     tx: Tx,
     connection: Pick<StoredConnection, 'userId' | 'mailbox' | 'mailboxId' | 'mode' | 'timeZone'>,

@@ -6,16 +6,19 @@ import type { ContentCipher } from './encryption.ts';
 /**
  * Every table with somebody's rows, in the order they are emptied. Leases first: whoever works on the mailbox writes
  * nothing more. Then keys, for which every open transaction that writes with one is waited for, and webhooks, so that none
- * is told of what goes. Events leave tombstones, and all kinds of things deliveries, so those come after them. A test holds the list against the database's own catalog.
+ * is told of what goes. Connection and calendars come before runs, because whoever queues one holds one of them. Events leave
+ * tombstones, and all kinds of things deliveries, so those come after them. A test holds the list against the database's own
+ * catalog.
  */
 export const USER_TABLES = [
   'MailboxLease',
   'UserKey',
   'OutgoingWebhook',
+  'CalendarConnection',
+  'Calendar',
   'CalendarSyncState',
   'AuthorizationRequest',
   'GraphSubscription',
-  'CalendarConnection',
   'CalendarEvent',
   'CalendarEventTombstone',
   'EventBase',
@@ -23,7 +26,6 @@ export const USER_TABLES = [
   'DirtySeries',
   'CalendarSyncConflict',
   'SyncOperation',
-  'Calendar',
   'UserSettings',
   'IdempotencyKey',
   'WebhookDelivery',

@@ -101,7 +101,7 @@ export class SubscriptionRepository {
     return claimed.rows.map(subscriptionOf);
   }
 
-  /** A subscription as Graph made or renewed it. */
+  /** A subscription as Graph made or renewed it. @returns false when nobody wishes for it any more */
   async saveActive(
     tx: Tx,
     userId: UserId,
@@ -112,13 +112,14 @@ export class SubscriptionRepository {
       readonly expiresAt: Date;
       readonly dueAt: Date;
     },
-  ): Promise<void> {
-    await sql`
+  ): Promise<boolean> {
+    const saved = await sql`
       update "GraphSubscription" set "subscriptionId" = ${active.subscriptionId}, "mailboxId" = ${active.mailboxId},
         "clientStateHash" = ${active.clientStateHash}, "expiresAt" = ${active.expiresAt.toISOString()}::timestamptz,
         "dueAt" = ${active.dueAt.toISOString()}::timestamptz, failures = 0, "lastErrorCode" = null
       where "userId" = ${userId}
     `.execute(tx.kysely);
+    return saved.numAffectedRows === 1n;
   }
 
   async saveFailure(tx: Tx, userId: UserId, failed: { readonly code: string; readonly dueAt: Date }): Promise<void> {

@@ -89,6 +89,17 @@ describe('being told of changes in Outlook', () => {
     expect(await waitingRuns()).toEqual(['notification']);
   });
 
+  it('leaves nothing of somebody who was erased while Microsoft was asked', async () => {
+    await manager().tick();
+    api.sync.clock.advance(30_000);
+    api.sync.onRequest(/\/subscriptions$/, () =>
+      api.sync.services.privacyService.erase({ userId: USER, roles: ['user'] }, USER),
+    );
+    await manager().tick();
+    expect(await waitingRuns()).toEqual([]);
+    expect(subscriptions()).toEqual([]);
+  });
+
   it.each([
     ['an unknown subscription', () => ({ subscriptionId: 'b1f50000-0000-4000-8000-000000000000' })],
     ['another secret', () => ({ clientState: 'guessed' })],

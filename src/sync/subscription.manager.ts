@@ -181,19 +181,22 @@ export class SubscriptionManager {
     if (subscriptionId !== undefined && clientStateHash !== undefined && mailboxId === connection.mailboxId) {
       try {
         const { expiresAt } = await this.#remote.renew(session, subscriptionId, wanted);
-        return await this.#keep(userId, { subscriptionId, clientStateHash, mailboxId, expiresAt });
+        await this.#keep(userId, { subscriptionId, clientStateHash, mailboxId, expiresAt });
+        return;
       } catch (error) {
         if (!isSyncError(error, 'not-found')) throw error;
       }
     }
     const clientState = Buffer.from(this.#random.bytes(CLIENT_STATE_BYTES)).toString('base64url');
     const made = await this.#remote.create(session, { notificationUrl, clientState, expiresAt: wanted });
-    await this.#keep(userId, {
+    const isWanted = await this.#keep(userId, {
       subscriptionId: made.id,
       clientStateHash: hashOf(clientState),
       mailboxId: connection.mailboxId,
       expiresAt: made.expiresAt,
     });
+    // Disconnected or erased while Microsoft was asked.
+    if (!isWanted) return this.#remote.delete(session, made.id);
     // What happened before it was there, nobody told.
     await this.#react(userId, new Set(['missed']));
   }
@@ -201,17 +204,19 @@ export class SubscriptionManager {
   async #keep(
     userId: UserId,
     active: { subscriptionId: string; clientStateHash: string; mailboxId: string; expiresAt: Date },
-  ): Promise<void> {
+  ): Promise<boolean> {
     const nowMs = this.#clock.now().getTime();
     // A short-lived one is renewed at half its life.
     const waitMs = Math.min(RENEW_EVERY_MS, Math.max(0, (active.expiresAt.getTime() - nowMs) / 2));
     const dueAt = new Date(nowMs + waitMs);
-    await this.#db.transaction((tx) => this.#subscriptions.saveActive(tx, userId, { ...active, dueAt }));
+    return this.#db.transaction((tx) => this.#subscriptions.saveActive(tx, userId, { ...active, dueAt }));
   }
 
   async #react(userId: UserId, kinds: ReadonlySet<string>): Promise<void> {
     const now = this.#clock.now();
     await this.#db.transaction(async (tx) => {
+      // Gone since it was looked for: then nothing is to be left of it.
+      if (!(await this.#connections.hold(tx, userId))) return;
       if (kinds.has('subscriptionRemoved')) await this.#subscriptions.saveLost(tx, userId, now);
       if (kinds.has('reauthorizationRequired')) await this.#subscriptions.markDue(tx, userId, now);
       // Renewing is all that is asked for there; everything else means that something may have changed.
