@@ -151,6 +151,8 @@ export class ConnectionRepository {
     cache: string,
     o: { readonly version: number; readonly usedAt: Date },
   ): Promise<boolean> {
+    // Before the key: whoever was erased meanwhile must not get a new one.
+    if (!(await this.hold(tx, userId))) return false;
     const cipher = await this.#cipher.forUser(tx, userId);
     const saved = await sql`
       update "CalendarConnection" set "tokenCache" = ${cipher.encryptText('connection.tokenCache', cache)},

@@ -69,6 +69,22 @@ describe('erasure', () =>
       expect(await world.events.findTombstones(world.db, ALICE, [A])).toEqual(new Map());
     });
 
+    it('leaves no new key when a token comes too late', async () => {
+      const connection = {
+        userId: ALICE,
+        mailbox: 'a@example.com',
+        mailboxId: 'm',
+        mode: 'delegated',
+        timeZone: 'UTC',
+      };
+      await world.db.transaction((tx) => world.connections.save(tx, connection as never, NOW));
+      await erase(world, ALICE);
+      const token = { userId: ALICE, accountId: 'hers' };
+      const keep = (tx: Tx) => world.connections.saveTokens(tx, token, '{}', { version: 0, usedAt: NOW });
+      expect(await world.db.transaction(keep)).toBe(false);
+      expect(await ownersOf(world)).toEqual([]);
+    });
+
     it('leaves lines of the log that name nobody', async () => {
       const line = { at: NOW, action: 'connection.connected' as const, correlationId: 'c-1' };
       await world.db.transaction(async (tx) => {
