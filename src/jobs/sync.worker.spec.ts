@@ -77,6 +77,18 @@ describe('SyncWorker', () => {
     expect(await delayOfDoorbell(jobId)).toBe(2);
   });
 
+  it('leaves no lease of somebody who was erased since the run was looked for', async () => {
+    const jobId = await aRun();
+    const run = await world.runs.find(world.db, ALICE, jobId);
+    await sql`delete from "CalendarSyncState"`.execute(world.db.kysely);
+    await sql`delete from "MailboxLease"`.execute(world.db.kysely);
+    const find = vi.spyOn(world.runs, 'find').mockResolvedValueOnce(run);
+    const { worker } = workerWith(async () => expect.unreachable());
+    await worker.handle(jobId);
+    find.mockRestore();
+    expect((await sql`select 1 from "MailboxLease"`.execute(world.db.kysely)).rows).toEqual([]);
+  });
+
   it('ignores a doorbell for a run that has ended', async () => {
     const jobId = await aRun({ status: 'COMPLETED' });
     const { worker } = workerWith(async () => expect.unreachable());

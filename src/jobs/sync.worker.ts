@@ -109,9 +109,11 @@ export class SyncWorker {
 
   async #carryOut(run: StoredRun, abandoned: AbortSignal | undefined): Promise<void> {
     if (this.#shutdown.signal.aborted) return this.#putBack(run, 0);
-    const lease = await this.#db.transaction((tx) =>
-      this.#leases.claim(tx, run.userId, `${this.#holder} ${this.#random.id()}`, this.#clock.now(), LEASE_MS),
-    );
+    const lease = await this.#db.transaction(async (tx) => {
+      // It may have been erased with its user since it was looked for: then nothing is to be left of it.
+      if (!(await this.#runs.holdUnfinished(tx, run.id))) return undefined;
+      return this.#leases.claim(tx, run.userId, `${this.#holder} ${this.#random.id()}`, this.#clock.now(), LEASE_MS);
+    });
     if (!lease) return this.#putBack(run, BUSY_DELAY_MS);
     const lost = new AbortController();
     const signal = AbortSignal.any([this.#shutdown.signal, lost.signal, ...(abandoned ? [abandoned] : [])]);

@@ -47,6 +47,8 @@ export class ErasureRepository {
       erased += Number(deleted.numAffectedRows ?? 0n);
       if (table === 'UserKey') await this.#cipher.destroy(tx, userId);
     }
+    // A worker that held the run may have claimed the mailbox before the run went.
+    await sql`delete from "MailboxLease" where "userId" = ${userId}`.execute(tx.kysely);
     return erased;
   }
 }
