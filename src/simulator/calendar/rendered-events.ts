@@ -19,11 +19,26 @@ const COMMA_CODE = 0x2c;
 /** Selections are the caller's free choice, so their names are forgotten as well. */
 const VARIANTS_MAX = 1000;
 
+/** Renderings of one variety: of whole items by number, of members of series by number and date. */
+class Variety {
+  readonly #items = new Map<number, Rendered>();
+  readonly #members = new Map<string, Rendered>();
+
+  get(n: number, date: string): Rendered | undefined {
+    return date === '' ? this.#items.get(n) : this.#members.get(`${n} ${date}`);
+  }
+
+  set(n: number, date: string, rendered: Rendered): void {
+    if (date === '') this.#items.set(n, rendered);
+    else this.#members.set(`${n} ${date}`, rendered);
+  }
+}
+
 /** Rendered events as JSON in UTF-8, so that a page that was told before is put together, not written again. */
 class RenderedEvents {
   readonly #variants = new Map<string, number>();
-  #young = new Map<string, Rendered>();
-  #old = new Map<string, Rendered>();
+  #young = new Map<number, Variety>();
+  #old = new Map<number, Variety>();
   #youngBytes = 0;
   #slab = Buffer.alloc(0);
   #at = 0;
@@ -41,16 +56,15 @@ class RenderedEvents {
 
   get(row: Row, variant: number, render: () => object): Buffer {
     const { mailbox, item } = row;
-    const key = `${variant} ${item.n} ${row.date ?? row.instance?.date ?? ''}`;
-    const young = this.#young.get(key);
+    const date = row.date ?? row.instance?.date ?? '';
+    const young = this.#young.get(variant)?.get(item.n, date);
     const stamp = mailbox.stampOf(item.n);
     if (young !== undefined && young.item === item && young.stamp === stamp) return young.bytes;
-    const old = this.#old.get(key);
+    const old = this.#old.get(variant)?.get(item.n, date);
     const isGood = old !== undefined && old.item === item && old.stamp === stamp;
-    const text = isGood ? old.bytes : JSON.stringify(render());
-    const rendered = { item, stamp, bytes: this.#write(text) };
-    this.#keep(key, rendered);
-    return rendered.bytes;
+    const bytes = this.#write(isGood ? old.bytes : JSON.stringify(render()));
+    this.#keep(variant, date, { item, stamp, bytes });
+    return bytes;
   }
 
   /** One after the other with commas between, so that a page that was told before mostly is one piece of a slab. */
@@ -77,8 +91,13 @@ class RenderedEvents {
     this.#youngBytes = 0;
   }
 
-  #keep(key: string, rendered: Rendered): void {
-    this.#young.set(key, rendered);
+  #keep(variant: number, date: string, rendered: Rendered): void {
+    let variety = this.#young.get(variant);
+    if (variety === undefined) {
+      variety = new Variety();
+      this.#young.set(variant, variety);
+    }
+    variety.set(rendered.item.n, date, rendered);
     this.#youngBytes += rendered.bytes.length;
     if (this.#youngBytes < GENERATION_BYTES) return;
     this.#old = this.#young;
@@ -140,19 +159,31 @@ export function documentWith(before: object, value: readonly Buffer[], after: ob
   const head = JSON.stringify(before).slice(0, -1);
   const tail = JSON.stringify(after).slice(1);
   const pieces: Buffer[] = [Buffer.from(`${head}${head === '{' ? '' : ','}"value":[`)];
-  for (const [at, each] of value.entries()) {
-    const joined = at === 0 ? undefined : joinedByComma(pieces.at(-1)!, each);
-    if (joined !== undefined) pieces[pieces.length - 1] = joined;
-    else if (at === 0) pieces.push(each);
-    else pieces.push(COMMA, each);
-  }
+  joinByCommas(value, pieces);
   pieces.push(Buffer.from(tail === '}' ? `]${tail}` : `],${tail}`));
   return pieces;
 }
 
-/** Two pieces as one, when they lie in one buffer with nothing but a comma between. */
-function joinedByComma(a: Buffer, b: Buffer): Buffer | undefined {
-  if (a.buffer !== b.buffer || a.byteOffset + a.length + 1 !== b.byteOffset) return undefined;
-  const both = Buffer.from(a.buffer, a.byteOffset, a.length + 1 + b.length);
-  return both[a.length] === COMMA_CODE ? both : undefined;
+/** Puts a comma between each two; neighbours that lie in one buffer with nothing but a comma between become one piece. */
+function joinByCommas(value: readonly Buffer[], pieces: Buffer[]): void {
+  let slab: Buffer | undefined;
+  let from = 0;
+  let to = 0;
+  const end = () => {
+    if (slab !== undefined) pieces.push(slab.subarray(from, to));
+  };
+  for (const each of value) {
+    if (slab !== undefined && slab.buffer === each.buffer && each.byteOffset === to + 1 && slab[to] === COMMA_CODE) {
+      to += 1 + each.length;
+      continue;
+    }
+    if (slab !== undefined) {
+      end();
+      pieces.push(COMMA);
+    }
+    if (slab?.buffer !== each.buffer) slab = Buffer.from(each.buffer);
+    from = each.byteOffset;
+    to = from + each.length;
+  }
+  end();
 }
