@@ -12,6 +12,8 @@ import type { SendOutcome, WebhookClient } from './webhook.client.ts';
 
 const MINUTE_MS = 60_000;
 const POLL_MS = 1_000;
+/** Until somebody has put the key ring right. */
+const UNREADABLE_PAUSE_MS = 60 * MINUTE_MS;
 /** The database may be away for a while. */
 const ERROR_PAUSE_MS = 10_000;
 /** Endpoints served at a time, each with one request under way; slow ones of one user leave room for the others. */
@@ -144,7 +146,7 @@ export class WebhookWorker {
   }
 
   async #serve(userId: UserId, webhookId: string, deliveries: readonly StoredDelivery[]): Promise<void> {
-    const webhook = await this.#readable(userId, webhookId);
+    const webhook = await this.#readable(userId, webhookId, deliveries);
     if (!webhook) return;
     for (const [index, delivery] of deliveries.entries()) {
       const rest = deliveries.slice(index + 1);
@@ -158,15 +160,26 @@ export class WebhookWorker {
     }
   }
 
-  /** An endpoint that is gone, switched off or unreadable gets nothing, now or later. */
-  async #readable(userId: UserId, webhookId: string): Promise<StoredWebhook | undefined> {
+  /**
+   * An endpoint that is gone or switched off gets nothing, now or later. One that this process cannot read may be readable to
+   * another, or after the key ring is put right: what is due for it waits.
+   */
+  async #readable(
+    userId: UserId,
+    webhookId: string,
+    deliveries: readonly StoredDelivery[],
+  ): Promise<StoredWebhook | undefined> {
     let webhook: StoredWebhook | undefined;
     try {
       webhook = await this.#webhooks.find(this.#db, userId, webhookId);
     } catch (error) {
       if (!isSyncError(error, 'decryption-failed')) throw error;
-      this.#logger.error({ err: error, webhookId, userId }, 'a webhook is disabled: its address cannot be read');
-      await this.#db.transaction((tx) => this.#disable(tx, userId, webhookId));
+      this.#logger.error(
+        { err: error, webhookId, userId },
+        'the address of a webhook cannot be read; it waits an hour',
+      );
+      const later = new Date(this.#clock.now().getTime() + UNREADABLE_PAUSE_MS);
+      await this.#db.transaction((tx) => this.#deliveries.putBack(tx, deliveries, later));
       return undefined;
     }
     if (webhook && !webhook.disabledAt) return webhook;
