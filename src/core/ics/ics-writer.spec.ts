@@ -55,6 +55,14 @@ describe('writing iCalendar', () => {
     );
   });
 
+  it('folds at 75 octets, the space that begins a continued line among them (RFC 5545, 3.1)', () => {
+    const text = write({
+      ...anEvent({ subject: 'x'.repeat(400) }),
+      locations: [{ displayName: 'Zürich '.repeat(60) }],
+    });
+    expect(Math.max(...text.split('\r\n').map((line) => Buffer.byteLength(line)))).toBe(75);
+  });
+
   /** To Exchange the 30th and 31st of February are what the 29th is: the month's last day. */
   function withoutFebruary30(content: EventContent): EventContent {
     const { recurrence } = content;

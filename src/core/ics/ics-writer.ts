@@ -24,6 +24,9 @@ export interface IcsSource {
   readonly joinUrl?: string | undefined;
 }
 
+// The library counts what stands behind the space of a continued line, RFC 5545 (3.1) the whole line: 75 octets.
+ICAL.foldLength = 74;
+
 const PRODUCT = '-//graph-calendar-sync//iCalendar export//EN';
 /** How far ahead a zone's changes are listed one by one; regular ones go on for ever. */
 const YEARS_AHEAD = 5;
