@@ -11,8 +11,8 @@ interface Rendered {
   bytes: Buffer;
 }
 
-/** Bytes of one of two generations: when the younger is full, the older is forgotten. */
-const GENERATION_BYTES = 64 * 1024 * 1024;
+/** Bytes of one of two generations: when the younger is full, the older is forgotten. Together with 100,000 events they stay below 1 GB. */
+const GENERATION_BYTES = 80 * 1024 * 1024;
 
 const SLAB_BYTES = 1024 * 1024;
 const COMMA_CODE = 0x2c;
