@@ -6,7 +6,6 @@ import type { Queryable, Tx } from './db.ts';
 /** What the audit log tells of, as a closed list. */
 export const AUDIT_ACTIONS = [
   'login.refused',
-  'connection.authorized',
   'connection.connected',
   'connection.disconnected',
   'connection.reauth_required',
