@@ -93,6 +93,9 @@ describe('hostile bodies', () => {
     ['plain-text marks', `<!-- converted from text -->${'<div class="PlainText">'.repeat(30_000)}`],
     ['white space', ' \n'.repeat(300_000)],
     ['heads', '</head'.repeat(100_000)],
+    ['elements that mostly close each other, in an order in which they nest', '<p><td>'.repeat(70_000)],
+    ['lists whose items are never closed', '<li><p>'.repeat(70_000)],
+    ['end tags without a beginning', `${'<b>'.repeat(490)}${'</x>'.repeat(200_000)}`],
   ])('takes little time for %s', (_what, content) => {
     const started = performance.now();
     canonicalBody(html(content));

@@ -51,31 +51,31 @@ function renderText(html: string): string {
 
 /** The renderer is recursive, and the time it takes grows with the square of the depth; mail nests a few dozen deep. */
 const MAX_RENDERED_DEPTH = 500;
-/** Elements without an end tag, or whose end tag may be left out, do not nest however often they appear. */
-const FLAT_ELEMENTS = new Set([
-  'br',
-  'img',
-  'hr',
-  'meta',
-  'link',
-  'input',
-  'col',
-  'wbr',
-  'p',
-  'li',
-  'td',
-  'th',
-  'tr',
-  'dd',
-  'dt',
-]);
+const VOID_ELEMENTS = new Set(['br', 'img', 'hr', 'meta', 'link', 'input', 'col', 'wbr', 'area', 'base']);
+/** Which elements a start tag ends when one of them is the innermost: their end tags may be left out. */
+const ENDED_BY: Readonly<Record<string, readonly string[]>> = {
+  p: ['p'],
+  li: ['li'],
+  dd: ['dd', 'dt'],
+  dt: ['dd', 'dt'],
+  td: ['td', 'th'],
+  th: ['th'],
+  tr: ['td', 'th', 'tr'],
+};
 
 function isDeeperThan(limit: number, html: string): boolean {
-  let depth = 0;
-  for (const [, slash, name = ''] of html.matchAll(/<(\/?)([a-z][a-z\d]{0,20})/gi)) {
-    if (FLAT_ELEMENTS.has(name.toLowerCase())) continue;
-    depth = Math.max(0, depth + (slash ? -1 : 1));
-    if (depth > limit) return true;
+  const open: string[] = [];
+  for (const [, slash, tag = ''] of html.matchAll(/<(\/?)([a-z][a-z\d]{0,20})/gi)) {
+    const name = tag.toLowerCase();
+    if (slash) {
+      const at = open.lastIndexOf(name);
+      if (at >= 0) open.splice(at);
+    } else if (!VOID_ELEMENTS.has(name)) {
+      const ended = ENDED_BY[name] ?? [];
+      while (ended.includes(open.at(-1) ?? '')) open.pop();
+      open.push(name);
+      if (open.length > limit) return true;
+    }
   }
   return false;
 }
