@@ -65,6 +65,9 @@ const ROUTES: Readonly<Record<string, readonly Row[]>> = {
     { url: `/calendar/sync/history/$run/operations?userId=${USER}`, ...FOR_OPERATORS },
     { url: '/calendar/sync/history/$run/operations?userId=*', ...FOR_OPERATORS },
   ],
+  'POST /calendar/sync/history/:jobId/revert': [
+    { url: '/calendar/sync/history/$run/revert', body: { eventIds: [] }, ...PRIVATE },
+  ],
   'GET /calendar/sync/conflicts': [{ url: '/calendar/sync/conflicts?status=all', ...OWN }],
   'GET /calendar/sync/conflicts/stats': [
     { url: '/calendar/sync/conflicts/stats', ...OWN },
@@ -86,6 +89,10 @@ const ROUTES: Readonly<Record<string, readonly Row[]>> = {
   'GET /calendar/events/:id': [
     { url: '/calendar/events/$event', ...PRIVATE },
     { url: '/calendar/events/$series_2026-03-10', ...PRIVATE },
+  ],
+  'GET /calendar/events/:id/body': [
+    { url: '/calendar/events/$event/body', ...PRIVATE },
+    { url: '/calendar/events/$series_2026-03-10/body', ...PRIVATE },
   ],
   'PATCH /calendar/events/:id': [{ url: '/calendar/events/$event', body: { importance: 'high' }, ...PRIVATE }],
   'DELETE /calendar/events/:id': [{ url: '/calendar/events/$spare', ...PRIVATE }],

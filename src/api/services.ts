@@ -96,6 +96,7 @@ export interface ApiServices {
       },
     ): Promise<Items & { readonly nextCursor: string | null }>;
     get(userId: UserId, id: string): Promise<EventAnswer>;
+    body(userId: UserId, id: string, how: { readonly withImages: boolean }): Promise<object>;
     create(
       userId: UserId,
       input: EventInput & { readonly calendarId?: string },
@@ -107,11 +108,25 @@ export interface ApiServices {
       input: EventInput,
       how: Correlated & { readonly ifMatch?: string },
     ): Promise<EventAnswer>;
+    updateFollowing(
+      userId: UserId,
+      id: string,
+      input: EventInput,
+      how: Correlated & { readonly ifMatch?: string; readonly idempotencyKey?: string },
+    ): Promise<{ readonly event: EventAnswer; readonly isRepeated: boolean }>;
     delete(userId: UserId, id: string, how: Correlated & { readonly ifMatch?: string }): Promise<void>;
+    deleteFollowing(userId: UserId, id: string, how: Correlated & { readonly ifMatch?: string }): Promise<void>;
     instances(userId: UserId, masterId: string, range: { start: string; end: string }): Promise<Items>;
     changes(userId: UserId, page: { cursor?: string; limit: number }): Promise<object>;
     importIcs(userId: UserId, ics: string, how: Correlated & { readonly calendarId?: string }): Promise<object>;
     exportIcs(userId: UserId, how: { readonly calendarId?: string }): Promise<string>;
+  };
+  readonly journalService: {
+    revert(
+      userId: UserId,
+      jobId: JobId,
+      how: Correlated & { readonly eventIds?: readonly string[] },
+    ): Promise<object>;
   };
   readonly connectionService: {
     get(userId: UserId): Promise<object>;

@@ -6,6 +6,7 @@ import type { CalendarId, EventId, UserId } from '../core/ids.ts';
 import { expandOccurrences, occurrenceOn } from '../core/recurrence.ts';
 import { DEFAULT_RETENTION } from '../core/retention.ts';
 import type { Clock, Random } from '../core/runtime.ts';
+import { type SafeBody, safeBody } from '../core/safe-html.ts';
 import { cancelOccurrence, patchEvent, patchOccurrence, withoutRevived } from '../core/series-edit.ts';
 import type { BaseRepository } from '../store/base.repository.ts';
 import type { CalendarRepository } from '../store/calendar.repository.ts';
@@ -26,6 +27,7 @@ import { assertLimit, assertMended, inOrderOfStart, rangeMissing } from './event
 import { type EventTarget, idsIn, targetOf } from './event-target.ts';
 import { type EventView, eventView, occurrenceView } from './event-views.ts';
 import type { RunQueue } from './run-queue.ts';
+import { SeriesSplitter } from './series-splitter.ts';
 
 export type { ImportResult } from './event-import.ts';
 export type { EventView, SyncState } from './event-views.ts';
@@ -81,6 +83,7 @@ export class EventService {
   readonly #events: EventRepository;
   readonly #bases: BaseRepository;
   readonly #gate: EventGate;
+  readonly #splitter: SeriesSplitter;
   readonly #clock: Clock;
 
   constructor(parts: EventServiceParts) {
@@ -89,6 +92,7 @@ export class EventService {
     this.#events = parts.events;
     this.#bases = parts.bases;
     this.#gate = new EventGate(parts);
+    this.#splitter = new SeriesSplitter({ ...parts, gate: this.#gate });
     this.#clock = parts.clock;
   }
 
@@ -119,6 +123,17 @@ export class EventService {
   /** @throws {SyncError} `not-found` */
   async get(userId: UserId, id: string): Promise<EventView> {
     return this.#view(this.#db, userId, await this.#find(this.#db, userId, id));
+  }
+
+  /**
+   * An event's body, or an occurrence's, for a page to show; what is stored stays as it was written.
+   *
+   * @throws {SyncError} `not-found`
+   */
+  async body(userId: UserId, id: string, how: { withImages: boolean }): Promise<SafeBody> {
+    const { event, originalDate } = await this.#find(this.#db, userId, id);
+    const occurrence = originalDate === undefined ? undefined : occurrenceOn(event.content, originalDate);
+    return safeBody((occurrence?.fields ?? event.content).body, how);
   }
 
   /**
@@ -162,6 +177,29 @@ export class EventService {
         ? patchEvent(content, input)
         : patchOccurrence(content, target.originalDate, input);
     });
+  }
+
+  /**
+   * Changes one date of a series and all that follow: the series ends before it, and a new one begins.
+   *
+   * @returns the series that begins there; `isRepeated` as for `create`
+   * @throws {SyncError} as `update`; `conflict-state` for a used key, and where Outlook would keep the old series beside the new
+   */
+  async updateFollowing(
+    userId: UserId,
+    id: string,
+    input: EventInput,
+    how: WriteOptions & { readonly idempotencyKey?: string } = {},
+  ): Promise<{ event: EventView; isRepeated: boolean }> {
+    return this.#db.transaction(async (tx) => {
+      const { event, isRepeated } = await this.#splitter.change(tx, userId, id, input, how);
+      return { event: await this.#view(tx, userId, { event }), isRepeated };
+    });
+  }
+
+  /** @throws {SyncError} `not-found`, `version-mismatch`, `access-denied`, `impossible-input` */
+  async deleteFollowing(userId: UserId, id: string, how: WriteOptions = {}): Promise<void> {
+    await this.#db.transaction((tx) => this.#splitter.delete(tx, userId, id, how));
   }
 
   /** @throws {SyncError} `not-found`, `version-mismatch`, `access-denied` */

@@ -77,6 +77,27 @@ export const EventChanges = Type.Object(
   { title: 'EventChanges' },
 );
 
+const Taken = (description: string) => Type.Integer({ minimum: 0, description });
+
+export const EventBody = Type.Object(
+  {
+    html: Type.String({ description: 'markup that a page may show as it is' }),
+    text: Type.String(),
+    isReduced: Type.Boolean({ description: 'too long or too deeply nested to be looked through: shown as its text' }),
+    blocked: Type.Object(
+      {
+        scripts: Taken('script elements and event handlers'),
+        embeds: Taken('frames, objects, forms, media, drawings, styles for the page'),
+        remoteImages: Taken('images whose senders would learn that they were looked at; `images=true` shows them'),
+        otherImages: Taken('images that are attached, too large, or none'),
+        links: Taken('links to what is no page, mail address or telephone'),
+      },
+      { description: 'how much was taken out' },
+    ),
+  },
+  { title: 'EventBody' },
+);
+
 const ImportNote = Type.Object({
   uid: Nullable(Type.String()),
   recurrenceId: Type.Optional(Type.String()),
