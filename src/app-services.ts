@@ -27,6 +27,7 @@ import { ConnectionState } from './sync/connection-state.ts';
 import { DeltaSyncManager } from './sync/delta-sync.manager.ts';
 import { EventService } from './sync/event.service.ts';
 import { HealthService } from './sync/health.service.ts';
+import { JournalService } from './sync/journal.service.ts';
 import { PlanApplier } from './sync/plan-applier.ts';
 import { PreviewService } from './sync/preview.service.ts';
 import { PrivacyService } from './sync/privacy.service.ts';
@@ -35,6 +36,9 @@ import { PushRecorder } from './sync/push-recorder.ts';
 import { Reconciler } from './sync/reconciler.ts';
 import { RelinkManager } from './sync/relink.manager.ts';
 import { RemotePlanner } from './sync/remote-planner.ts';
+import { ResponseManager } from './sync/response.manager.ts';
+import { ResponseService } from './sync/response.service.ts';
+import { ResponseRecorder } from './sync/response-recorder.ts';
 import { RunService } from './sync/run.service.ts';
 import { RunRecorder } from './sync/run-recorder.ts';
 import { SeriesManager } from './sync/series.manager.ts';
@@ -118,12 +122,14 @@ export function createServices(parts: {
     reconciler: new Reconciler({ ...common, planner, applier, recorder }),
     series: new SeriesPusher({ ...common, recorder }),
   });
+  const responseManager = new ResponseManager({ ...common, recorder: new ResponseRecorder(common) });
   const sync = new CalendarSyncService({
     ...common,
     settings,
     queue,
     delta,
     push,
+    responseManager,
     maxEventsPerRun: config.maxEventsPerSync,
   });
   const conflicts = new ConflictService({ ...common, applier, queue });
@@ -150,7 +156,9 @@ export function createServices(parts: {
   const calendarService = new CalendarService({ ...common, settings });
   const { tombstonesDays } = config.retention;
   const eventService = new EventService({ ...common, settings: settingsRepository, queue, tombstonesDays });
+  const responseService = new ResponseService({ ...common, settings: settingsRepository, queue });
   const runService = new RunService({ ...common, queue });
+  const journalService = new JournalService({ ...common, settings: settingsRepository, queue });
   const auditService = new AuditService(common);
   const privacyService = new PrivacyService({
     ...common,
@@ -165,6 +173,7 @@ export function createServices(parts: {
     settings,
     planner,
     absences,
+    responseManager,
     tokenExpiryMs: config.deltaTokenExpiryMs,
   });
   const statisticsService = new StatisticsService(common);
@@ -183,6 +192,7 @@ export function createServices(parts: {
     settings,
     conflicts,
     eventService,
+    responseService,
     connectionService,
     authorizationService,
     subscriptionManager,
@@ -190,6 +200,7 @@ export function createServices(parts: {
     operatorAlarm,
     calendarService,
     runService,
+    journalService,
     auditService,
     privacyService,
     previewService,

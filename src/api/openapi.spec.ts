@@ -164,6 +164,7 @@ describe('the OpenAPI document', () => {
     expect(Object.fromEntries(bodies)).toEqual({
       'POST /calendar/sync/start': false,
       'POST /calendar/sync/preview': false,
+      'POST /calendar/sync/history/{jobId}/revert': false,
       'PUT /calendar/sync/conflicts/{conflictId}/resolve': true,
       'PUT /calendar/sync/settings': false,
       'POST /calendar/events': true,

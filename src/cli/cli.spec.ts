@@ -117,6 +117,7 @@ describe('command line', () => {
     ['sync', '--help'],
     ['status', '--help'],
     ['history', '--help'],
+    ['revert', '--help'],
     ['conflicts', 'resolve', '--help'],
     ['events', 'import', '--help'],
     ['privacy', 'erase', '--help'],
@@ -243,6 +244,21 @@ describe('status and history', () => {
     const { out, code } = await run(['history', '--url', url, '--limit', '5', '--status', 'failed']);
     expect(code).toBe(0);
     expect(out).toContain('+3 ~0 -0');
+  });
+
+  it('takes a run back, and says what was left', async () => {
+    const report = {
+      jobIds: ['run-2'],
+      reverted: [{ eventId: 'e1', action: 'restored', fields: ['subject'], newEventId: null }],
+      kept: [{ eventId: 'e2', field: 'time', why: 'changed-since' }],
+    };
+    const url = await serviceAnswering({ 'POST /calendar/sync/history/run-1/revert': { body: report } });
+    const { out, code } = await run(['revert', 'run-1', '--url', url, '--event', 'e1', 'e2']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/e1\s+restored\s+subject/);
+    expect(out).toMatch(/e2\s+kept: changed-since\s+time/);
+    expect(out).toContain('1 taken back, 1 kept');
+    expect(JSON.parse((await run(['revert', 'run-1', '--url', url, '--json'])).out)).toEqual(report);
   });
 });
 

@@ -11,7 +11,7 @@ import { migrateCommand } from './commands/migrate.command.ts';
 import { privacyCommand } from './commands/privacy.command.ts';
 import { serveCommand, workerCommand } from './commands/serve.command.ts';
 import { simulatorCommand } from './commands/simulator.command.ts';
-import { historyCommand, statusCommand } from './commands/status.command.ts';
+import { historyCommand, revertCommand, statusCommand } from './commands/status.command.ts';
 import { syncCommand } from './commands/sync.command.ts';
 import { tokenCommand } from './commands/token.command.ts';
 import { CommandError, printLine, type Terminal } from './terminal.ts';
@@ -66,6 +66,7 @@ function createProgram(terminal: Terminal): Command {
     .addCommand(syncCommand(terminal))
     .addCommand(statusCommand(terminal))
     .addCommand(historyCommand(terminal))
+    .addCommand(revertCommand(terminal))
     .addCommand(conflictsCommand(terminal))
     .addCommand(eventsCommand(terminal))
     .addCommand(privacyCommand(terminal))

@@ -20,6 +20,7 @@ export const AUDIT_ACTIONS = [
   'privacy.exported',
   'privacy.erased',
   'run.cancelled',
+  'run.reverted',
   'keys.rotated',
   'retention.began',
   'retention.ran',

@@ -69,6 +69,20 @@ export class EventRepository {
     return new Map(found.rows.map((row) => [row.eventId as EventId, fromTombstone(row)]));
   }
 
+  /** Which of these are, or were when they were deleted, meetings that somebody else organizes. */
+  async listForeign(q: Queryable, userId: UserId, ids: readonly EventId[]): Promise<Set<EventId>> {
+    if (ids.length === 0) return new Set();
+    const found = await sql<{ id: string; facts: unknown }>`
+      select id, facts from "CalendarEvent" where "userId" = ${userId} and id in ${textList(ids)}
+      union all
+      select "eventId", facts from "CalendarEventTombstone" where "userId" = ${userId} and "eventId" in ${textList(ids)}
+    `.execute(q.kysely);
+    if (found.rows.length === 0) return new Set();
+    const cipher = await this.#cipher.forUser(q, userId);
+    const foreign = found.rows.filter(({ facts }) => readFacts(facts, cipher)?.isOrganizer === false);
+    return new Set(foreign.map(({ id }) => id as EventId));
+  }
+
   /** All of a user's events by name, in the order of their ids. */
   async listIds(
     q: Queryable,

@@ -5,7 +5,7 @@ import type { CalendarRepository, StoredCalendar } from '../store/calendar.repos
 import type { ConnectionRepository } from '../store/connection.repository.ts';
 import type { Queryable, Tx } from '../store/db.ts';
 import type { SettingsRepository } from '../store/settings.repository.ts';
-import type { RunQueue } from './run-queue.ts';
+import type { QueuedRun, RunQueue } from './run-queue.ts';
 
 /** Says which calendars the application may write to, and sends what was written on its way. */
 export class EventGate {
@@ -59,16 +59,19 @@ export class EventGate {
   }
 
   /** Queues the run that carries a change to Outlook, if there is a way there and the calendar's settings want it. */
-  async sendOnItsWay(tx: Tx, change: { userId: UserId; calendarId: CalendarId; correlationId?: string | undefined }) {
+  async sendOnItsWay(
+    tx: Tx,
+    change: { userId: UserId; calendarId: CalendarId; correlationId?: string | undefined },
+  ): Promise<QueuedRun | undefined> {
     const { userId, calendarId, correlationId } = change;
     const connection = await this.#connections.find(tx, userId);
     // A run without consent would only fail; the one that follows the new consent takes everything pending along.
-    if (!connection || connection.status === 'REAUTH_REQUIRED') return;
+    if (!connection || connection.status === 'REAUTH_REQUIRED') return undefined;
     const calendar = await this.#calendars.find(tx, userId, calendarId);
-    if (!calendar?.graphCalendarId || calendar.removedAt || !calendar.canEdit) return;
+    if (!calendar?.graphCalendarId || calendar.removedAt || !calendar.canEdit) return undefined;
     const settings = { ...DEFAULT_SETTINGS, ...(await this.#settings.find(tx, userId)), ...calendar.settings };
-    if (!settings.enabled || settings.direction === 'pull') return;
-    await this.#queue.enqueue(tx, {
+    if (!settings.enabled || settings.direction === 'pull') return undefined;
+    return this.#queue.enqueue(tx, {
       userId,
       calendarId,
       trigger: 'change',

@@ -4,11 +4,11 @@ import { callerOf, subjectOf } from '../access.ts';
 import type { ApiInstance } from '../api-instance.ts';
 import { findRun } from '../run-access.ts';
 import { answer, answers, id, limit, OneOf, offset, Strict, Subject } from '../schemas/common.ts';
-import { RUN_STATUSES, RunHistory, RunOperations } from '../schemas/run.ts';
+import { Revert, RUN_STATUSES, RunHistory, RunOperations } from '../schemas/run.ts';
 import type { ServerParts } from '../services.ts';
 
 /** What runs there were, and what each did to which event. */
-export function historyRoutes(app: ApiInstance, { runService }: ServerParts): void {
+export function historyRoutes(app: ApiInstance, { runService, journalService }: ServerParts): void {
   app.get(
     '/calendar/sync/history',
     {
@@ -52,6 +52,28 @@ export function historyRoutes(app: ApiInstance, { runService }: ServerParts): vo
       const { scope } = await findRun(runService, caller, jobId, userId);
       // Values before and after are for the owner: whoever else may look is given what an operator sees.
       return runService.operations(scope === caller.userId ? caller.userId : undefined, jobId, page);
+    },
+  );
+
+  app.post(
+    '/calendar/sync/history/:jobId/revert',
+    {
+      schema: {
+        operationId: 'revertSyncRun',
+        tags: ['Sync'],
+        summary: 'Take back what a run did, to all of its events or to some',
+        description:
+          'Events become what they were before the run, except where somebody changed them since. Everything happens here at once; the runs named in the answer carry it to Outlook, under the rules for guests and mass deletion. Asking again takes nothing back twice.',
+        params: id('jobId', 'the run'),
+        body: Strict({ eventIds: Type.Optional(Type.Array(Type.String({ maxLength: 255 }), { maxItems: 1000 })) }),
+        response: answers({ 202: answer('what was taken back', Revert) }, 404, 409, 413, 415),
+      },
+    },
+    async (request, reply) => {
+      const { eventIds } = request.body;
+      const how = { correlationId: request.id, ...(eventIds ? { eventIds } : {}) };
+      const jobId = request.params.jobId as JobId;
+      return reply.status(202).send(await journalService.revert(callerOf(request).userId, jobId, how));
     },
   );
 }

@@ -110,6 +110,29 @@ const Operation = Type.Object(
 );
 export const RunOperations = pageOf('RunOperations', Operation);
 
+export const Revert = Type.Object(
+  {
+    jobIds: Type.Array(Type.String(), { description: 'the runs that carry it to Outlook' }),
+    reverted: Type.Array(
+      Type.Object({
+        eventId: Type.String(),
+        action: OneOf(['restored', 'recreated', 'deleted']),
+        fields: Type.Array(Type.String()),
+        newEventId: Nullable(Type.String({ description: 'of a recreated event' })),
+      }),
+    ),
+    kept: Type.Array(
+      Type.Object({
+        eventId: Type.String(),
+        field: Type.String({ description: 'a unit of the event, or `event` for all of it' }),
+        why: OneOf(['changed-since', 'not-ours', 'already-as-before', 'not-remembered', 'read-only']),
+      }),
+      { description: 'what was left as it is' },
+    ),
+  },
+  { title: 'Revert' },
+);
+
 export const Preview = Type.Object(
   {
     local: Side,

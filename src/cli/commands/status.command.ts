@@ -30,6 +30,41 @@ interface HistoryOptions extends ClientOptions {
   readonly status?: string;
 }
 
+interface RevertReport {
+  readonly jobIds: readonly string[];
+  readonly reverted: readonly {
+    eventId: string;
+    action: string;
+    fields: readonly string[];
+    newEventId: string | null;
+  }[];
+  readonly kept: readonly { eventId: string; field: string; why: string }[];
+}
+
+export function revertCommand(terminal: Terminal): Command {
+  return clientCommand('revert', 'take back what a run did, on both sides')
+    .argument('<jobId>')
+    .option('--event <id...>', 'only these events')
+    .action(async (jobId: string, options: ClientOptions & { readonly event?: readonly string[] }) => {
+      const client = await ServiceClient.connect(options, terminal);
+      const path = `/calendar/sync/history/${encodeURIComponent(jobId)}/revert`;
+      const report = await client.json<RevertReport>('POST', path, options.event ? { eventIds: options.event } : {});
+      if (options.json) {
+        printJson(terminal.out, report);
+        return;
+      }
+      printTable(
+        terminal.out,
+        ['event', 'what', 'fields'],
+        [
+          ...report.reverted.map(({ eventId, action, fields }) => [eventId, action, fields.join(', ')]),
+          ...report.kept.map(({ eventId, field, why }) => [eventId, `kept: ${why}`, field]),
+        ],
+      );
+      printLine(terminal.out, `${report.reverted.length} taken back, ${report.kept.length} kept`);
+    });
+}
+
 export function historyCommand(terminal: Terminal): Command {
   return clientCommand('history', 'past runs, newest first')
     .option('--limit <count>', 'how many', wholeNumber(1, 100), 10)
