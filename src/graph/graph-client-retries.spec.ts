@@ -107,7 +107,7 @@ describe('a failure in passing', () => {
     await expect.poll(() => world.sim.requests.length).toBe(1);
     abort.abort(new Error('enough'));
     await outcome;
-    expect(world.client.breakerState).toBe('closed');
+    expect(world.client.breakers.stateOf(world.mailbox.id)).toBe('closed');
   });
 });
 
@@ -193,7 +193,7 @@ describe('a throttled mailbox', () => {
   });
 });
 
-describe('a Graph that does not answer', () => {
+describe('a mailbox that gets no answer', () => {
   /** Down until told otherwise. */
   function downWorld() {
     const clock = new ManualClock(START);
@@ -223,7 +223,7 @@ describe('a Graph that does not answer', () => {
     for (let run = 0; run < 2; run += 1) {
       expect((await errorOf(world.through(read(world)))).httpStatus).toBe(503);
     }
-    expect(world.client.breakerState).toBe('open');
+    expect(world.client.breakers.stateOf(world.mailbox.id)).toBe('open');
     const waiting = read(world);
     for (let turns = 0; turns < 20; turns += 1) await new Promise((resolve) => setImmediate(resolve));
     expect(world.session.stats.requests).toBe(10);
@@ -237,10 +237,10 @@ describe('a Graph that does not answer', () => {
     const world = downWorld();
     for (let run = 0; run < 2; run += 1) await errorOf(world.through(read(world)));
     world.clock.advance(30_000);
-    expect(world.client.breakerState).toBe('half-open');
+    expect(world.client.breakers.stateOf(world.mailbox.id)).toBe('half-open');
     world.state.isDown = false;
     await world.through(Promise.all([read(world), read(world), read(world)]));
-    expect(world.client.breakerState).toBe('closed');
+    expect(world.client.breakers.stateOf(world.mailbox.id)).toBe('closed');
   });
 
   it('is left alone for another half minute when the probe fails', async () => {
@@ -248,7 +248,7 @@ describe('a Graph that does not answer', () => {
     for (let run = 0; run < 2; run += 1) await errorOf(world.through(read(world)));
     world.clock.advance(30_000);
     const pending = read(world);
-    await expect.poll(() => world.client.breakerState).toBe('open');
+    await expect.poll(() => world.client.breakers.stateOf(world.mailbox.id)).toBe('open');
     expect(world.session.stats.requests).toBe(11);
     world.state.isDown = false;
     await world.through(pending);
@@ -260,7 +260,7 @@ describe('a Graph that does not answer', () => {
       world.sim.failNext({ status: 502 });
       await read(world);
     }
-    expect(world.client.breakerState).toBe('closed');
+    expect(world.client.breakers.stateOf(world.mailbox.id)).toBe('closed');
   });
 
   it('does not seem to answer because a link to elsewhere was refused', async () => {
@@ -268,6 +268,19 @@ describe('a Graph that does not answer', () => {
     await errorOf(world.through(read(world)));
     await errorOf(world.client.send(world.session, { method: 'GET', path: 'https://elsewhere.example.com/' }));
     await errorOf(world.through(read(world)));
-    expect(world.client.breakerState).toBe('open');
+    expect(world.client.breakers.stateOf(world.mailbox.id)).toBe('open');
+  });
+});
+
+describe('a Graph that cannot be reached', () => {
+  it('is asked by nobody after ten failures in a row, of whichever mailbox', async () => {
+    const world = openGraphWorld({
+      wrap: () => async () => {
+        throw new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') });
+      },
+    });
+    await errorOf(read(world));
+    await errorOf(read(world));
+    expect(world.client.breakers.state).toBe('open');
   });
 });

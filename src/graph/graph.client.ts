@@ -1,8 +1,8 @@
 import { isSyncError, SyncError } from '../core/errors.ts';
 import { retryDelayMs } from '../core/retry-policy.ts';
 import type { Clock, Fetch, Logger, Random } from '../core/runtime.ts';
+import { Breakers } from './breakers.ts';
 import type { GraphSession } from './calendar-graph.ts';
-import { type BreakerState, CircuitBreaker } from './circuit-breaker.ts';
 import { type GraphFailure, isTokenDeath, readFailure, toSyncError } from './graph-errors.ts';
 import { countFailure } from './graph-stats.ts';
 import type { MailboxLimiter } from './mailbox-limiter.ts';
@@ -18,10 +18,14 @@ export interface GraphRequest {
   readonly prefer?: readonly string[];
   readonly ifMatch?: string | undefined;
   readonly body?: unknown;
+  /** Not sent again by itself once Graph may have acted on it: nothing at Graph would know the second one for the same. */
+  readonly isOnce?: boolean;
   /** A delta request: the signs of a dead token count as such. */
   readonly isDelta?: boolean;
   /** Graph's requests in one of ours: the items of a `$batch` that are carried out side by side. */
   readonly slots?: number;
+  /** Carried out twice it would do twice: when its answer is lost, it is not sent again. */
+  readonly isSentOnce?: boolean;
 }
 
 export interface GraphAnswer {
@@ -53,8 +57,9 @@ export const PREFER: readonly string[] = [
 /**
  * One request to Graph, with everything around it: token, gate, breaker, retries.
  *
- * Every request this client sends may be repeated: reads by nature, creates by their `transactionId`, changes and
- * deletions by their `If-Match` (repeated after a lost answer they meet their own work and say 412, which is re-read).
+ * Requests this client sends may be repeated: reads by nature, creates by their `transactionId`, changes and
+ * deletions by their `If-Match` (repeated after a lost answer they meet their own work and say 412, which is re-read). What
+ * may not, says so (`isOnce`).
  */
 export class GraphClient {
   readonly #fetch: Fetch;
@@ -63,7 +68,7 @@ export class GraphClient {
   readonly #logger: Logger;
   readonly #tokens: TokenProvider;
   readonly #limiter: MailboxLimiter;
-  readonly #breaker: CircuitBreaker;
+  readonly breakers: Breakers;
   readonly #root: string;
   readonly #requestTimeoutMs: number;
   readonly #serverClock = new ServerClock();
@@ -85,13 +90,9 @@ export class GraphClient {
     this.#logger = parts.logger;
     this.#tokens = parts.tokens;
     this.#limiter = parts.limiter;
-    this.#breaker = new CircuitBreaker(parts.clock, 'Microsoft Graph');
+    this.breakers = new Breakers(parts.clock);
     this.#root = `${parts.baseUrl.replace(/\/+$/, '')}/v1.0`;
     this.#requestTimeoutMs = parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
-  }
-
-  get breakerState(): BreakerState {
-    return this.#breaker.state;
   }
 
   get clockOffsetMs(): number | undefined {
@@ -120,10 +121,12 @@ export class GraphClient {
       } catch (error) {
         if (!isSyncError(error)) throw error;
         countFailure(session.stats, error.code);
+        if (request.isSentOnce && error.code === 'unavailable') throw error;
         if (token !== undefined && error.code === 'unauthenticated' && error.httpStatus === 401 && !isRenewed) {
           isRenewed = true;
           renewal = { refusedToken: token, claims: readClaims(error.details?.['claims']) };
         } else {
+          if (request.isOnce && error.code === 'unavailable') throw error;
           await this.waitForRetry(session, error, attempt);
         }
         session.stats.retried += 1;
@@ -138,17 +141,18 @@ export class GraphClient {
 
   #attempt(session: GraphSession, request: GraphRequest, to: Destination): Promise<GraphAnswer> {
     const gate = { signal: session.signal, slots: request.slots ?? 1, patienceMs: LONGEST_WAIT_MS };
-    return this.#limiter.run(session.mailbox, gate, async () => {
-      this.#breaker.assertClosed();
+    const { mailbox } = session;
+    return this.#limiter.run(mailbox, gate, async () => {
+      this.breakers.assertClosed(mailbox);
       session.stats.requests += 1;
       try {
         const answer = await this.#exchange(session, request, to);
-        this.#breaker.succeeded();
+        this.breakers.succeeded(mailbox);
         return answer;
       } catch (error) {
-        if (isSyncError(error, 'unavailable')) this.#breaker.failed();
-        else if (session.signal?.aborted) this.#breaker.abandoned();
-        else this.#breaker.succeeded();
+        if (isSyncError(error, 'unavailable')) this.breakers.failed(mailbox, { isConnected: isConnected(error) });
+        else if (session.signal?.aborted) this.breakers.abandoned(mailbox);
+        else this.breakers.succeeded(mailbox);
         throw error;
       }
     });
@@ -199,10 +203,11 @@ export class GraphClient {
       requestId,
       claims: /claims="([^"]+)"/.exec(response.headers.get('www-authenticate') ?? '')?.[1],
     });
-    throw this.#errorOf(request, failure);
+    throw this.errorOf(request, failure);
   }
 
-  #errorOf(request: GraphRequest, failure: GraphFailure): SyncError {
+  /** What a refusal means: for a delta request, its token may be dead. */
+  errorOf(request: GraphRequest, failure: GraphFailure, doing: string = request.method): SyncError {
     const isContinuation = request.path.startsWith('http');
     if (request.isDelta && isContinuation && isTokenDeath(failure)) {
       const { status, code, requestId } = failure;
@@ -212,7 +217,7 @@ export class GraphClient {
         ...(requestId ? { graphRequestId: requestId } : {}),
       });
     }
-    return toSyncError(failure, request.method);
+    return toSyncError(failure, doing);
   }
 
   /**
@@ -228,6 +233,24 @@ export class GraphClient {
     if (attempt >= MAX_ATTEMPTS || delayMs > LONGEST_WAIT_MS) throw withWait(error, delayMs);
     this.#logger.debug({ mailbox: session.mailbox, code: error.code, delayMs, attempt }, 'waiting before a retry');
     await this.#clock.sleep(delayMs, session.signal);
+  }
+
+  /**
+   * A request as an item of a batch has it: below the version's root, whole links among them.
+   *
+   * @throws {SyncError} as for any link that leads elsewhere
+   */
+  relativeUrl(request: GraphRequest): string {
+    const url = this.#urlOf(request);
+    if (url.startsWith(`${this.#root}/`)) return url.slice(this.#root.length);
+    const { origin, pathname, search } = new URL(url);
+    if (`${origin}${pathname}`.startsWith(`${new URL(this.#root).href}/`)) {
+      return `${origin}${pathname}${search}`.slice(new URL(this.#root).href.length);
+    }
+    throw new SyncError(
+      request.isDelta ? 'cursor-expired' : 'rejected',
+      'a link leads to another version of Graph; it is not followed',
+    );
   }
 
   /**
@@ -256,6 +279,12 @@ function withWait(error: SyncError, retryAfterMs: number): SyncError {
     ...(error.httpStatus === undefined ? {} : { httpStatus: error.httpStatus }),
     ...(error.graphRequestId === undefined ? {} : { graphRequestId: error.graphRequestId }),
   });
+}
+
+/** Whether Graph was reached: it answered, however badly, or kept us waiting until we gave up. */
+function isConnected(error: SyncError): boolean {
+  if (error.httpStatus !== undefined || error.cause === undefined) return true;
+  return error.cause instanceof Error && error.cause.name === 'TimeoutError';
 }
 
 function readClaims(encoded: unknown): string | undefined {

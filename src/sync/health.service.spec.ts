@@ -14,6 +14,7 @@ function healthOf(
     ping: () => Promise<void>;
     oldestWaitMs: () => Promise<number | undefined>;
     graphState: () => 'closed' | 'open' | 'half-open';
+    troubledMailboxes: () => number;
     refusal: () => string | undefined;
     hasTrouble: () => Promise<boolean>;
     verifyKeys: () => Promise<void>;
@@ -25,6 +26,7 @@ function healthOf(
     db,
     oldestWaitMs: trouble.oldestWaitMs ?? (async () => undefined),
     graphState: trouble.graphState ?? (() => 'closed'),
+    troubledMailboxes: trouble.troubledMailboxes ?? (() => 0),
     refusal: trouble.refusal ?? (() => undefined),
     hasTrouble: trouble.hasTrouble ?? (async () => false),
     verifyKeys: trouble.verifyKeys ?? (async () => {}),
@@ -50,6 +52,14 @@ describe('health', () => {
       status: 'ok',
       checks: { database: ok, queue: ok, graph: ok, encryption: ok },
       version: '1.2.3',
+    });
+  });
+
+  it('is degraded while Graph cannot serve some mailboxes, and says how many', async () => {
+    const report = await healthOf({ troubledMailboxes: () => 2 }).service.check();
+    expect(report).toMatchObject({
+      status: 'degraded',
+      checks: { graph: { status: 'degraded', message: expect.stringContaining('2 mailboxes') } },
     });
   });
 

@@ -34,6 +34,7 @@ export class HealthService {
   readonly #db: Db;
   readonly #oldestWaitMs: () => Promise<number | undefined>;
   readonly #graphState: () => 'closed' | 'open' | 'half-open';
+  readonly #troubledMailboxes: () => number;
   readonly #refusal: () => string | undefined;
   readonly #hasTrouble: () => Promise<boolean>;
   readonly #verifyKeys: () => Promise<void>;
@@ -47,6 +48,8 @@ export class HealthService {
     oldestWaitMs: () => Promise<number | undefined>;
     /** The breaker towards Graph. */
     graphState: () => 'closed' | 'open' | 'half-open';
+    /** Mailboxes that this process does not ask for a while, because Graph cannot serve them. */
+    troubledMailboxes?: () => number;
     /** Why Microsoft refuses the application itself, while it does. */
     refusal?: () => string | undefined;
     /** Whether runs of other processes have lately met such a refusal. */
@@ -59,6 +62,7 @@ export class HealthService {
     this.#db = parts.db;
     this.#oldestWaitMs = parts.oldestWaitMs;
     this.#graphState = parts.graphState;
+    this.#troubledMailboxes = parts.troubledMailboxes ?? (() => 0);
     this.#refusal = parts.refusal ?? (() => undefined);
     this.#hasTrouble = parts.hasTrouble ?? (async () => false);
     this.#verifyKeys = parts.verifyKeys;
@@ -124,7 +128,12 @@ export class HealthService {
       return { status: 'degraded', message };
     }
     const state = this.#graphState();
-    if (state === 'closed') return { status: 'ok' };
+    if (state === 'closed') {
+      const troubled = this.#troubledMailboxes();
+      if (troubled === 0) return { status: 'ok' };
+      const which = troubled === 1 ? '1 mailbox' : `${troubled} mailboxes`;
+      return { status: 'degraded', message: `Graph does not serve ${which} for now; all others are synced` };
+    }
     const next = state === 'open' ? 'nothing is sent for a while' : 'the next request tries whether it is back';
     return { status: 'degraded', message: `Microsoft Graph does not answer; ${next}` };
   }

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { ManualClock } from '../../test/support/jobs-world.ts';
+import { Breakers } from './breakers.ts';
+
+const TO_OPEN = 10;
+const OPEN_MS = 30_000;
+
+function world() {
+  const clock = new ManualClock('2026-03-02T08:00:00Z');
+  const breakers = new Breakers(clock);
+  const fail = (mailbox: string, times: number, isConnected = true) => {
+    for (let count = 0; count < times; count += 1) breakers.failed(mailbox, { isConnected });
+  };
+  return { clock, breakers, fail };
+}
+
+describe('a mailbox that Graph cannot serve', () => {
+  it('is left alone, and no other with it, however often it fails', () => {
+    const { breakers, fail } = world();
+    fail('ada', 10 * TO_OPEN);
+    expect(breakers.state).toBe('closed');
+    expect(breakers.stateOf('ada')).toBe('open');
+    expect(() => breakers.assertClosed('ada')).toThrow('the mailbox does not answer');
+    expect(() => breakers.assertClosed('bob')).not.toThrow();
+    expect(breakers.troubledMailboxes).toBe(1);
+  });
+
+  it('is tried by one request after half a minute, and forgotten once that succeeds', () => {
+    const { clock, breakers, fail } = world();
+    fail('ada', TO_OPEN);
+    clock.advance(OPEN_MS);
+    expect(breakers.stateOf('ada')).toBe('half-open');
+    breakers.assertClosed('ada');
+    expect(() => breakers.assertClosed('ada')).toThrow();
+    breakers.abandoned('ada');
+    breakers.assertClosed('ada');
+    breakers.succeeded('ada');
+    expect(breakers.troubledMailboxes).toBe(0);
+  });
+
+  it('does not make Graph look down beside mailboxes that are served', () => {
+    const { breakers, fail } = world();
+    for (let round = 0; round < 30; round += 1) {
+      for (const mailbox of ['ada', 'eve']) fail(mailbox, 1);
+      breakers.succeeded('bob');
+      fail('joe', 1);
+    }
+    expect(breakers.state).toBe('closed');
+    expect(breakers.troubledMailboxes).toBe(3);
+  });
+});
+
+describe('Graph as a whole', () => {
+  it('is down when no connection is to be had, whoever asks', () => {
+    const { breakers, fail } = world();
+    fail('ada', TO_OPEN, false);
+    expect(breakers.state).toBe('open');
+    expect(() => breakers.assertClosed('bob')).toThrow('Microsoft Graph does not answer');
+  });
+
+  it('is down when several mailboxes fail and nobody’s request succeeds', () => {
+    const { breakers, fail } = world();
+    for (const mailbox of ['ada', 'bob', 'eve']) fail(mailbox, TO_OPEN);
+    expect(breakers.state).toBe('open');
+  });
+
+  it('is tried by one request, of whichever mailbox may be asked', () => {
+    const { clock, breakers, fail } = world();
+    fail('ada', TO_OPEN - 1, false);
+    clock.advance(OPEN_MS);
+    fail('bob', 1, false);
+    clock.advance(OPEN_MS);
+    expect(breakers.state).toBe('half-open');
+    breakers.assertClosed('bob');
+    expect(() => breakers.assertClosed('eve')).toThrow();
+    breakers.succeeded('bob');
+    expect(breakers.state).toBe('closed');
+    expect(() => breakers.assertClosed('eve')).not.toThrow();
+  });
+
+  it('gets its probe from another mailbox when the first may not be asked itself', () => {
+    const { clock, breakers, fail } = world();
+    fail('ada', TO_OPEN, false);
+    clock.advance(OPEN_MS - 1);
+    fail('ada', 1);
+    clock.advance(1);
+    expect(() => breakers.assertClosed('ada')).toThrow('the mailbox');
+    expect(() => breakers.assertClosed('bob')).not.toThrow();
+  });
+});
+
+it('remembers a bounded number of mailboxes', () => {
+  const { breakers } = world();
+  for (let count = 0; count < 10_100; count += 1) breakers.failed(`mailbox ${count}`, { isConnected: true });
+  breakers.succeeded('another');
+  expect(breakers.stateOf('mailbox 0')).toBe('closed');
+});
