@@ -180,7 +180,8 @@ export function createServices(parts: {
   const healthService = new HealthService({
     ...common,
     oldestWaitMs: () => queue.oldestWaitMs(db),
-    graphState: () => client.breakerState,
+    graphState: () => client.breakers.state,
+    troubledMailboxes: () => client.breakers.troubledMailboxes,
     refusal: () => operatorAlarm.reason,
     hasTrouble: () => store.connections.hasTrouble(db),
     verifyKeys: () => cipher.verify(db),
