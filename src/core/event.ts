@@ -112,6 +112,8 @@ export interface GraphFacts {
   readonly webLink?: string;
   readonly onlineMeeting?: { readonly joinUrl?: string };
   readonly hasAttachments?: boolean;
+  /** The zone Graph names, and nobody knows, so that another stands in for it; empty when it names none for a series. */
+  readonly unknownTimeZone?: string;
 }
 
 export const NEW_EVENT_DEFAULTS: Omit<EventContent, 'start' | 'end'> = {

@@ -69,6 +69,29 @@ describe('zone names', () => {
     expect(canonicalZone(a)).toBe(canonicalZone(b));
   });
 
+  it('reads every name of CLDR in both directions, in any case', () => {
+    for (const { windowsName, iana } of WINDOWS_TO_IANA_MAP) {
+      const zone = ianaZone(windowsName);
+      expect(zone, windowsName).toBeDefined();
+      expect(ianaZone(windowsName.toUpperCase()), windowsName).toBe(zone);
+      expect(ianaZone(` ${windowsName.toLowerCase()} `), windowsName).toBe(zone);
+      expect(canonicalZone(windowsName)).toBe(windowsName);
+      for (const name of iana) {
+        expect(canonicalZone(name), name).toBe(windowsName);
+        expect(canonicalZone(name.toLowerCase()), name).toBe(windowsName);
+        expect(sameZone(name, windowsName), name).toBe(true);
+      }
+    }
+  });
+
+  it.each([
+    ['Kamchatka Standard Time', '2026-07-01T12:00:00', '2026-07-01T00:00:00.000Z'],
+    ['mid-atlantic standard time', '2026-07-01T12:00:00', '2026-07-01T14:00:00.000Z'],
+  ])('reads %s, which Windows and Graph list and CLDR does not', (timeZone, dateTime, instant) => {
+    expect(toInstant({ dateTime, timeZone })?.toISOString()).toBe(instant);
+    expect(toInstant({ dateTime, timeZone: canonicalZone(timeZone) })?.toISOString()).toBe(instant);
+  });
+
   it.each([
     ['Europe/Berlin', 'Europe/London'],
     ['America/Phoenix', 'America/Denver'],

@@ -27,9 +27,15 @@ function lookUpIana(name: string): string | undefined {
   const lower = trimmed.toLowerCase();
   if (lower === '' || lower.startsWith('tzone://')) return lower === MICROSOFT_UTC ? 'UTC' : undefined;
   const windows = windowsNames.get(lower);
-  const fromWindows = windows === undefined ? undefined : findIana(windows)[0];
+  const fromWindows = windows === undefined ? NOT_IN_CLDR[lower] : findIana(windows)[0];
   return canonicalIana(fromWindows ?? trimmed);
 }
+
+/** Zones that Windows has given up and Graph still lists; events that were made in them are still there. */
+const NOT_IN_CLDR: Readonly<Record<string, string>> = {
+  'kamchatka standard time': 'Asia/Kamchatka',
+  'mid-atlantic standard time': 'Etc/GMT+2',
+};
 
 /** Windows names in their own spelling, by lower case: people and programs write them in any case. */
 const windowsNames = new Map(WINDOWS_TO_IANA_MAP.map(({ windowsName }) => [windowsName.toLowerCase(), windowsName]));

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { changedUnits } from '../core/canonical-event.ts';
+import { expandOccurrences } from '../core/recurrence.ts';
+import { toInstant } from '../core/time-zones.ts';
 import { fromWire, needsMailboxZone, type WireEvent } from './graph-event-reader.ts';
 
 const utc = (dateTime: string) => ({ dateTime: `${dateTime}.0000000`, timeZone: 'UTC' });
@@ -118,6 +120,68 @@ describe('times', () => {
     expect(zoneOf(custom, '', '', 'Asia/Tokyo')).toBe('Asia/Tokyo');
     expect(zoneOf(custom, '', '', custom)).toBe('UTC');
     expect(zoneOf('', '', '')).toBe('UTC');
+  });
+
+  it('tell the second half past two of a night in autumn from the first', () => {
+    const at = (start: string) => {
+      const { content } = fromWire(wire({ start: utc(start), end: utc('2026-10-25T03:00:00') }));
+      return [toInstant(content.start)?.toISOString(), content.start];
+    };
+    expect(at('2026-10-25T00:30:00')).toEqual([
+      '2026-10-25T00:30:00.000Z',
+      { dateTime: '2026-10-25T02:30:00', timeZone: 'W. Europe Standard Time' },
+    ]);
+    expect(at('2026-10-25T01:30:00')).toEqual([
+      '2026-10-25T01:30:00.000Z',
+      { dateTime: '2026-10-25T01:30:00', timeZone: 'UTC' },
+    ]);
+  });
+
+  it('are the instants Graph tells, in every zone and at every hour', () => {
+    const zone = fc.constantFrom(...Intl.supportedValuesOf('timeZone'));
+    const time = fc.date({ min: new Date('1975-01-01'), max: new Date('2060-01-01'), noInvalidDate: true });
+    fc.assert(
+      fc.property(zone, zone, time, (originalStartTimeZone, originalEndTimeZone, start) => {
+        const told = utc(start.toISOString().slice(0, 19));
+        const { content } = fromWire(wire({ originalStartTimeZone, originalEndTimeZone, start: told, end: told }));
+        expect([toInstant(content.start), toInstant(content.end)]).toEqual([toInstant(told), toInstant(told)]);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it.each<[string | undefined, string]>([
+    ['Pacific Standard Time', 'the evening before there'],
+    ['Line Islands Standard Time', 'the same day there'],
+    [undefined, 'no zone at all'],
+  ])('of a series whose zone nobody knows are on the dates of its rule (%s: %s)', (mailboxZone, _why) => {
+    const custom = 'tzone://Microsoft/Custom';
+    // Midnight to one in the morning of Tuesdays, nine hours east of UTC.
+    const recurrence = {
+      pattern: pattern({ daysOfWeek: ['tuesday'] }),
+      range: range({ startDate: '2026-03-03', recurrenceTimeZone: custom }),
+    };
+    const zones = { originalStartTimeZone: custom, originalEndTimeZone: custom };
+    const times = { start: utc('2026-03-02T15:00:00'), end: utc('2026-03-02T16:00:00') };
+    const { content } = fromWire(master({ recurrence, ...zones, ...times }), mailboxZone);
+    const shown = expandOccurrences(content, { start: new Date('2026-03-01'), end: new Date('2026-03-15') });
+    expect(shown.map(({ originalDate, fields }) => [originalDate, toInstant(fields.start)?.toISOString()])).toEqual([
+      ['2026-03-03', '2026-03-02T15:00:00.000Z'],
+      ['2026-03-10', '2026-03-09T15:00:00.000Z'],
+    ]);
+  });
+
+  it('whose zone nobody knows say so, and keep its name for people to see', () => {
+    const custom = 'tzone://Microsoft/Custom';
+    const odd = { originalStartTimeZone: custom, originalEndTimeZone: custom };
+    expect(fromWire(wire(odd), 'Tokyo Standard Time').facts.unknownTimeZone).toBe(custom);
+    const recurrence = { pattern: pattern(), range: range({ recurrenceTimeZone: '' }) };
+    const nameless = { originalStartTimeZone: '', originalEndTimeZone: '', recurrence };
+    expect(fromWire(master(nameless), 'Tokyo Standard Time').facts.unknownTimeZone).toBe('');
+    // One moment is the same in every zone, so that no name is no loss.
+    expect(fromWire(wire({ ...nameless, recurrence: null })).facts).not.toHaveProperty('unknownTimeZone');
+    expect(fromWire(wire({ ...odd, originalEndTimeZone: 'Asia/Tokyo' })).facts).not.toHaveProperty('unknownTimeZone');
+    expect(fromWire(wire({ ...odd, isAllDay: true })).facts).not.toHaveProperty('unknownTimeZone');
   });
 
   it('of whole days are dates, whatever zone they are labelled with', () => {

@@ -9,16 +9,17 @@ import type {
   ItemBody,
   Location,
   OccurrenceOverride,
-  PatternedRecurrence,
 } from '../core/event.ts';
 import type { GraphEventId } from '../core/ids.ts';
 import { FIELDS_OF_UNIT, occurrenceContent } from '../core/series.ts';
-import { datePart, inZone, isKnownZone, normalDateTime } from '../core/time-zones.ts';
+import { datePart, inZone, normalDateTime, toInstant } from '../core/time-zones.ts';
 import type { RemoteEvent, RemoteSeries } from './calendar-graph.ts';
+import { zoneName, zonesOf } from './event-zones.ts';
 import { readRecurrence, withZone } from './graph-recurrence-reader.ts';
 import { statedOriginalDate } from './original-date.ts';
 import { list, members, oneOf, optionalText, text, type WireEvent } from './wire-values.ts';
 
+export { needsMailboxZone } from './event-zones.ts';
 export { statedOriginalDate } from './original-date.ts';
 export type { WireEvent } from './wire-values.ts';
 
@@ -38,8 +39,9 @@ export function fromWire(event: WireEvent, mailboxZone?: string): RemoteEvent {
   const isMember = type === 'exception' || type === 'occurrence';
   const zones = zonesOf(event, recurrence, mailboxZone);
   const isAllDay = event['isAllDay'] === true;
-  const start = readTime(event['start'], zones.start, isAllDay);
-  const end = readTime(event['end'], zones.end, isAllDay);
+  const how = { isAllDay, isOfRule: recurrence !== null };
+  const start = readTime(event['start'], zones.start, how);
+  const end = readTime(event['end'], zones.end, how);
   return {
     id: text(event['id']) as GraphEventId,
     etag: text(event['@odata.etag']) || etagOf(text(event['changeKey'])),
@@ -52,7 +54,7 @@ export function fromWire(event: WireEvent, mailboxZone?: string): RemoteEvent {
       recurrence: recurrence ? withZone(recurrence, start) : null,
       occurrences: {},
     },
-    facts: readFacts(event),
+    facts: { ...readFacts(event), ...(zones.unknown === undefined ? {} : { unknownTimeZone: zones.unknown }) },
     transactionId: optionalText(event['transactionId']),
     lastModifiedAt: readInstant(event['lastModifiedDateTime']),
     createdAt: readInstant(event['createdDateTime']),
@@ -66,12 +68,13 @@ export function seriesFromWire(
   cancelledDates: readonly string[],
 ): RemoteSeries {
   const occurrences: Record<string, OccurrenceOverride> = {};
-  const occurrenceIds: Record<string, { id: GraphEventId; etag: string }> = {};
+  const occurrenceIds: Record<string, { id: GraphEventId; etag: string; hasAttachments?: true }> = {};
   for (const date of cancelledDates) occurrences[date] = { isCancelled: true };
   for (const exception of exceptions) {
     const date = exception.originalDate;
     if (!date) continue;
-    occurrenceIds[date] = { id: exception.id, etag: exception.etag };
+    const { id, etag, facts } = exception;
+    occurrenceIds[date] = { id, etag, ...(facts.hasAttachments ? { hasAttachments: true } : {}) };
     const fields = differences(master.content, date, exception.content);
     if (Object.keys(fields).length > 0) occurrences[date] = { isCancelled: false, fields };
   }
@@ -137,42 +140,15 @@ function readAddress(value: unknown): EmailAddress {
   return { ...(text(name) ? { name: text(name) } : {}), ...(text(address) ? { address: text(address) } : {}) };
 }
 
-/** Whether none of an event's own zones names one, so that the mailbox's has to stand in (graph contract 2.2). */
-export function needsMailboxZone(event: WireEvent): boolean {
-  return !event['@removed'] && !ownZones(event, readRecurrence(event['recurrence'])).some(isUsable);
-}
-
-function ownZones(event: WireEvent, recurrence: PatternedRecurrence | null): string[] {
-  const own = [zoneName(event['originalStartTimeZone']), zoneName(event['originalEndTimeZone'])];
-  return recurrence ? [zoneName(recurrence.range.recurrenceTimeZone), ...own] : own;
-}
-
-/** UTC has a name by which Graph calls it and would not be called. */
-function zoneName(name: unknown): string {
-  return text(name).toLowerCase() === 'tzone://microsoft/utc' ? 'UTC' : text(name);
-}
-
-function isUsable(zone: string): boolean {
-  return zone !== '' && isKnownZone(zone);
-}
-
-/** What the person chose, not what the answer happens to be in: a series read as UTC would drift with daylight saving. */
-function zonesOf(
-  event: WireEvent,
-  recurrence: PatternedRecurrence | null,
-  mailboxZone: string | undefined,
-): { start: string; end: string } {
-  const end = zoneName(event['originalEndTimeZone']);
-  const usable = [...ownZones(event, recurrence), mailboxZone ?? ''].find(isUsable) ?? 'UTC';
-  return { start: usable, end: !recurrence && isUsable(end) ? end : usable };
-}
-
-function readTime(value: unknown, zone: string, isAllDay: boolean): DateTimeTimeZone {
+function readTime(value: unknown, zone: string, how: { isAllDay: boolean; isOfRule: boolean }): DateTimeTimeZone {
   const { dateTime, timeZone } = members(value);
   const wallClock = { dateTime: clamped(text(dateTime)), timeZone: zoneName(timeZone) || 'UTC' };
   // All-day events float: the date is what was meant, whatever zone the answer is labelled with.
-  if (isAllDay) return { dateTime: `${datePart(wallClock.dateTime)}T00:00:00`, timeZone: zone };
-  return inZone(wallClock, zone) ?? wallClock;
+  if (how.isAllDay) return { dateTime: `${datePart(wallClock.dateTime)}T00:00:00`, timeZone: zone };
+  const there = inZone(wallClock, zone) ?? wallClock;
+  // When the clocks go back, an hour comes twice, and a wall clock names its first coming only. A rule has no other words.
+  const isSame = how.isOfRule || toInstant(there)?.getTime() === toInstant(wallClock)?.getTime();
+  return isSame ? there : wallClock;
 }
 
 /** "Never" and "for ever" as Exchange writes them, brought to years that dates can be computed with. */

@@ -13,7 +13,7 @@ const GAP_MS = 31 * DAY_MS;
 const WIDE_MS = 62 * DAY_MS;
 /** Kept below Graph's longest window, 1825 days. */
 const LONGEST_MS = 1500 * DAY_MS;
-const EXCEPTIONS = query({ $select: 'id,exceptionOccurrences', $expand: 'exceptionOccurrences' });
+const EXCEPTIONS = query({ $select: 'id,isAllDay,exceptionOccurrences', $expand: 'exceptionOccurrences' });
 
 type Found = Map<string, { readonly id: GraphEventId; readonly etag: string }>;
 
@@ -39,16 +39,17 @@ export async function searchOccurrences(
   const outcomes = await batch(access, session, [expand, ...lists(session, masterId, wanted, DAY_MS)]);
   const exceptions = outcomes.get(expand.key);
   outcomes.delete(expand.key);
+  const isAllDay = exceptions?.ok ? (exceptions.body as WireEvent)['isAllDay'] === true : undefined;
   for (const outcome of outcomes.values()) {
     if (!outcome.ok) throw outcome.error;
     for (const instance of await readList(access, session, { body: outcome.body })) {
-      take(instance, dateOfInstance(instance, timeZone));
+      take(instance, dateOfInstance(instance, timeZone, isAllDay));
     }
   }
   const listed = exceptions?.ok ? (exceptions.body as WireEvent)['exceptionOccurrences'] : undefined;
   if (exceptions && !exceptions.ok && exceptions.error.code !== 'rejected') throw exceptions.error;
   for (const exception of Array.isArray(listed) ? (listed as WireEvent[]) : []) {
-    take(exception, statedOriginalDate(exception, timeZone));
+    take(exception, statedOriginalDate(exception, timeZone, isAllDay));
   }
   const missing = wanted.filter((date) => !found.has(date));
   if (missing.length > 0 && !Array.isArray(listed)) {
@@ -56,7 +57,7 @@ export async function searchOccurrences(
     for (const outcome of wide.values()) {
       if (!outcome.ok) throw outcome.error;
       for (const instance of await readList(access, session, { body: outcome.body })) {
-        take(instance, dateOfInstance(instance, timeZone));
+        take(instance, dateOfInstance(instance, timeZone, isAllDay));
       }
     }
   }

@@ -1,4 +1,4 @@
-import { datePart, inZone, normalDateTime } from '../core/time-zones.ts';
+import { datePart, inZone, normalDateTime, toInstant } from '../core/time-zones.ts';
 import { text, type WireEvent } from './wire-values.ts';
 
 /**
@@ -6,18 +6,36 @@ import { text, type WireEvent } from './wire-values.ts';
  * the `iCalUId` do; else `originalStart`, which comes only when selected (graph contract 18).
  *
  * @param zone  the series' zone
+ * @param isSeriesAllDay  of the series, which one of its dates may differ from
  */
-export function statedOriginalDate(event: WireEvent, zone: string): string | undefined {
+export function statedOriginalDate(
+  event: WireEvent,
+  zone: string,
+  isSeriesAllDay = event['isAllDay'] === true,
+): string | undefined {
   const fromId = /\.(\d{4}-\d{2}-\d{2})$/.exec(text(event['occurrenceId']))?.[1];
   if (fromId) return fromId;
   const fromICalUId = dateInICalUId(text(event['iCalUId']));
   if (fromICalUId) return fromICalUId;
   const original = normalDateTime(text(event['originalStart']));
   if (original === '') return undefined;
-  // All-day dates float: midnight UTC is the date itself, not a moment of the evening before.
-  if (event['isAllDay'] === true && original.endsWith('T00:00:00')) return datePart(original);
-  return datePart(inZone({ dateTime: original, timeZone: 'UTC' }, zone)?.dateTime ?? original);
+  const there = inZone({ dateTime: original, timeZone: 'UTC' }, zone)?.dateTime ?? original;
+  return isSeriesAllDay ? floatingDate(original, there) : datePart(there);
 }
+
+/**
+ * All-day dates float: midnight UTC is the date itself, not a moment of the evening before, and so is midnight in the
+ * series' zone. Else it is midnight in a zone nobody named, such as the mailbox's: at noon UTC it is that date nearly
+ * everywhere.
+ */
+function floatingDate(original: string, there: string): string {
+  const midnight = [original, there].find((wallClock) => wallClock.endsWith('T00:00:00'));
+  if (midnight !== undefined) return datePart(midnight);
+  const instant = toInstant({ dateTime: original, timeZone: 'UTC' });
+  return instant ? new Date(instant.getTime() + HALF_DAY_MS).toISOString().slice(0, 10) : datePart(original);
+}
+
+const HALF_DAY_MS = 12 * 60 * 60 * 1000;
 
 /** Bytes 17 to 20 of a global object id: year (two), month, day; zeros in masters. */
 function dateInICalUId(iCalUId: string): string | undefined {

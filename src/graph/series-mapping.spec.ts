@@ -138,8 +138,23 @@ describe('the original date of an exception', () => {
     ['UTC midnight', '2026-03-16T00:00:00Z', 'Pacific Standard Time'],
     ['midnight there, west', '2026-03-16T07:00:00Z', 'Pacific Standard Time'],
     ['midnight there, east', '2026-03-15T15:00:00Z', 'Tokyo Standard Time'],
+    ['midnight there, farthest east', '2026-03-15T10:00:00Z', 'Pacific/Kiritimati'],
+    ['midnight there, farthest west', '2026-03-16T12:00:00Z', 'Etc/GMT+12'],
+    ['midnight in a mailbox far from there', '2026-03-15T15:00:00Z', 'Pacific Standard Time'],
+    ['midnight in a mailbox far from there', '2026-03-16T08:00:00Z', 'Tokyo Standard Time'],
   ])('of whole days does not slip when it is told as %s', (_, originalStart, zone) => {
     expect(statedOriginalDate(member({ isAllDay: true, originalStart }), zone)).toBe('2026-03-16');
+  });
+
+  it('of a series of whole days is a date also for the one that has hours', () => {
+    const withHours = member({ originalStart: '2026-03-16T00:00:00Z' });
+    expect(statedOriginalDate(withHours, 'Pacific Standard Time', true)).toBe('2026-03-16');
+  });
+
+  it('of a series with hours is on its clock also for the one that is a whole day', () => {
+    // Seven in the evening in New York is midnight in UTC.
+    const wholeDay = member({ isAllDay: true, originalStart: '2026-03-17T00:00:00Z' });
+    expect(statedOriginalDate(wholeDay, 'Eastern Standard Time', false)).toBe('2026-03-16');
   });
 
   it('else is unknown, and taken to be the day it is on', () => {

@@ -156,12 +156,12 @@ async function fromInstances(
   master: { id: GraphEventId; event: RemoteEvent; window: Window },
 ): Promise<RemoteSeries> {
   const { id, event, window } = master;
-  const zone = event.content.start.timeZone;
+  const { start, isAllDay } = event.content;
   const instances = await listInstances(access, session, id, {
     start: new Date(window.start.getTime() - MARGIN_MS),
     end: new Date(window.end.getTime() + MARGIN_MS),
   });
-  const present = new Set(instances.map((instance) => dateOfInstance(instance, zone)));
+  const present = new Set(instances.map((instance) => dateOfInstance(instance, start.timeZone, isAllDay)));
   const expected = expandOccurrences(event.content, window).map(({ originalDate }) => originalDate);
   const exceptionIds = instances
     .filter(({ type }) => type === 'exception')
@@ -202,10 +202,10 @@ export function instancesPath(session: GraphSession, id: GraphEventId, window: W
 }
 
 /** An unmoved occurrence has the date it starts on; `originalStart` was selected, so moved ones state theirs. */
-export function dateOfInstance(instance: WireEvent, zone: string): string {
+export function dateOfInstance(instance: WireEvent, zone: string, isSeriesAllDay: boolean | undefined): string {
   const { start } = instance as { start?: { dateTime?: string } };
   const started = { ...instance, originalStart: instance['originalStart'] ?? start?.dateTime };
-  return statedOriginalDate(started, zone) ?? '';
+  return statedOriginalDate(started, zone, isSeriesAllDay) ?? '';
 }
 
 /** Maps exceptions with their original dates in the series' zone; one that does not state its date is asked for it. */
@@ -215,8 +215,10 @@ async function toExceptions(
   master: RemoteEvent,
   exceptions: readonly WireEvent[],
 ): Promise<RemoteEvent[]> {
+  const { isAllDay } = master.content;
   const zone = master.content.start.timeZone;
-  const unstated = exceptions.filter((exception) => statedOriginalDate(exception, zone) === undefined);
+  const dateOf = (exception: WireEvent) => statedOriginalDate(exception, zone, isAllDay);
+  const unstated = exceptions.filter((exception) => dateOf(exception) === undefined);
   const items = unstated.map((exception): BatchItem => {
     const id = exception['id'] as GraphEventId;
     return { key: id, method: 'GET', path: eventPath(session, id) + query({ $select: 'id,isAllDay,originalStart' }) };
@@ -231,6 +233,6 @@ async function toExceptions(
   return stated.map((exception): RemoteEvent => {
     // Without a usable zone of its own an exception is in its series'.
     const event = fromWire(exception, zone);
-    return { ...event, originalDate: statedOriginalDate(exception, zone) ?? event.originalDate };
+    return { ...event, originalDate: dateOf(exception) ?? event.originalDate };
   });
 }
