@@ -4,6 +4,7 @@ import type { Store } from './app-store.ts';
 import type { Config } from './config.ts';
 import type { Clock, Logger, Random } from './core/runtime.ts';
 import { WebhookAddresses } from './core/webhook-address.ts';
+import { AttachmentClient } from './graph/attachment.client.ts';
 import type { CalendarGraph } from './graph/calendar-graph.ts';
 import type { DelegatedTokenProvider } from './graph/delegated-token.provider.ts';
 import type { GraphClient } from './graph/graph.client.ts';
@@ -17,6 +18,10 @@ import { WebhookWorker } from './jobs/webhook.worker.ts';
 import type { Db } from './store/db.ts';
 import type { ContentCipher } from './store/encryption.ts';
 import { AbsenceManager } from './sync/absence.manager.ts';
+import { AttachmentManager } from './sync/attachment.manager.ts';
+import { AttachmentService } from './sync/attachment.service.ts';
+import { AttachmentPusher } from './sync/attachment-pusher.ts';
+import { AttachmentReader } from './sync/attachment-reader.ts';
 import { AuditService } from './sync/audit.service.ts';
 import { AuthorizationService } from './sync/authorization.service.ts';
 import { CalendarService } from './sync/calendar.service.ts';
@@ -25,6 +30,7 @@ import { ConflictService } from './sync/conflict.service.ts';
 import { ConnectionService } from './sync/connection.service.ts';
 import { ConnectionState } from './sync/connection-state.ts';
 import { DeltaSyncManager } from './sync/delta-sync.manager.ts';
+import { DepartureManager } from './sync/departure.manager.ts';
 import { EventService } from './sync/event.service.ts';
 import { HealthService } from './sync/health.service.ts';
 import { JournalService } from './sync/journal.service.ts';
@@ -41,6 +47,7 @@ import { ResponseService } from './sync/response.service.ts';
 import { ResponseRecorder } from './sync/response-recorder.ts';
 import { RunService } from './sync/run.service.ts';
 import { RunRecorder } from './sync/run-recorder.ts';
+import { RungManager } from './sync/rung.manager.ts';
 import { SeriesManager } from './sync/series.manager.ts';
 import { SeriesPusher } from './sync/series-pusher.ts';
 import { SettingsService } from './sync/settings.service.ts';
@@ -104,16 +111,15 @@ export function createServices(parts: {
   const recorder = new RunRecorder(common);
   const planner = new RemotePlanner(common);
   const applier = new PlanApplier(common);
-  const absences = new AbsenceManager({ ...common, planner, applier, recorder });
+  const departures = new DepartureManager(common);
+  const absences = new AbsenceManager({ ...common, departures, planner, applier, recorder });
   const series = new SeriesManager({ ...common, planner, applier, absences, recorder });
   const delta = new DeltaSyncManager({
     ...common,
-    planner,
-    applier,
+    rungs: new RungManager({ ...common, planner, applier, absences, recorder }),
     series,
     absences,
     relinks: new RelinkManager({ ...common, planner, applier, absences, recorder }),
-    recorder,
     tokenExpiryMs: config.deltaTokenExpiryMs,
   });
   const push = new PushManager({
@@ -123,6 +129,9 @@ export function createServices(parts: {
     series: new SeriesPusher({ ...common, recorder }),
   });
   const responseManager = new ResponseManager({ ...common, recorder: new ResponseRecorder(common) });
+  const attachmentGraph = new AttachmentClient({ client, batchSize: config.graphLimits.batchSize });
+  const reader = new AttachmentReader({ ...common, attachmentGraph });
+  const pusher = new AttachmentPusher({ ...common, attachmentGraph, reader });
   const sync = new CalendarSyncService({
     ...common,
     settings,
@@ -130,6 +139,7 @@ export function createServices(parts: {
     delta,
     push,
     responseManager,
+    attachmentManager: new AttachmentManager({ ...common, reader, pusher }),
     maxEventsPerRun: config.maxEventsPerSync,
   });
   const conflicts = new ConflictService({ ...common, applier, queue });
@@ -157,6 +167,7 @@ export function createServices(parts: {
   const { tombstonesDays } = config.retention;
   const eventService = new EventService({ ...common, settings: settingsRepository, queue, tombstonesDays });
   const responseService = new ResponseService({ ...common, settings: settingsRepository, queue });
+  const attachmentService = new AttachmentService({ ...common, settings: settingsRepository, queue });
   const runService = new RunService({ ...common, queue });
   const journalService = new JournalService({ ...common, settings: settingsRepository, queue });
   const auditService = new AuditService(common);
@@ -173,6 +184,7 @@ export function createServices(parts: {
     settings,
     planner,
     absences,
+    departures,
     responseManager,
     tokenExpiryMs: config.deltaTokenExpiryMs,
   });
@@ -193,6 +205,7 @@ export function createServices(parts: {
     settings,
     conflicts,
     eventService,
+    attachmentService,
     responseService,
     connectionService,
     authorizationService,

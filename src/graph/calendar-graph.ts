@@ -1,6 +1,7 @@
 import type { Unit } from '../core/canonical-event.ts';
 import type { SyncError } from '../core/errors.ts';
 import type { EventContent, GraphFacts } from '../core/event.ts';
+import type { ResponseKind } from '../core/event-response.ts';
 import type { GraphCalendarId, GraphEventId } from '../core/ids.ts';
 import type { SignInRef } from '../core/sign-in.ts';
 import type { GraphStats } from './graph-stats.ts';
@@ -16,6 +17,10 @@ export interface CalendarGraph {
    * @throws {SyncError} `cursor-expired` for every form in which Graph says that a token is dead
    */
   fetchDeltaPage(session: GraphSession, from: DeltaStart): Promise<DeltaPage>;
+  /** The same for several streams in one request: an outcome for each, in the order of `starts`. */
+  fetchDeltaPages(session: GraphSession, starts: readonly DeltaStart[]): Promise<DeltaOutcome[]>;
+  /** Which calendar each event is in now. Left out are those Graph does not say it of. */
+  findCalendars(session: GraphSession, ids: readonly GraphEventId[]): Promise<Map<GraphEventId, GraphCalendarId>>;
   /**
    * Events by id, read in batches; masters come without their exceptions. Left out are those of which Graph says neither that
    * they are there nor that they are gone, such as one whose id it cannot read any more.
@@ -39,6 +44,15 @@ export interface CalendarGraph {
     originalDates: readonly string[],
     timeZone: string,
   ): Promise<Map<string, { readonly id: GraphEventId; readonly etag: string }>>;
+  /** The copy of a meeting this mailbox has now, by what all copies share. */
+  findByICalUId(session: GraphSession, iCalUId: string): Promise<RemoteEvent | undefined>;
+  /**
+   * Answers an invitation, or one date of a series, once: after a failure of which nobody knows whether Graph acted on the
+   * request, it is not repeated.
+   *
+   * @throws {SyncError} `unavailable` when that is unknown
+   */
+  respond(session: GraphSession, id: GraphEventId, answer: MeetingResponse): Promise<void>;
   /** Graph's clock minus ours, milliseconds, good to a second; unknown before the first answer. */
   serverClockOffsetMs(): number | undefined;
 }
@@ -81,6 +95,10 @@ export interface DeltaPage {
   readonly deltaLink?: string | undefined;
 }
 
+export type DeltaOutcome =
+  | { readonly ok: true; readonly page: DeltaPage }
+  | { readonly ok: false; readonly error: SyncError };
+
 export type DeltaItem =
   | { readonly kind: 'event'; readonly event: RemoteEvent }
   | {
@@ -108,7 +126,9 @@ export interface RemoteEvent {
 
 export interface RemoteSeries extends RemoteEvent {
   /** Exceptions by original date. */
-  readonly occurrenceIds: Readonly<Record<string, { readonly id: GraphEventId; readonly etag: string }>>;
+  readonly occurrenceIds: Readonly<
+    Record<string, { readonly id: GraphEventId; readonly etag: string; readonly hasAttachments?: true }>
+  >;
   /** Exceptions and cancelled dates outside of this could not be seen; absent when all of them were. */
   readonly seenWithin?: { readonly start: Date; readonly end: Date } | undefined;
 }
@@ -143,6 +163,13 @@ export type WriteOperation =
       /** Of an occurrence, as above. */
       readonly seriesMasterId?: GraphEventId | undefined;
     };
+
+export interface MeetingResponse {
+  readonly response: ResponseKind;
+  readonly comment?: string | undefined;
+  /** Mails the organizer. */
+  readonly sendResponse: boolean;
+}
 
 /** Deleting what is gone already is a success. */
 export type WriteOutcome =

@@ -1,11 +1,11 @@
 import { isSyncError, SyncError } from '../core/errors.ts';
 import type { GraphSession } from './calendar-graph.ts';
 import { type GraphClient, type GraphRequest, PREFER } from './graph.client.ts';
-import { readFailure, toSyncError } from './graph-errors.ts';
+import { readFailure } from './graph-errors.ts';
 import { countFailure } from './graph-stats.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
-/** One request of a batch; its path is below `/v1.0`. */
+/** One request of a batch. */
 export interface BatchItem extends GraphRequest {
   readonly key: string;
   /** Key of an earlier item that must have been carried out before this one is begun. */
@@ -133,7 +133,7 @@ class Chunk {
     return {
       id: numbers.get(item.key),
       method: item.method,
-      url: item.path,
+      url: this.#client.relativeUrl(item),
       headers: {
         Prefer: [...PREFER, ...(item.prefer ?? [])].join(', '),
         'client-request-id': this.#client.clientRequestId(this.#session),
@@ -170,7 +170,7 @@ class Chunk {
       retryAfterMs: parseRetryAfter(headers.get('retry-after'), this.#client.serverNow),
       requestId: headers.get('request-id'),
     });
-    const error = toSyncError(failure, `${item.method} in a batch`);
+    const error = this.#client.errorOf(item, failure, `${item.method} in a batch`);
     countFailure(this.#session.stats, error.code);
     return { key, ok: false, error };
   }

@@ -1,11 +1,13 @@
 import { SyncError } from '../core/errors.ts';
-import type { GraphEventId } from '../core/ids.ts';
+import type { GraphCalendarId, GraphEventId } from '../core/ids.ts';
 import type {
   CalendarGraph,
   DeltaItem,
+  DeltaOutcome,
   DeltaPage,
   DeltaStart,
   GraphSession,
+  MeetingResponse,
   RemoteCalendar,
   RemoteEvent,
   RemoteMailbox,
@@ -13,14 +15,16 @@ import type {
   WriteOperation,
   WriteOutcome,
 } from './calendar-graph.ts';
+import { fetchTogether } from './delta-batch.ts';
 import { writeEvents } from './event-writing.ts';
-import type { GraphClient } from './graph.client.ts';
+import type { GraphClient, GraphRequest } from './graph.client.ts';
 import { type GraphAccess, getEvents, toRemoteEvents } from './graph-access.ts';
 import { isDoubtful, isGone } from './graph-errors.ts';
 import type { WireEvent } from './graph-event-reader.ts';
 import { calendarPath, query } from './graph-paths.ts';
-import { readCalendars, readMailbox } from './mailbox-reading.ts';
+import { readCalendars, readCalendarsOf, readMailbox } from './mailbox-reading.ts';
 import { MailboxZones } from './mailbox-zones.ts';
+import { copyOf, sendResponse } from './meeting-response.ts';
 import { searchOccurrences } from './occurrence-search.ts';
 import { readSeriesWhole } from './series-reading.ts';
 
@@ -50,19 +54,24 @@ export class GraphCalendarClient implements CalendarGraph {
   }
 
   async fetchDeltaPage(session: GraphSession, from: DeltaStart): Promise<DeltaPage> {
-    const { body } = await this.#access.client.send(session, {
-      method: 'GET',
-      path: 'link' in from ? from.link : deltaPath(session, from),
-      // A header, not part of a link: it has to be said on every page.
-      prefer: [`odata.maxpagesize=${this.#pageSize}`],
-      isDelta: true,
-    });
-    const page = (body ?? {}) as { value?: unknown; '@odata.nextLink'?: unknown; '@odata.deltaLink'?: unknown };
-    const { '@odata.nextLink': nextLink, '@odata.deltaLink': deltaLink } = page;
-    const items = await this.#deltaItems(session, Array.isArray(page.value) ? (page.value as WireEvent[]) : []);
-    if (typeof nextLink === 'string') return { items, nextLink };
-    if (typeof deltaLink === 'string') return { items, deltaLink };
-    throw new SyncError('unavailable', 'Graph sent a delta page with neither nextLink nor deltaLink');
+    const { body } = await this.#access.client.send(session, this.#deltaRequest(session, from));
+    return this.#deltaPage(session, body);
+  }
+
+  async fetchDeltaPages(session: GraphSession, starts: readonly DeltaStart[]): Promise<DeltaOutcome[]> {
+    return fetchTogether(
+      this.#access,
+      session,
+      starts.map((from) => this.#deltaRequest(session, from)),
+      (body) => this.#deltaPage(session, body),
+    );
+  }
+
+  async findCalendars(
+    session: GraphSession,
+    ids: readonly GraphEventId[],
+  ): Promise<Map<GraphEventId, GraphCalendarId>> {
+    return readCalendarsOf(this.#access, session, ids);
   }
 
   async readEvents(
@@ -105,8 +114,35 @@ export class GraphCalendarClient implements CalendarGraph {
     return searchOccurrences(this.#access, session, masterId, originalDates, timeZone);
   }
 
+  async findByICalUId(session: GraphSession, iCalUId: string): Promise<RemoteEvent | undefined> {
+    return copyOf(this.#access, session, iCalUId);
+  }
+
+  async respond(session: GraphSession, id: GraphEventId, answer: MeetingResponse): Promise<void> {
+    await sendResponse(this.#access, session, id, answer);
+  }
+
   serverClockOffsetMs(): number | undefined {
     return this.#access.client.clockOffsetMs;
+  }
+
+  #deltaRequest(session: GraphSession, from: DeltaStart): GraphRequest {
+    return {
+      method: 'GET',
+      path: 'link' in from ? from.link : deltaPath(session, from),
+      // A header, not part of a link: it has to be said on every page.
+      prefer: [`odata.maxpagesize=${this.#pageSize}`],
+      isDelta: true,
+    };
+  }
+
+  async #deltaPage(session: GraphSession, body: unknown): Promise<DeltaPage> {
+    const page = (body ?? {}) as { value?: unknown; '@odata.nextLink'?: unknown; '@odata.deltaLink'?: unknown };
+    const { '@odata.nextLink': nextLink, '@odata.deltaLink': deltaLink } = page;
+    const items = await this.#deltaItems(session, Array.isArray(page.value) ? (page.value as WireEvent[]) : []);
+    if (typeof nextLink === 'string') return { items, nextLink };
+    if (typeof deltaLink === 'string') return { items, deltaLink };
+    throw new SyncError('unavailable', 'Graph sent a delta page with neither nextLink nor deltaLink');
   }
 
   /** Bare occurrences and tombstones carry an id and little else; anything else is complete, or is read again whole. */

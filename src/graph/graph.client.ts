@@ -24,8 +24,6 @@ export interface GraphRequest {
   readonly isDelta?: boolean;
   /** Graph's requests in one of ours: the items of a `$batch` that are carried out side by side. */
   readonly slots?: number;
-  /** Carried out twice it would do twice: when its answer is lost, it is not sent again. */
-  readonly isSentOnce?: boolean;
 }
 
 export interface GraphAnswer {
@@ -121,7 +119,6 @@ export class GraphClient {
       } catch (error) {
         if (!isSyncError(error)) throw error;
         countFailure(session.stats, error.code);
-        if (request.isSentOnce && error.code === 'unavailable') throw error;
         if (token !== undefined && error.code === 'unauthenticated' && error.httpStatus === 401 && !isRenewed) {
           isRenewed = true;
           renewal = { refusedToken: token, claims: readClaims(error.details?.['claims']) };

@@ -1,10 +1,10 @@
 import { isSyncError, SyncError } from '../core/errors.ts';
-import type { GraphCalendarId } from '../core/ids.ts';
+import type { GraphCalendarId, GraphEventId } from '../core/ids.ts';
 import type { GraphSession, RemoteCalendar, RemoteMailbox } from './calendar-graph.ts';
 import { batch, type GraphAccess, readList } from './graph-access.ts';
 import type { BatchItem } from './graph-batch.ts';
 import type { WireEvent } from './graph-event-reader.ts';
-import { query, segment, userPath } from './graph-paths.ts';
+import { eventPath, query, segment, userPath } from './graph-paths.ts';
 
 /** Graph's pages are ten long unless asked; nobody has hundreds of calendars. */
 const CALENDARS_PER_PAGE = '100';
@@ -42,6 +42,24 @@ export async function readCalendars(access: GraphAccess, session: GraphSession):
   const byId = new Map<GraphCalendarId, RemoteCalendar>();
   for (const calendar of calendars.map(toRemoteCalendar)) if (!byId.has(calendar.id)) byId.set(calendar.id, calendar);
   return [...byId.values()];
+}
+
+/** @returns the calendar each event is in; nothing of an event Graph does not find, or whose calendar it does not tell */
+export async function readCalendarsOf(
+  access: GraphAccess,
+  session: GraphSession,
+  ids: readonly GraphEventId[],
+): Promise<Map<GraphEventId, GraphCalendarId>> {
+  const items = [...new Set(ids)].map(
+    (id): BatchItem => ({ key: id, method: 'GET', path: `${eventPath(session, id)}/calendar` }),
+  );
+  const found = new Map<GraphEventId, GraphCalendarId>();
+  for (const [key, outcome] of await batch(access, session, items)) {
+    if (!outcome.ok && outcome.error.recovery !== 'give-up') throw outcome.error;
+    const { id } = (outcome.ok ? (outcome.body ?? {}) : {}) as { id?: unknown };
+    if (typeof id === 'string' && id !== '') found.set(key as GraphEventId, id as GraphCalendarId);
+  }
+  return found;
 }
 
 /** Ids of the calendar groups; none where a mailbox does not offer them, as its default group is listed anyway. */

@@ -8,6 +8,9 @@ import { overlaps } from './time-range.ts';
 
 export type { EventBase } from './base-row.ts';
 
+/** An event that is here, once, at a time that can be read. */
+const SINGLE = sql`and e."startAt" is not null and e.recurrence is null`;
+
 export class BaseRepository {
   readonly #cipher: ContentCipher;
 
@@ -93,13 +96,13 @@ export class BaseRepository {
     q: Queryable,
     userId: UserId,
     calendarId: CalendarId,
-    of: { roundId: string; window: { start: Date; end: Date }; limit: number },
+    of: { roundId: string; window: { start: Date; end: Date }; limit: number; isOfSinglesOnly?: boolean },
   ): Promise<GraphEventId[]> {
     const found = await sql<{ graphEventId: string }>`
       select b."graphEventId" from "EventBase" b left join "CalendarEvent" e on e.id = b."eventId" and e."userId" = b."userId"
       where b."userId" = ${userId} and b."calendarId" = ${calendarId} and b."graphEventId" is not null
         and b."seenRound" is distinct from ${of.roundId} and b."remoteGoneAt" is null
-        and ${overlaps(of.window)}
+        and ${overlaps(of.window)} ${of.isOfSinglesOnly ? SINGLE : sql``}
       order by b."eventId" limit ${of.limit}
     `.execute(q.kysely);
     return found.rows.map((row) => row.graphEventId as GraphEventId);
@@ -146,14 +149,14 @@ export class BaseRepository {
     q: Queryable,
     userId: UserId,
     calendarId: CalendarId,
-    page: { window: { start: Date; end: Date }; limit: number; after?: EventId | undefined },
+    page: { window: { start: Date; end: Date }; limit: number; after?: EventId | undefined; isOfSinglesOnly?: boolean },
   ): Promise<{ eventId: EventId; graphEventId: GraphEventId; seenRound?: string | undefined }[]> {
     const found = await sql<{ eventId: string; graphEventId: string; seenRound: string | null }>`
       select b."eventId", b."graphEventId", b."seenRound"
       from "EventBase" b left join "CalendarEvent" e on e.id = b."eventId" and e."userId" = b."userId"
       where b."userId" = ${userId} and b."calendarId" = ${calendarId} and b."graphEventId" is not null
         and b."remoteGoneAt" is null ${page.after ? sql`and b."eventId" > ${page.after}` : sql``}
-        and ${overlaps(page.window)}
+        and ${overlaps(page.window)} ${page.isOfSinglesOnly ? SINGLE : sql``}
       order by b."eventId" limit ${page.limit}
     `.execute(q.kysely);
     return found.rows.map((row) => ({

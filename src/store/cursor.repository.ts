@@ -2,12 +2,16 @@ import { sql } from 'kysely';
 import type { CalendarId, GraphEventId, UserId } from '../core/ids.ts';
 import { jsonRows, optional, textList, toDate, toOptionalDate } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
-import type { ContentCipher } from './encryption.ts';
+import type { ContentCipher, UserCipher } from './encryption.ts';
 
-/** Where a calendar's delta stream is read on. */
+/** Where one of a calendar's delta streams is read on: each reads a slice of its window. */
 export interface DeltaCursor {
   readonly userId: UserId;
   readonly calendarId: CalendarId;
+  /** Which slice; the first is read from the beginning, later ones are what the window moved on by. */
+  readonly rung: number;
+  /** The slice is read for the first time, because the window has just reached it. */
+  readonly isRolled: boolean;
   /** Opaque; `next` within a round, `delta` after it. */
   readonly link: string;
   readonly linkKind: 'next' | 'delta';
@@ -15,8 +19,10 @@ export interface DeltaCursor {
   readonly windowEnd: Date;
   readonly roundId: string;
   readonly isFullRound: boolean;
-  /** Of the last full round: what the token's age is counted from. */
+  /** When everything in the slice was last listed. */
   readonly roundStartedAt: Date;
+  /** When Graph gave the link: what its age is counted from. */
+  readonly issuedAt: Date;
   /** Absent while anything of the round is still to be applied. */
   readonly completedAt?: Date | undefined;
   readonly pages: number;
@@ -32,6 +38,9 @@ export interface SeriesMark {
 interface CursorRow {
   readonly userId: string;
   readonly calendarId: string;
+  readonly rung: number;
+  readonly isRolled: boolean;
+  readonly issuedAt: unknown;
   readonly link: string;
   readonly linkKind: string;
   readonly windowStart: unknown;
@@ -50,53 +59,71 @@ export class CursorRepository {
     this.#cipher = cipher;
   }
 
-  async find(q: Queryable, userId: UserId, calendarId: CalendarId): Promise<DeltaCursor | undefined> {
+  /** A calendar's cursors, from the first slice of its window to the last. */
+  async list(q: Queryable, userId: UserId, calendarId: CalendarId): Promise<DeltaCursor[]> {
     const found = await sql<CursorRow>`
-      select * from "DeltaCursor" where "userId" = ${userId} and "calendarId" = ${calendarId}
+      select * from "DeltaCursor" where "userId" = ${userId} and "calendarId" = ${calendarId} order by rung
     `.execute(q.kysely);
-    const row = found.rows[0];
-    if (!row) return undefined;
+    if (found.rows.length === 0) return [];
     const cipher = await this.#cipher.forUser(q, userId);
-    return {
-      userId,
-      calendarId,
-      link: cipher.decryptText('cursor.link', row.link),
-      linkKind: row.linkKind === 'delta' ? 'delta' : 'next',
-      windowStart: toDate(row.windowStart),
-      windowEnd: toDate(row.windowEnd),
-      roundId: row.roundId,
-      isFullRound: row.isFullRound,
-      roundStartedAt: toDate(row.roundStartedAt),
-      completedAt: toOptionalDate(row.completedAt),
-      pages: row.pages,
-    };
+    return found.rows.map((row) => fromRow(row, cipher));
   }
 
   async save(tx: Tx, cursor: DeltaCursor): Promise<void> {
-    const cipher = await this.#cipher.forUser(tx, cursor.userId);
-    const row = {
+    await this.saveMany(tx, cursor.userId, [cursor]);
+  }
+
+  async saveMany(tx: Tx, userId: UserId, cursors: readonly DeltaCursor[]): Promise<void> {
+    if (cursors.length === 0) return;
+    const cipher = await this.#cipher.forUser(tx, userId);
+    const rows = cursors.map((cursor) => ({
       ...cursor,
       link: cipher.encryptText('cursor.link', cursor.link),
       windowStart: cursor.windowStart.toISOString(),
       windowEnd: cursor.windowEnd.toISOString(),
       roundStartedAt: cursor.roundStartedAt.toISOString(),
       completedAt: cursor.completedAt?.toISOString() ?? null,
-    };
+      issuedAt: cursor.issuedAt.toISOString(),
+    }));
     await sql`
-      insert into "DeltaCursor" ("userId", "calendarId", link, "linkKind", "windowStart", "windowEnd", "roundId",
-        "isFullRound", "roundStartedAt", "completedAt", pages)
-      select r.* from jsonb_to_recordset(${jsonRows([row])}) as r("userId" text, "calendarId" text, link text,
+      insert into "DeltaCursor" ("userId", "calendarId", rung, link, "linkKind", "windowStart", "windowEnd", "roundId",
+        "isFullRound", "isRolled", "roundStartedAt", "completedAt", "issuedAt", pages)
+      select ${userId}, r.* from jsonb_to_recordset(${jsonRows(rows)}) as r("calendarId" text, rung integer, link text,
         "linkKind" text, "windowStart" timestamptz, "windowEnd" timestamptz, "roundId" text, "isFullRound" boolean,
-        "roundStartedAt" timestamptz, "completedAt" timestamptz, pages integer)
-      on conflict ("userId", "calendarId") do update set
+        "isRolled" boolean, "roundStartedAt" timestamptz, "completedAt" timestamptz, "issuedAt" timestamptz, pages integer)
+      on conflict ("userId", "calendarId", rung) do update set
         link = excluded.link, "linkKind" = excluded."linkKind", "windowStart" = excluded."windowStart",
         "windowEnd" = excluded."windowEnd", "roundId" = excluded."roundId", "isFullRound" = excluded."isFullRound",
-        "roundStartedAt" = excluded."roundStartedAt", "completedAt" = excluded."completedAt", pages = excluded.pages
+        "isRolled" = excluded."isRolled", "roundStartedAt" = excluded."roundStartedAt",
+        "completedAt" = excluded."completedAt", "issuedAt" = excluded."issuedAt", pages = excluded.pages
     `.execute(tx.kysely);
   }
 
   async delete(tx: Tx, userId: UserId, calendarId: CalendarId): Promise<void> {
     await sql`delete from "DeltaCursor" where "userId" = ${userId} and "calendarId" = ${calendarId}`.execute(tx.kysely);
+  }
+
+  /** Some of the slices are not read any more; what is known of their events stays. */
+  async deleteRungs(tx: Tx, userId: UserId, calendarId: CalendarId, rungs: readonly number[]): Promise<void> {
+    if (rungs.length === 0) return;
+    await sql`
+      delete from "DeltaCursor"
+      where "userId" = ${userId} and "calendarId" = ${calendarId} and rung in (${sql.join(rungs)})
+    `.execute(tx.kysely);
+  }
+
+  /** What of each of a user's calendars has been read to its end at least once: its slices overlap, so it has no gaps. */
+  async listCoverage(
+    q: Queryable,
+    userId: UserId,
+  ): Promise<Map<CalendarId, { readonly start: Date; readonly end: Date }>> {
+    const found = await sql<{ calendarId: string; start: unknown; end: unknown }>`
+      select "calendarId", min("windowStart") as start, max("windowEnd") as "end" from "DeltaCursor"
+      where "userId" = ${userId} and ("completedAt" is not null or not "isFullRound") group by "calendarId"
+    `.execute(q.kysely);
+    return new Map(
+      found.rows.map((row) => [row.calendarId as CalendarId, { start: toDate(row.start), end: toDate(row.end) }]),
+    );
   }
 
   /** Later signs of a series are added to earlier ones; nothing takes a suspicion back but reading the series. */
@@ -164,4 +191,23 @@ export class CursorRepository {
       where "userId" = ${userId} and "calendarId" = ${calendarId} and "graphEventId" in ${textList(ids)}
     `.execute(tx.kysely);
   }
+}
+
+function fromRow(row: CursorRow, cipher: UserCipher): DeltaCursor {
+  return {
+    userId: row.userId as UserId,
+    calendarId: row.calendarId as CalendarId,
+    rung: row.rung,
+    isRolled: row.isRolled,
+    link: cipher.decryptText('cursor.link', row.link),
+    linkKind: row.linkKind === 'delta' ? 'delta' : 'next',
+    windowStart: toDate(row.windowStart),
+    windowEnd: toDate(row.windowEnd),
+    roundId: row.roundId,
+    isFullRound: row.isFullRound,
+    roundStartedAt: toDate(row.roundStartedAt),
+    completedAt: toOptionalDate(row.completedAt),
+    issuedAt: toDate(row.issuedAt),
+    pages: row.pages,
+  };
 }

@@ -139,7 +139,7 @@ describe('encryption at rest', () =>
       await world.calendars.list(db, ALICE);
       await world.calendars.find(db, ALICE, DEFAULT_CALENDAR_ID);
       await world.connections.find(db, ALICE);
-      await world.cursors.find(db, ALICE, DEFAULT_CALENDAR_ID);
+      await world.cursors.list(db, ALICE, DEFAULT_CALENDAR_ID);
       await world.conflicts.list(db, { userId: ALICE, status: 'all', limit: 10, offset: 0 });
       await world.conflicts.find(db, ALICE, 'c' as ConflictId);
       await world.conflicts.pendingFor(db, ALICE, [ID]);
@@ -277,6 +277,7 @@ async function writeEverywhere(world: StoreWorld, marker: string): Promise<void>
     await world.cursors.save(tx, {
       ...{ ...shared, link: `https://graph.example.com/delta?$deltatoken=${marker}`, linkKind: 'delta' },
       ...{ windowStart: now, windowEnd: now, roundId: 'round-1', isFullRound: true, roundStartedAt: now, pages: 1 },
+      ...{ rung: 0, isRolled: false, issuedAt: now },
     });
     await world.events.deleteMany(tx, ALICE, []);
   });

@@ -37,7 +37,7 @@ export interface PendingEvent {
 const eventColumns = sql`
   e.id, e."userId", e."calendarId", e."graphEventId", e."iCalUId", e.subject, e.body, e.start, e."end", e.location,
   e."isAllDay", e.recurrence, e.details, e.facts, e.occurrences, e."lastModifiedDateTime", e."createdDateTime",
-  e."syncedAt", e.revision
+  e."syncedAt", e.revision, e."hasAttachments"
 `;
 
 /** The application's events. Every statement is scoped by user. */
@@ -81,6 +81,16 @@ export class EventRepository {
     const cipher = await this.#cipher.forUser(q, userId);
     const foreign = found.rows.filter(({ facts }) => readFacts(facts, cipher)?.isOrganizer === false);
     return new Set(foreign.map(({ id }) => id as EventId));
+  }
+
+  /** Which of our events those were that are not here any more, by the ids they had at Graph: the last one of each. */
+  async findFormer(q: Queryable, userId: UserId, ids: readonly GraphEventId[]): Promise<Map<GraphEventId, EventId>> {
+    if (ids.length === 0) return new Map();
+    const found = await sql<{ graphEventId: string; eventId: string }>`
+      select t."graphEventId", t."eventId" from "CalendarEventTombstone" t
+      where t."userId" = ${userId} and t."graphEventId" in ${textList(ids)} order by t.revision
+    `.execute(q.kysely);
+    return new Map(found.rows.map((row) => [row.graphEventId as GraphEventId, row.eventId as EventId]));
   }
 
   /** All of a user's events by name, in the order of their ids. */

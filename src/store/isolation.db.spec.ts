@@ -63,6 +63,8 @@ const WRITES: Readonly<Record<string, (world: StoreWorld, tx: Tx) => Promise<unk
   'connections.markWell': ({ connections }, tx) => connections.markWell(tx, { userId: BOB, mailboxId: ALICE }),
   'connections.delete': ({ connections }, tx) => connections.delete(tx, BOB),
   'cursors.save': ({ cursors }, tx) => cursors.save(tx, cursorOf(BOB)),
+  'cursors.saveMany': ({ cursors }, tx) => cursors.saveMany(tx, BOB, [cursorOf(BOB)]),
+  'cursors.deleteRungs': ({ cursors }, tx) => cursors.deleteRungs(tx, BOB, DEFAULT_CALENDAR_ID, [0]),
   'cursors.delete': ({ cursors }, tx) => cursors.delete(tx, BOB, DEFAULT_CALENDAR_ID),
   'cursors.markSeries': ({ cursors }, tx) =>
     cursors.markSeries(tx, BOB, DEFAULT_CALENDAR_ID, 'round-2', [{ graphEventId: GRAPH_HERE, suspicious: true }]),
@@ -313,6 +315,7 @@ function cursorOf(userId: UserId) {
   return {
     ...{ userId, calendarId: DEFAULT_CALENDAR_ID, link: 'https://graph.example.com/delta', linkKind: 'delta' as const },
     ...{ windowStart: NOW, windowEnd: LATER, roundId: 'round-1', isFullRound: true, roundStartedAt: NOW, pages: 1 },
+    ...{ rung: 0, isRolled: false, issuedAt: NOW },
   };
 }
 

@@ -98,7 +98,7 @@ describe('calendars', () =>
       expect((await world.events.find(world.db, ALICE, 'a' as EventId))?.calendarId).toBe(OTHER);
       const tombstones = await world.events.findTombstones(world.db, ALICE, ['b' as EventId]);
       expect(tombstones.get('b' as EventId)?.calendarId).toBe(OTHER);
-      expect(await world.cursors.find(world.db, ALICE, OTHER)).toBeDefined();
+      expect(await world.cursors.list(world.db, ALICE, OTHER)).toHaveLength(1);
       expect(await world.calendars.find(world.db, ALICE, DEFAULT_CALENDAR_ID)).toBeUndefined();
       // Nobody edited it, so it is no younger than it was.
       expect((await world.events.find(world.db, ALICE, 'a' as EventId))?.lastModifiedAt).toEqual(NOW);
@@ -151,28 +151,51 @@ describe('connections', () =>
 
 describe('cursors', () =>
   onEachDatabase((world) => {
-    it('are one a calendar, and replaced as a whole', async () => {
+    it('are one for each slice of a calendar, and replaced as a whole', async () => {
       const first = cursor({
         link: 'https://graph.example.com/delta?token=\0ü🎂',
         linkKind: 'next',
         completedAt: LATER,
       });
       await world.db.transaction((tx) => world.cursors.save(tx, first));
-      expect(await world.cursors.find(world.db, ALICE, DEFAULT_CALENDAR_ID)).toEqual(first);
+      expect(await world.cursors.list(world.db, ALICE, DEFAULT_CALENDAR_ID)).toEqual([first]);
       const second = cursor({ link: 'x'.repeat(20_000), roundId: 'round-2', isFullRound: false, pages: 7 });
       await world.db.transaction(async (tx) => {
         await world.cursors.save(tx, second);
         await world.cursors.save(tx, cursor({ calendarId: OTHER }));
         await world.cursors.save(tx, cursor({ userId: BOB }));
       });
-      expect(await world.cursors.find(world.db, ALICE, DEFAULT_CALENDAR_ID)).toEqual({
-        ...second,
-        completedAt: undefined,
-      });
+      expect(await world.cursors.list(world.db, ALICE, DEFAULT_CALENDAR_ID)).toEqual([
+        { ...second, completedAt: undefined },
+      ]);
       await world.db.transaction((tx) => world.cursors.delete(tx, ALICE, DEFAULT_CALENDAR_ID));
-      expect(await world.cursors.find(world.db, ALICE, DEFAULT_CALENDAR_ID)).toBeUndefined();
-      expect(await world.cursors.find(world.db, ALICE, OTHER)).toBeDefined();
-      expect(await world.cursors.find(world.db, BOB, DEFAULT_CALENDAR_ID)).toBeDefined();
+      expect(await world.cursors.list(world.db, ALICE, DEFAULT_CALENDAR_ID)).toEqual([]);
+      expect(await world.cursors.list(world.db, ALICE, OTHER)).toHaveLength(1);
+      expect(await world.cursors.list(world.db, BOB, DEFAULT_CALENDAR_ID)).toHaveLength(1);
+    });
+
+    it('of several slices are listed in order and retired one by one, and tell together what is covered', async () => {
+      const later = new Date('2026-05-01T00:00:00Z');
+      const rungs = [
+        cursor({ rung: 3, windowStart: LATER, windowEnd: later, isRolled: true, isFullRound: false }),
+        cursor({ rung: 0, completedAt: LATER }),
+        cursor({ rung: 7, windowEnd: new Date('2027-01-01T00:00:00Z'), isRolled: true }),
+      ];
+      await world.db.transaction(async (tx) => {
+        await world.cursors.saveMany(tx, ALICE, rungs);
+        await world.cursors.save(tx, cursor({ userId: BOB, rung: 3 }));
+        await world.cursors.save(tx, cursor({ calendarId: OTHER }));
+      });
+      const listed = async () =>
+        (await world.cursors.list(world.db, ALICE, DEFAULT_CALENDAR_ID)).map(({ rung }) => rung);
+      expect(await listed()).toEqual([0, 3, 7]);
+      // What has not been read to its end is not covered.
+      expect(await world.cursors.listCoverage(world.db, ALICE)).toEqual(
+        new Map([[DEFAULT_CALENDAR_ID, { start: NOW, end: later }]]),
+      );
+      await world.db.transaction((tx) => world.cursors.deleteRungs(tx, ALICE, DEFAULT_CALENDAR_ID, [0, 3]));
+      expect(await listed()).toEqual([7]);
+      expect(await world.cursors.list(world.db, BOB, DEFAULT_CALENDAR_ID)).toHaveLength(1);
     });
 
     it('remember the series a round marked: signs add up, and only reading the series clears them', async () => {
@@ -529,6 +552,7 @@ function cursor(more: Partial<DeltaCursor> = {}): DeltaCursor {
   return {
     ...{ userId: ALICE, calendarId: DEFAULT_CALENDAR_ID, link: 'https://graph.example.com/delta', linkKind: 'delta' },
     ...{ windowStart: NOW, windowEnd: LATER, roundId: 'round-1', isFullRound: true, roundStartedAt: NOW, pages: 1 },
+    ...{ rung: 0, isRolled: false, issuedAt: NOW },
     ...more,
   };
 }

@@ -9,6 +9,7 @@ import type { Db, Tx } from '../store/db.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { RunRepository } from '../store/run.repository.ts';
 import type { AdoptionIndex } from './adoption.ts';
+import type { DepartureManager } from './departure.manager.ts';
 import type { PlanApplier, PlannedEvent } from './plan-applier.ts';
 import type { PullRound } from './pull-round.ts';
 import type { RemotePlanner, RemoteState } from './remote-planner.ts';
@@ -26,9 +27,18 @@ export interface Proofs {
   /** Still there: moved out of the window, or merely touched. */
   readonly singles: readonly RemoteState[];
   readonly series: readonly SeriesMark[];
+  /** Of those still there: in a calendar that is not synced. */
+  readonly away: readonly GraphEventId[];
 }
 
-export const NO_PROOFS: Proofs = { gone: [], singles: [], series: [] };
+export const NO_PROOFS: Proofs = { gone: [], singles: [], series: [], away: [] };
+
+/** What is left to do once some of the events have left. */
+export function withoutThose(proofs: Proofs, left: ReadonlySet<GraphEventId>): Proofs {
+  if (left.size === 0) return proofs;
+  const singles = proofs.singles.filter(({ id }) => !left.has(id));
+  return { ...proofs, singles, series: proofs.series.filter(({ graphEventId }) => !left.has(graphEventId)) };
+}
 
 /**
  * A tombstone says "no longer in this view", not "deleted" (graph contract 5.4). Nothing is deleted here before a GET
@@ -39,6 +49,7 @@ export const NO_PROOFS: Proofs = { gone: [], singles: [], series: [] };
 export class AbsenceManager {
   readonly #db: Db;
   readonly #graph: CalendarGraph;
+  readonly #departures: DepartureManager;
   readonly #bases: BaseRepository;
   readonly #cursors: CursorRepository;
   readonly #leases: LeaseRepository;
@@ -52,6 +63,7 @@ export class AbsenceManager {
   constructor(parts: {
     db: Db;
     graph: CalendarGraph;
+    departures: DepartureManager;
     bases: BaseRepository;
     cursors: CursorRepository;
     leases: LeaseRepository;
@@ -64,6 +76,7 @@ export class AbsenceManager {
   }) {
     this.#db = parts.db;
     this.#graph = parts.graph;
+    this.#departures = parts.departures;
     this.#bases = parts.bases;
     this.#cursors = parts.cursors;
     this.#leases = parts.leases;
@@ -78,8 +91,10 @@ export class AbsenceManager {
   /**
    * Asks Graph for those of `ids` we know; tombstones of strangers are normal and cost nothing. One that is a member of a
    * series we know is a sign of life of that series (graph contract 5.5), which is then to be read whole.
+   *
+   * @param window  the slice they should have been seen in; what is still there, in it, has changed its calendar
    */
-  async prove(context: RunContext, ids: readonly GraphEventId[]): Promise<Proofs> {
+  async prove(context: RunContext, ids: readonly GraphEventId[], window: RunContext['window']): Promise<Proofs> {
     if (ids.length === 0) return NO_PROOFS;
     const { userId, calendarId } = context;
     const known = await this.#bases.findByGraphIds(this.#db, userId, [...ids]);
@@ -91,7 +106,8 @@ export class AbsenceManager {
     );
     // A series that was itself named has been asked for.
     const suspects = masters.filter((id) => !known.has(id)).map((id) => suspect(id));
-    return { ...proofs, series: [...proofs.series, ...suspects] };
+    const away = await this.#departures.whichLeft(context, proofs, window);
+    return { ...proofs, series: [...proofs.series, ...suspects], away };
   }
 
   /** Asks Graph for events one by one, twenty to a batch, whoever knows them. */
@@ -107,10 +123,13 @@ export class AbsenceManager {
       else if (event.type === 'singleInstance') singles.push({ id, event });
       else series.push(suspect(event.seriesMasterId ?? id));
     }
-    return { gone, singles, series };
+    return { gone, singles, series, away: [] };
   }
 
-  /** After a full round: looks for everything of the window that we know and the round did not list. */
+  /**
+   * After a full round: looks for everything of the window that we know and the round did not list. Of a slice that the window
+   * has just reached a series need not show any date, and is looked for with the whole window the next time.
+   */
   async proveUnseen(context: RunContext, round: PullRound, adoption: AdoptionIndex): Promise<void> {
     for (;;) {
       assertNotCancelled(context);
@@ -118,11 +137,14 @@ export class AbsenceManager {
         roundId: round.roundId,
         window: round.window,
         limit: PROOFS_PER_STEP,
+        isOfSinglesOnly: round.isRolled,
       });
       if (unseen.length === 0) return;
-      const proofs = await this.ask(context, unseen);
+      const asked = await this.ask(context, unseen);
+      const away = await this.#departures.whichLeft(context, asked, round.window);
       await this.#db.transaction(async (tx) => {
         await this.#leases.assert(tx, context.lease);
+        const proofs = withoutThose(asked, await this.takeOut(tx, context, away));
         await this.#applier.apply(tx, context, await this.#planner.plan(tx, context, proofs.singles, adoption));
         await this.markGone(tx, context, proofs.gone);
         await this.#cursors.markSeries(tx, context.userId, context.calendarId, round.roundId, [...proofs.series]);
@@ -130,6 +152,15 @@ export class AbsenceManager {
         await this.#recorder.saveProgress(tx, context);
       });
     }
+  }
+
+  /** @returns those that are not here any more; others have something to be written there first, or decided */
+  async takeOut(tx: Tx, context: RunContext, away: readonly GraphEventId[]): Promise<ReadonlySet<GraphEventId>> {
+    const planned = await this.#departures.plan(tx, context, away);
+    await this.#applier.apply(tx, context, planned);
+    const left = planned.flatMap(({ graphEventId }) => (graphEventId ? [graphEventId] : []));
+    await this.#cursors.clearDirtySeries(tx, context.userId, context.calendarId, left);
+    return new Set(left);
   }
 
   async markGone(tx: Tx, context: RunContext, ids: readonly GraphEventId[]): Promise<void> {

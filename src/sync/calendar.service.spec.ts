@@ -80,11 +80,18 @@ describe('the list of calendars', () => {
       removedAt: null,
       lastSyncedAt: null,
       nextSyncAt: null,
+      coverage: null,
     });
     expect(items[1]).toMatchObject({ name: 'Holidays', isDefault: false, canEdit: false });
     expect(items[1]?.id).not.toBe(holidays);
     await world.sync();
-    expect((await service().list(USER)).items[0]).toMatchObject({ lastSyncedAt: world.clock.now().toISOString() });
+    expect((await service().list(USER)).items).toMatchObject([
+      {
+        lastSyncedAt: world.clock.now().toISOString(),
+        coverage: { start: '2025-12-02T00:00:00.000Z', end: '2027-03-03T00:00:00.000Z' },
+      },
+      { coverage: null },
+    ]);
   });
 
   it('is read again with the same ids: new ones come, lost ones are marked, and come back as themselves', async () => {

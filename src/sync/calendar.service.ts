@@ -26,7 +26,11 @@ export interface CalendarView extends SyncSettings {
   readonly removedAt: string | null;
   readonly lastSyncedAt: string | null;
   readonly nextSyncAt: string | null;
+  /** What of the calendar has been read at least once and is followed; null before the first run is through. */
+  readonly coverage: { readonly start: string; readonly end: string } | null;
 }
+
+type Coverage = { readonly start: Date; readonly end: Date } | undefined;
 
 /** The calendars of a user's mailbox, and how each is kept in step. */
 export class CalendarService {
@@ -69,7 +73,8 @@ export class CalendarService {
   async list(userId: UserId): Promise<{ items: CalendarView[] }> {
     const settings = await this.#settings.get(userId);
     const calendars = await this.#calendars.list(this.#db, userId);
-    return { items: calendars.map((calendar) => viewOf(calendar, settings)) };
+    const coverage = await this.#cursors.listCoverage(this.#db, userId);
+    return { items: calendars.map((calendar) => viewOf(calendar, settings, coverage.get(calendar.id))) };
   }
 
   /**
@@ -120,11 +125,12 @@ export class CalendarService {
     const settings = await this.#settings.get(userId);
     const calendar = await this.#calendars.find(this.#db, userId, id);
     if (!calendar) throw new SyncError('not-found', `there is no calendar ${id}; see GET /calendar/calendars`);
-    return viewOf(calendar, settings);
+    const coverage = await this.#cursors.listCoverage(this.#db, userId);
+    return viewOf(calendar, settings, coverage.get(id));
   }
 }
 
-function viewOf(calendar: StoredCalendar, settings: SyncSettings): CalendarView {
+function viewOf(calendar: StoredCalendar, settings: SyncSettings, coverage: Coverage): CalendarView {
   return {
     ...settings,
     ...calendar.settings,
@@ -137,5 +143,6 @@ function viewOf(calendar: StoredCalendar, settings: SyncSettings): CalendarView 
     removedAt: calendar.removedAt?.toISOString() ?? null,
     lastSyncedAt: calendar.lastSyncedAt?.toISOString() ?? null,
     nextSyncAt: calendar.nextSyncAt?.toISOString() ?? null,
+    coverage: coverage ? { start: coverage.start.toISOString(), end: coverage.end.toISOString() } : null,
   };
 }

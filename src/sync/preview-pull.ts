@@ -1,21 +1,25 @@
 import { createHash } from 'node:crypto';
 import { isMassDeletion } from '../core/deletion-brake.ts';
+import { isSyncError } from '../core/errors.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import type { CalendarGraph } from '../graph/calendar-graph.ts';
 import type { BaseRepository } from '../store/base.repository.ts';
-import type { CursorRepository, DeltaCursor, SeriesMark } from '../store/cursor.repository.ts';
+import type { CursorRepository, SeriesMark } from '../store/cursor.repository.ts';
 import type { Db } from '../store/db.ts';
-import type { AbsenceManager, Proofs } from './absence.manager.ts';
+import { type AbsenceManager, type Proofs, withoutThose } from './absence.manager.ts';
 import type { AdoptionIndex } from './adoption.ts';
 import { idsIn, isEcho, lastOfEach, RoundLinks } from './delta-page.ts';
+import type { DepartureManager } from './departure.manager.ts';
 import { prepare } from './outgoing.ts';
 import { nextBase, type PlannedEvent } from './plan-applier.ts';
 import type { PreviewTally } from './preview-tally.ts';
-import { type PullMode, type PullRound, roundFrom, usableCursor } from './pull-round.ts';
+import type { PullMode, PullRound } from './pull-round.ts';
 import type { RemotePlanner, RemoteState } from './remote-planner.ts';
 import type { RunContext } from './run-context.ts';
+import { FirstPages, isRead, startOf } from './rung-pages.ts';
 import { isSeriesEcho, seriesMarksIn } from './series-reader.ts';
+import { ladderFrom, type Rung, readAgain, spanOf } from './window-ladder.ts';
 
 const PROOFS_PER_STEP = 100;
 const SERIES_PER_READ = 20;
@@ -30,6 +34,7 @@ export interface PreviewPullParts {
   readonly cursors: CursorRepository;
   readonly planner: RemotePlanner;
   readonly absences: AbsenceManager;
+  readonly departures: DepartureManager;
   readonly clock: Clock;
   readonly random: Random;
   /** `CALENDAR_DELTA_TOKEN_EXPIRY` */
@@ -71,37 +76,56 @@ export class PreviewPull {
    * @throws {SyncError} `cursor-expired`, and whatever Graph answers for good
    */
   async walk(mode: PullMode, how: { isRestart: boolean }): Promise<void> {
-    const { db, cursors, clock, random, tokenExpiryMs } = this.#parts;
+    const { db, graph, cursors, clock, random, tokenExpiryMs } = this.#parts;
     const { userId, calendarId, dateRange } = this.#context;
     const isCursorKept = mode === 'apply' && dateRange === undefined;
-    const now = clock.now();
-    const stored = isCursorKept && !how.isRestart ? await cursors.find(db, userId, calendarId) : undefined;
-    const cursor = usableCursor(stored, { ...this.#context, now, tokenExpiryMs, isRestart: how.isRestart });
-    const round = roundFrom(cursor, { ...this.#context, roundId: random.id(), now, mode, isCursorKept });
+    const stored = isCursorKept && !how.isRestart ? await cursors.list(db, userId, calendarId) : [];
+    const making = { roundId: random.id(), now: clock.now(), mode, isCursorKept, isRestart: how.isRestart };
+    const { rungs } = ladderFrom(stored, { ...this.#context, ...making, tokenExpiryMs });
     for (const mark of await cursors.listDirtySeries(db, userId, calendarId, MAX_STORED_MARKS)) this.#mark(mark);
-    const isRead = cursor?.linkKind === 'delta' && cursor.completedAt === undefined;
-    if (!isRead) await this.#readPages(round, cursor);
-    if (round.isFullRound && mode === 'apply') await this.#proveUnseen(round);
-    if (round.isFullRound) await this.#findLost(round);
+    const first = await FirstPages.fetch(graph, this.#context, rungs);
+    for (const rung of rungs) await this.#readRung(rung, first, { isAlone: rungs.length === 1, making });
+    const whole = rungs.find(({ round }) => round.isFullRound && !round.isRolled);
+    const round = { ...((whole ?? rungs[0]) as Rung).round, window: spanOf(rungs) };
+    if (whole) await this.#findLost(round);
     await this.#readSeries(round);
     if (mode === 'apply') await this.#planDeletions();
   }
 
-  async #readPages(round: PullRound, cursor: DeltaCursor | undefined): Promise<void> {
+  /** As the run does: a slice whose own token is dead is read again from its beginning. */
+  async #readRung(
+    rung: Rung,
+    first: FirstPages,
+    { isAlone, making }: { isAlone: boolean; making: { readonly roundId: string; readonly now: Date } },
+  ): Promise<void> {
+    const { round } = rung;
+    try {
+      if (!isRead(rung)) await this.#readPages(rung, first);
+    } catch (error) {
+      if (!isSyncError(error, 'cursor-expired') || isAlone || !rung.cursor) throw error;
+      return this.#readRung(readAgain(rung, { ...this.#context, ...making }), FirstPages.NONE, { isAlone, making });
+    }
+    if (round.isFullRound && round.mode === 'apply') await this.#proveUnseen(round);
+  }
+
+  async #readPages(rung: Rung, first: FirstPages): Promise<void> {
     const { graph, db, bases, absences } = this.#parts;
-    const { session, graphCalendarId, userId, signal } = this.#context;
+    const { session, userId, signal } = this.#context;
+    const { round, cursor } = rung;
     const links = new RoundLinks(cursor?.completedAt === undefined ? (cursor?.pages ?? 0) : 0);
-    let from = cursor ? { link: cursor.link } : { calendarId: graphCalendarId, window: round.window };
-    for (;;) {
+    const fetched = first.pageOf(rung.number);
+    let from = startOf(rung, this.#context);
+    for (let isFirst = fetched !== undefined; ; isFirst = false) {
       signal.throwIfAborted();
-      const page = await graph.fetchDeltaPage(session, from);
+      const page = isFirst && fetched ? fetched : await graph.fetchDeltaPage(session, from);
       const link = links.follow(page);
       const latest = lastOfEach(page.items);
       const ids = idsIn(latest);
       if (round.isFullRound) for (const id of ids) this.#seen.add(digest(id));
       const removed = latest.flatMap((item) => (item.kind === 'removed' ? [item.id] : []));
+      const asked = isFirst ? first.unexplained(rung.number, removed) : removed;
       if (round.mode === 'apply')
-        await this.#plan(this.#noteProofs(await absences.prove(this.#context, removed)), round.mode);
+        await this.#plan(await this.#noteProofs(await absences.prove(this.#context, asked, round.window)), round.mode);
       const known = await bases.findByGraphIds(db, userId, ids);
       const changed = latest.flatMap((item): RemoteState[] =>
         item.kind === 'event' &&
@@ -128,13 +152,15 @@ export class PreviewPull {
         window: round.window,
         limit: LINKED_PER_STEP,
         after,
+        isOfSinglesOnly: round.isRolled,
       });
       const unseen = step.filter(
         ({ graphEventId, seenRound }) => seenRound !== round.roundId && !this.#seen.has(digest(graphEventId)),
       );
       for (let at = 0; at < unseen.length; at += PROOFS_PER_STEP) {
         const ids = unseen.slice(at, at + PROOFS_PER_STEP).map(({ graphEventId }) => graphEventId);
-        await this.#plan(this.#noteProofs(await absences.prove(this.#context, ids)), round.mode);
+        const proofs = await absences.prove(this.#context, ids, round.window);
+        await this.#plan(await this.#noteProofs(proofs), round.mode);
       }
       after = step.at(-1)?.eventId;
       if (step.length < LINKED_PER_STEP) return;
@@ -238,7 +264,19 @@ export class PreviewPull {
     this.#tally.addOutgoing(prepare(this.#context, { ...stored, content, facts }, agreed));
   }
 
-  #noteProofs({ gone, singles, series }: Proofs): readonly RemoteState[] {
+  async #noteProofs(asked: Proofs): Promise<readonly RemoteState[]> {
+    const { db, departures } = this.#parts;
+    const leaving =
+      asked.away.length > 0 ? await db.transaction((tx) => departures.plan(tx, this.#context, asked.away)) : [];
+    const left = new Set(leaving.flatMap(({ graphEventId }) => (graphEventId ? [graphEventId] : [])));
+    for (const target of leaving) {
+      if (!target.graphEventId || this.#planned.has(digest(target.graphEventId))) continue;
+      this.#planned.add(digest(target.graphEventId));
+      this.#marks.delete(target.graphEventId);
+      this.#tally.addLocal(target);
+      this.settled.add(target.eventId);
+    }
+    const { gone, singles, series } = withoutThose(asked, left);
     for (const id of gone) this.#gone.add(id);
     for (const mark of series) this.#mark(mark);
     return singles;

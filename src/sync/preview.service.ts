@@ -14,9 +14,10 @@ import { assertNotPaused } from './mailbox-question.ts';
 import { isUndecided, prepare, sortDeletions } from './outgoing.ts';
 import { nextBase } from './plan-applier.ts';
 import { PreviewPull, type PreviewPullParts } from './preview-pull.ts';
-import { type PreviewItem, PreviewTally, type Refusal } from './preview-tally.ts';
+import { type PreviewItem, type PreviewMail, PreviewTally, type Refusal } from './preview-tally.ts';
 import { isRoundSeen } from './pull-round.ts';
 import { planUndecided } from './reconciler.ts';
+import type { ResponseManager } from './response.manager.ts';
 import type { RunContext } from './run-context.ts';
 import { RunCounters, type SideCounts } from './run-counters.ts';
 import { checkRequest, type SyncRequest } from './run-request.ts';
@@ -31,6 +32,9 @@ export interface PreviewView {
   /** The first of them. */
   readonly items: readonly PreviewItem[];
   readonly truncated: boolean;
+  /** Who would be mailed, the first of them. */
+  readonly mails: readonly PreviewMail[];
+  readonly mailsTotal: number;
   readonly graphRequests: number;
   /** The run would stop here and ask; what is counted is what it would do once confirmed. */
   readonly wouldRefuse: Refusal | null;
@@ -54,6 +58,7 @@ export class PreviewService {
   readonly #connections: ConnectionRepository;
   readonly #connectionState: ConnectionState;
   readonly #graph: CalendarGraph;
+  readonly #responses: ResponseManager;
 
   constructor(
     parts: PreviewPullParts & {
@@ -64,6 +69,7 @@ export class PreviewService {
       calendars: CalendarRepository;
       runs: RunRepository;
       settings: SettingsService;
+      responseManager: ResponseManager;
     },
   ) {
     this.#parts = parts;
@@ -72,6 +78,7 @@ export class PreviewService {
     this.#connections = parts.connections;
     this.#connectionState = parts.connectionState;
     this.#graph = parts.graph;
+    this.#responses = parts.responseManager;
   }
 
   /** @throws {SyncError} as starting the run would, and what Graph answers for good */
@@ -103,10 +110,11 @@ export class PreviewService {
       }
       return sum;
     });
-    const { counters, items, isTruncated, wouldRefuse } = tally;
+    const { counters, items, isTruncated, wouldRefuse, mails, mailsTotal } = tally;
     const { local, remote, conflicts } = counters;
     const graphRequests = session.stats.requests;
-    return { local, remote, conflicts, items, truncated: isTruncated, graphRequests, wouldRefuse };
+    const found = { items, truncated: isTruncated, mails, mailsTotal };
+    return { local, remote, conflicts, ...found, graphRequests, wouldRefuse };
   }
 
   /** @returns the tally with the calendar added to it */
@@ -124,6 +132,7 @@ export class PreviewService {
 
   async #walk(context: RunContext, calendar: StoredCalendar, tally: PreviewTally, isRestart: boolean): Promise<void> {
     const isPushing = context.direction !== 'pull' && calendar.canEdit;
+    if (isPushing) for (const planned of await this.#responses.plan(context)) tally.addResponse(planned);
     const adoption = await adoptionIndexOf(this.#parts.db, this.#events, context);
     const pull = new PreviewPull(this.#parts, { context, adoption, tally, isPushing });
     if (context.direction !== 'push') await pull.walk('apply', { isRestart });
@@ -208,7 +217,6 @@ export class PreviewService {
   /** As the run asks before it only pushes. */
   async #isLinked({ userId, calendarId }: RunContext, calendar: StoredCalendar): Promise<boolean> {
     if (calendar.lastSyncedAt) return true;
-    const cursor = await this.#parts.cursors.find(this.#parts.db, userId, calendarId);
-    return isRoundSeen(cursor);
+    return isRoundSeen(await this.#parts.cursors.list(this.#parts.db, userId, calendarId));
   }
 }

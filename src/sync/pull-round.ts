@@ -12,6 +12,8 @@ export interface PullRound {
   readonly roundId: string;
   /** Lists everything in the window; what is known and not listed is looked for, never simply deleted. */
   readonly isFullRound: boolean;
+  /** The first reading of a slice the window has just reached: of series, only their dates there can be expected in it. */
+  readonly isRolled: boolean;
   readonly window: { readonly start: Date; readonly end: Date };
   readonly startedAt: Date;
   readonly mode: PullMode;
@@ -22,9 +24,9 @@ export interface PullRound {
 /**
  * Where a round goes on from.
  *
- * @param stored  the calendar's cursor, if it has one
- * @returns `undefined` when a full round is to be made: none is stored, it is too old to be trusted, it was read by another
- *   window or other rules, or the run is to read everything
+ * @param stored  the cursor of a slice, if it has one
+ * @returns `undefined` when a full round is to be made: none is stored, its link is too old to be trusted, it was read by
+ *   another window or other rules, or the run is to read everything
  */
 export function usableCursor(
   stored: DeltaCursor | undefined,
@@ -41,13 +43,17 @@ export function usableCursor(
   const isUnfinished = stored.completedAt === undefined;
   // A continuation of the same forced round must not start it again.
   if (at.isFullForced && !at.isRestart && !(isUnfinished && stored.isFullRound)) return undefined;
-  if (at.now.getTime() - stored.roundStartedAt.getTime() > at.tokenExpiryMs) return undefined;
+  if (at.now.getTime() - stored.issuedAt.getTime() > at.tokenExpiryMs) return undefined;
   return stored.roundId.endsWith(readingMark(at.readingId)) ? stored : undefined;
 }
 
-/** Whether everything in Graph's view has been seen at least once, so that creating there cannot double. */
-export function isRoundSeen(cursor: DeltaCursor | undefined): boolean {
-  return cursor?.completedAt !== undefined || (cursor !== undefined && !cursor.isFullRound);
+/**
+ * Whether everything in Graph's view has been seen at least once, so that creating there cannot double. What the window has
+ * just reached was no more in view before.
+ */
+export function isRoundSeen(stored: readonly DeltaCursor[]): boolean {
+  const isSeen = (cursor: DeltaCursor) => cursor.completedAt !== undefined || !cursor.isFullRound || cursor.isRolled;
+  return stored.length > 0 && stored.every(isSeen);
 }
 
 /**
@@ -97,15 +103,16 @@ export function roundFrom(
 ): PullRound {
   const { mode, isCursorKept } = of;
   if (cursor && cursor.completedAt === undefined) {
-    const { roundId, isFullRound, roundStartedAt } = cursor;
+    const { roundId, isFullRound, isRolled, roundStartedAt } = cursor;
     const window = { start: cursor.windowStart, end: cursor.windowEnd };
-    return { roundId, isFullRound, window, startedAt: roundStartedAt, mode, isCursorKept };
+    return { roundId, isFullRound, isRolled, window, startedAt: roundStartedAt, mode, isCursorKept };
   }
   return {
     roundId: `${of.roundId}${readingMark(of.readingId)}`,
     isFullRound: cursor === undefined,
+    isRolled: false,
     window: of.dateRange ?? (cursor ? { start: cursor.windowStart, end: cursor.windowEnd } : of.window),
-    // A token's age counts from its last full round, so that its window moves on with the days.
+    // When everything was last listed, which is what says when it is to be listed again.
     startedAt: cursor?.roundStartedAt ?? of.now,
     mode,
     isCursorKept,
@@ -113,6 +120,6 @@ export function roundFrom(
 }
 
 /** A round's id tells by which window and rules it reads, so that no change of them is missed, whenever it is made. */
-function readingMark(readingId: string): string {
+export function readingMark(readingId: string): string {
   return `.${readingId}`;
 }

@@ -11,6 +11,8 @@ export interface RunContext {
   readonly userId: UserId;
   readonly calendarId: CalendarId;
   readonly graphCalendarId: GraphCalendarId;
+  /** Of the mailbox's calendars that are known here, which are kept in step. */
+  readonly syncedCalendars: () => Promise<ReadonlyMap<GraphCalendarId, boolean>>;
   readonly lease: Lease;
   readonly session: GraphSession;
   readonly direction: SyncDirection;
@@ -23,6 +25,8 @@ export interface RunContext {
   /** Limits this run to events that overlap it; the stored cursor is then left alone. */
   readonly dateRange: { readonly start: Date; readonly end: Date } | undefined;
   readonly isFullForced: boolean;
+  /** When the run came to this calendar: by it a change is too old to mail anybody about. */
+  readonly now: Date;
   /** The deletions a person confirmed after the brake refused them, by our event ids. */
   readonly confirmedDeletions: ReadonlySet<string>;
   /** Graph's clock minus ours, milliseconds: what makes modification instants of both sides comparable. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SyncError } from '../core/errors.ts';
-import type { CalendarId, JobId, UserId } from '../core/ids.ts';
+import type { CalendarId, GraphCalendarId, JobId, UserId } from '../core/ids.ts';
 import type { Clock } from '../core/runtime.ts';
 import type { SyncSettings } from '../core/settings.ts';
 import type { CalendarRepository, StoredCalendar } from '../store/calendar.repository.ts';
@@ -15,6 +15,7 @@ export type RunScope = Pick<
   | 'userId'
   | 'calendarId'
   | 'graphCalendarId'
+  | 'syncedCalendars'
   | 'direction'
   | 'strategy'
   | 'notifyAttendees'
@@ -23,6 +24,7 @@ export type RunScope = Pick<
   | 'readingId'
   | 'dateRange'
   | 'isFullForced'
+  | 'now'
   | 'confirmedDeletions'
 >;
 
@@ -61,16 +63,19 @@ export async function scopeOf(
 ): Promise<RunScope> {
   const { userId, request } = run;
   const settings = await parts.settings.resolve(userId, calendar.id);
+  const now = parts.clock.now();
   if (!calendar.graphCalendarId) throw new SyncError('not-found', `calendar ${calendar.id} is not at Graph`);
   return {
     userId,
     calendarId: calendar.id,
     graphCalendarId: calendar.graphCalendarId,
+    syncedCalendars: () => syncedCalendars(parts, userId),
     direction: request.direction ?? settings.direction,
     strategy: request.conflictResolution ?? settings.conflictResolution,
     notifyAttendees: settings.notifyAttendees,
     rules: settings.rules,
-    window: windowAround(parts.clock.now(), settings.window),
+    window: windowAround(now, settings.window),
+    now,
     readingId: readingOf(settings),
     dateRange: request.dateRange
       ? { start: new Date(request.dateRange.start), end: new Date(request.dateRange.end) }
@@ -79,6 +84,18 @@ export async function scopeOf(
     isFullForced: (request.forceFull ?? false) && !request.pulledCalendars?.includes(calendar.id),
     confirmedDeletions: await confirmedDeletions(parts, userId, request.confirmDeletions),
   };
+}
+
+async function syncedCalendars(
+  { db, calendars, settings }: ScopeParts,
+  userId: UserId,
+): Promise<Map<GraphCalendarId, boolean>> {
+  const synced = new Map<GraphCalendarId, boolean>();
+  for (const { id, graphCalendarId, removedAt } of await calendars.list(db, userId)) {
+    // One that was missing may be there again by now: it is looked for at Graph.
+    if (graphCalendarId && !removedAt) synced.set(graphCalendarId, (await settings.resolve(userId, id)).enabled);
+  }
+  return synced;
 }
 
 /** The deletions a refused run listed, if this run was started with its confirmation. */

@@ -69,6 +69,12 @@ export const Calendar = Type.Object(
     removedAt: Nullable(Instant),
     lastSyncedAt: Nullable(Instant),
     nextSyncAt: Nullable(Instant),
+    coverage: Nullable(
+      Type.Object(
+        { start: Instant, end: Instant },
+        { description: 'What of the calendar has been read and is followed; null until the first run is through.' },
+      ),
+    ),
   },
   { title: 'Calendar' },
 );
