@@ -1,4 +1,6 @@
 import type { ServerParts } from './api/services.ts';
+import { AttachmentRepository } from './store/attachment.repository.ts';
+import { AttachmentMarkRepository } from './store/attachment-mark.repository.ts';
 import { AuditRepository } from './store/audit.repository.ts';
 import { AuthorizationRepository } from './store/authorization.repository.ts';
 import { BaseRepository } from './store/base.repository.ts';
@@ -31,6 +33,8 @@ export type Store = ReturnType<typeof createStore>;
 export function createStore(cipher: ContentCipher) {
   return {
     events: new EventRepository(cipher),
+    attachments: new AttachmentRepository(cipher),
+    attachmentMarks: new AttachmentMarkRepository(),
     bases: new BaseRepository(cipher),
     calendars: new CalendarRepository(cipher),
     connections: new ConnectionRepository(cipher),

@@ -95,6 +95,20 @@ const ROUTES: Readonly<Record<string, readonly Row[]>> = {
     { url: '/calendar/events/$series_2026-03-10/body', ...PRIVATE },
   ],
   'PATCH /calendar/events/:id': [{ url: '/calendar/events/$event', body: { importance: 'high' }, ...PRIVATE }],
+  'GET /calendar/events/:id/attachments': [{ url: '/calendar/events/$event/attachments', ...PRIVATE }],
+  'POST /calendar/events/:id/attachments': [
+    {
+      url: '/calendar/events/$event/attachments',
+      body: { name: 'notes.txt', contentType: 'text/plain', contentBytes: 'bm90ZXM=' },
+      ...PRIVATE,
+    },
+  ],
+  'GET /calendar/events/:id/attachments/:attachmentId/content': [
+    { url: '/calendar/events/$event/attachments/$attachment/content', ...PRIVATE },
+  ],
+  'DELETE /calendar/events/:id/attachments/:attachmentId': [
+    { url: '/calendar/events/$event/attachments/$attachment', ...PRIVATE },
+  ],
   'DELETE /calendar/events/:id': [{ url: '/calendar/events/$spare', ...PRIVATE }],
   'GET /calendar/events/changes': [{ url: '/calendar/events/changes', ...OWN }],
   'GET /calendar/events/:masterId/instances': [{ url: `/calendar/events/$series/instances?${RANGE}`, ...PRIVATE }],
@@ -191,6 +205,11 @@ let waitingRuns = 0;
 /** Things that a call uses up are made anew for each. */
 async function withIds(url: string): Promise<string> {
   if (url.includes('$spare')) ids['spare'] = await newEvent();
+  if (url.includes('$attachment')) {
+    const body = { name: 'notes.txt', contentType: 'text/plain', contentBytes: 'bm90ZXM=' };
+    const added = await api.call<{ id: string }>('POST', `/calendar/events/${ids['event']}/attachments`, { body });
+    ids['attachment'] = added.body.id;
+  }
   if (url.includes('$waiting')) {
     waitingRuns += 1;
     const day = String(waitingRuns).padStart(2, '0');

@@ -31,6 +31,10 @@ export const COUNTING_PAUSE_MS = 5_000;
 const MB = 1024 * 1024;
 /** Graph takes no event larger than this either. */
 export const JSON_BODY_BYTES = 4 * MB;
+/** What Graph takes in one request, and so what is carried. */
+export const ATTACHMENT_BYTES = 3 * MB;
+/** The same in base64, and somewhat more: what is a little too large is told so in words. */
+export const ATTACHMENT_BODY_BYTES = 6 * MB;
 /** A calendar of some twenty thousand events as an iCalendar file. */
 export const ICS_BODY_BYTES = 16 * MB;
 

@@ -24,6 +24,7 @@ import { PrometheusMetrics } from './prometheus.ts';
 import { createGuards } from './rate-limits.ts';
 import { RefusedLogins } from './refused-logins.ts';
 import { RouteMap } from './route-map.ts';
+import { attachmentRoutes } from './routes/attachment.route.ts';
 import { authorizationFormRoutes, authorizationRoutes } from './routes/authorization.route.ts';
 import { calendarRoutes } from './routes/calendar.route.ts';
 import { conflictRoutes } from './routes/conflict.route.ts';
@@ -102,6 +103,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   settingsRoutes(app, parts);
   operationRoutes(app, parts);
   eventRoutes(app, parts);
+  attachmentRoutes(app, parts);
   eventFeedRoutes(app, parts);
   await app.register(async (scope) => eventFileRoutes(scope, parts));
   await app.register(async (scope) => graphWebhookRoutes(scope, parts));

@@ -128,6 +128,27 @@ export interface ApiServices {
       how: Correlated & { readonly eventIds?: readonly string[] },
     ): Promise<object>;
   };
+  readonly attachmentService: {
+    list(userId: UserId, eventId: string): Promise<Items>;
+    content(
+      userId: UserId,
+      eventId: string,
+      id: string,
+    ): Promise<{ readonly name: string; readonly content: Uint8Array }>;
+    add(
+      userId: UserId,
+      eventId: string,
+      input: {
+        readonly name: string;
+        readonly contentType: string;
+        readonly content: Uint8Array;
+        readonly isInline?: boolean;
+        readonly contentId?: string;
+      },
+      how: Correlated,
+    ): Promise<object>;
+    remove(userId: UserId, eventId: string, id: string, how: Correlated): Promise<void>;
+  };
   readonly connectionService: {
     get(userId: UserId): Promise<object>;
     connectApplication(

@@ -171,6 +171,16 @@ export class UserCipher {
     return this.#open(column, sealed.slice(JSON_PREFIX.length));
   }
 
+  /** @returns what is stored in a `bytea` column */
+  encryptBytes(column: string, value: Uint8Array): Uint8Array {
+    return Buffer.from(seal(this.#key, value, this.#place(column), this.#ivs.next()), 'base64');
+  }
+
+  /** @throws {SyncError} `decryption-failed` for bytes that were tampered with or belong elsewhere */
+  decryptBytes(column: string, sealed: Uint8Array): Uint8Array {
+    return this.#opened(column, Buffer.from(sealed).toString('base64'));
+  }
+
   #place(column: string): string {
     return `${this.#userId}:${column}`;
   }
@@ -181,16 +191,18 @@ export class UserCipher {
   }
 
   #open(column: string, sealed: string): unknown {
-    let plain: Uint8Array;
+    return JSON.parse(Buffer.from(this.#opened(column, sealed)).toString('utf8'));
+  }
+
+  #opened(column: string, sealed: string): Uint8Array {
     try {
-      plain = open(this.#key, sealed, this.#place(column));
+      return open(this.#key, sealed, this.#place(column));
     } catch (cause) {
       this.#onUnreadable();
       throw new SyncError('decryption-failed', `a value in ${column} of user ${this.#userId} cannot be decrypted`, {
         cause,
       });
     }
-    return JSON.parse(Buffer.from(plain).toString('utf8'));
   }
 }
 

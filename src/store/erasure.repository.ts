@@ -19,6 +19,8 @@ export const USER_TABLES = [
   'CalendarSyncState',
   'AuthorizationRequest',
   'GraphSubscription',
+  'AttachmentMark',
+  'EventAttachment',
   'CalendarEvent',
   'CalendarEventTombstone',
   'EventBase',

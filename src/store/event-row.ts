@@ -35,6 +35,7 @@ export interface StoredEvent {
   readonly lastModifiedAt: Date;
   readonly createdAt: Date;
   readonly syncedAt?: Date | undefined;
+  readonly hasAttachments?: boolean;
   /** What of the row could not be read as an event, and what would be right; plain SQL may write anything. */
   readonly problem?: string | undefined;
   /** The fields of `content` that hold a default because of it; not to be taken for what somebody wrote. */
@@ -73,6 +74,7 @@ export interface EventRow {
   readonly createdDateTime: string;
   readonly syncedAt: unknown;
   readonly revision: unknown;
+  readonly hasAttachments?: boolean;
 }
 
 /** @returns the columns of a row to write, content encrypted, times readable */
@@ -192,6 +194,7 @@ export function fromRow(row: EventRow, cipher: UserCipher): StoredEvent {
     lastModifiedAt: readInstant(row.lastModifiedDateTime),
     createdAt: readInstant(row.createdDateTime),
     syncedAt: toOptionalDate(row.syncedAt),
+    ...(row.hasAttachments ? { hasAttachments: true } : {}),
     problem: problems.length > 0 ? problems.join('; ') : undefined,
     ...(unreadable.size > 0 ? { unreadable: [...unreadable] } : {}),
   };

@@ -9,6 +9,7 @@ import type { CursorRepository } from '../store/cursor.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { Lease, LeaseRepository } from '../store/lease.repository.ts';
 import type { RunRepository, StoredRun } from '../store/run.repository.ts';
+import type { AttachmentManager } from './attachment.manager.ts';
 import { assertUsable, type ConnectionState } from './connection-state.ts';
 import type { DeltaSyncManager } from './delta-sync.manager.ts';
 import { findAgain, type LostCalendarParts } from './lost-calendar.ts';
@@ -44,6 +45,7 @@ export class CalendarSyncService {
   readonly #queue: RunQueue;
   readonly #delta: DeltaSyncManager;
   readonly #push: PushManager;
+  readonly #attachments: AttachmentManager;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #logger: Logger;
@@ -62,6 +64,7 @@ export class CalendarSyncService {
     queue: RunQueue;
     delta: DeltaSyncManager;
     push: PushManager;
+    attachmentManager: AttachmentManager;
     clock: Clock;
     random: Random;
     logger: Logger;
@@ -80,6 +83,7 @@ export class CalendarSyncService {
     this.#queue = parts.queue;
     this.#delta = parts.delta;
     this.#push = parts.push;
+    this.#attachments = parts.attachmentManager;
     this.#clock = parts.clock;
     this.#random = parts.random;
     this.#logger = parts.logger;
@@ -221,6 +225,8 @@ export class CalendarSyncService {
       const outcome = await this.#push.push(context);
       if (outcome === 'out-of-capacity') return { outcome, failure };
     }
+    const attachments = await this.#attachments.carry(context, calendar);
+    if (attachments === 'out-of-capacity') return { outcome: attachments, failure };
     if (failure) return pull;
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);

@@ -28,6 +28,7 @@ export interface EventView extends EventFields {
   readonly isCancelled: boolean;
   readonly responseStatus: { readonly response: string; readonly time?: string } | null;
   readonly webLink: string | null;
+  readonly hasAttachments: boolean;
   readonly createdDateTime: string;
   readonly lastModifiedDateTime: string;
   readonly syncedAt: string | null;
@@ -117,6 +118,7 @@ function sharedView(event: StoredEvent, base: EventBase | undefined) {
     responseStatus: facts?.responseStatus ?? null,
     webLink: facts?.webLink ?? null,
     onlineMeeting: facts?.onlineMeeting ?? null,
+    hasAttachments: event.hasAttachments ?? false,
     createdDateTime: event.createdAt.toISOString(),
     lastModifiedDateTime: event.lastModifiedAt.toISOString(),
     syncedAt: event.syncedAt?.toISOString() ?? null,

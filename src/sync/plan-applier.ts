@@ -4,11 +4,13 @@ import type { Clock, Random } from '../core/runtime.ts';
 import type { ConflictStrategy } from '../core/settings.ts';
 import type { EventPlan, PlannedConflict } from '../core/sync-plan.ts';
 import type { RemoteEvent, RemoteSeries } from '../graph/calendar-graph.ts';
+import type { AttachmentMarkRepository } from '../store/attachment-mark.repository.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { ConflictRepository, ConflictResolutionKind } from '../store/conflict.repository.ts';
 import type { Tx } from '../store/db.ts';
 import type { EventRepository, SaveEvent, StoredEvent } from '../store/event.repository.ts';
 import type { NewSyncOperation, OperationRepository } from '../store/operation.repository.ts';
+import { attachmentSignsIn } from './attachment-signs.ts';
 import { byOurClock, type RunContext } from './run-context.ts';
 
 /** One event's plan with the rows it was made from. */
@@ -36,6 +38,7 @@ export type ApplyContext = Pick<RunContext, 'jobId' | 'userId' | 'calendarId' | 
 export class PlanApplier {
   readonly #events: EventRepository;
   readonly #bases: BaseRepository;
+  readonly #attachmentMarks: AttachmentMarkRepository;
   readonly #conflicts: ConflictRepository;
   readonly #operations: OperationRepository;
   readonly #clock: Clock;
@@ -44,6 +47,7 @@ export class PlanApplier {
   constructor(parts: {
     events: EventRepository;
     bases: BaseRepository;
+    attachmentMarks: AttachmentMarkRepository;
     conflicts: ConflictRepository;
     operations: OperationRepository;
     clock: Clock;
@@ -51,6 +55,7 @@ export class PlanApplier {
   }) {
     this.#events = parts.events;
     this.#bases = parts.bases;
+    this.#attachmentMarks = parts.attachmentMarks;
     this.#conflicts = parts.conflicts;
     this.#operations = parts.operations;
     this.#clock = parts.clock;
@@ -63,6 +68,7 @@ export class PlanApplier {
     const revisions = await this.#saveEvents(tx, context, planned, now);
     await this.#deleteEvents(tx, context, planned);
     await this.#saveBases(tx, context, planned, revisions, now);
+    await this.#attachmentMarks.note(tx, context.userId, attachmentSignsIn(planned));
     await this.#recordConflicts(tx, context, planned, now);
     await this.#operations.append(tx, this.#operationsOf(context, planned, now));
     countPlanned(context, planned);

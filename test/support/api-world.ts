@@ -128,7 +128,7 @@ export async function serverWith(
   standIns: StandIns = {},
   parts: Partial<Omit<ServerParts, keyof ApiServices>> = {},
 ): Promise<FastifyInstance> {
-  const names = ['eventService', 'connectionService', 'calendarService', 'runService', 'previewService'] as const;
+  const names = ['eventService', 'attachmentService', 'connectionService', 'calendarService', 'runService', 'previewService'] as const;
   const others = [
     'subscriptionManager',
     'authorizationService',

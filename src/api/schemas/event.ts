@@ -19,6 +19,7 @@ const READ_ONLY = {
   isCancelled: Type.Boolean(),
   responseStatus: Nullable(ResponseStatus),
   webLink: Nullable(Type.String()),
+  hasAttachments: Type.Boolean({ description: 'GET /calendar/events/{id}/attachments lists them' }),
   onlineMeeting: Nullable(Type.Object({ joinUrl: Type.Optional(Type.String()) })),
   createdDateTime: Instant,
   lastModifiedDateTime: Instant,

@@ -1,5 +1,5 @@
-import { readAttachment } from '../event-resources/attachment-input.ts';
-import { addAttachment } from '../event-resources/attachments.ts';
+import { addAttachment, removeAttachment } from '../event-resources/attachments.ts';
+import { hangingOn } from '../event-resources/hangings.ts';
 import { GraphError } from '../http/graph-error.ts';
 import type { WireDateTime, WireEvent } from '../wire-types.ts';
 import { createEvent, deleteItem, type FoundEvent, findEvent, touchItem } from './event-operations.ts';
@@ -71,14 +71,36 @@ export class SimulatedMailbox extends SimulatedCalendars {
     return this.#done(found);
   }
 
-  /** Hangs a file on an event, or on one occurrence. @returns the attachment's number on its event */
-  attachFile(id: string, file: { name: string; content: string | Uint8Array; isInline?: boolean }): number {
-    const { name, content, isInline = false } = file;
-    const contentBytes = Buffer.from(content).toString('base64');
-    const input = { '@odata.type': '#microsoft.graph.fileAttachment', name, isInline, contentBytes };
-    const { k } = addAttachment(this.actor, findEvent(this.mailbox, id), readAttachment(input));
+  /** Hangs a file of any size on an event, or on one occurrence. @returns the attachment's number on its event */
+  attachFile(
+    id: string,
+    file: { name: string; content: string | Uint8Array; isInline?: boolean; contentType?: string; contentId?: string },
+  ): number {
+    const { name, content, isInline = false, contentType = 'application/octet-stream', contentId = null } = file;
+    const bytes = Buffer.from(content);
+    const { k } = addAttachment(this.actor, findEvent(this.mailbox, id), {
+      ...{ type: 'file', name, contentType, isInline, contentId, contentLocation: null },
+      ...{ size: bytes.length, bytes: bytes.toString('base64') },
+    });
     this.commit();
     return k;
+  }
+
+  /** What hangs on an event or occurrence, oldest first; content as text. */
+  attachments(id: string): { name: string; type: 'file' | 'item' | 'reference'; isInline: boolean; content: string }[] {
+    const { item, date } = findEvent(this.mailbox, id);
+    return hangingOn(item, date).attachments.map(({ name, type, isInline, bytes = '' }) => {
+      return { name, type, isInline, content: Buffer.from(bytes, 'base64').toString('utf8') };
+    });
+  }
+
+  /** Takes a file off again. */
+  detachFile(id: string, name: string): void {
+    const found = findEvent(this.mailbox, id);
+    const attachment = hangingOn(found.item, found.date).attachments.find((each) => each.name === name);
+    if (attachment === undefined) throw new TypeError(`detachFile: there is no attachment ${name}`);
+    removeAttachment(this.actor, found, attachment);
+    this.commit();
   }
 
   /** Drags an event, or one occurrence, to another time. */

@@ -1,0 +1,44 @@
+import type { AttachmentPusher } from './attachment-pusher.ts';
+import type { AttachmentParts, AttachmentReader } from './attachment-reader.ts';
+import type { PullOutcome } from './pull-round.ts';
+import { assertNotCancelled, type RunContext } from './run-context.ts';
+
+/** As many as fit into one `$batch`. */
+const STEP = 20;
+
+/**
+ * Carries attachments within a run, after the events they hang on: first what came and went in Outlook, then what was added
+ * and deleted here. A run in which nothing of that happened asks the database once, and Graph not at all.
+ */
+export class AttachmentManager {
+  readonly #parts: Pick<AttachmentParts, 'db' | 'attachmentMarks'>;
+  readonly #reader: AttachmentReader;
+  readonly #pusher: AttachmentPusher;
+
+  constructor(
+    parts: Pick<AttachmentParts, 'db' | 'attachmentMarks'> & { reader: AttachmentReader; pusher: AttachmentPusher },
+  ) {
+    this.#parts = parts;
+    this.#reader = parts.reader;
+    this.#pusher = parts.pusher;
+  }
+
+  async carry(context: RunContext, { canEdit }: { canEdit: boolean }): Promise<PullOutcome> {
+    const { db, attachmentMarks } = this.#parts;
+    const { userId, calendarId } = context;
+    if (!(await attachmentMarks.hasWork(db, userId, calendarId))) return 'complete';
+    if (context.direction !== 'push') {
+      for (;;) {
+        assertNotCancelled(context);
+        const marks = await attachmentMarks.listDue(db, userId, calendarId, STEP);
+        if (marks.length === 0) break;
+        if (context.counters.isExhausted) return 'out-of-capacity';
+        await this.#reader.look(context, marks);
+        context.counters.found(marks.length);
+        context.counters.handled(marks.length);
+      }
+      if (!(await this.#reader.fetchMissing(context))) return 'out-of-capacity';
+    }
+    return context.direction !== 'pull' && canEdit ? this.#pusher.push(context) : 'complete';
+  }
+}
