@@ -1,4 +1,4 @@
-import { type IcsSource, IcsWriter } from '../core/ics/ics-writer.ts';
+import { type IcsCalendar, type IcsSource, IcsWriter } from '../core/ics/ics-writer.ts';
 import type { CalendarId, UserId } from '../core/ids.ts';
 import type { Queryable } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
@@ -14,9 +14,9 @@ const STEP = 500;
 export async function exportEvents(
   q: Queryable,
   events: EventRepository,
-  of: { userId: UserId; calendarId: CalendarId | undefined; now: Date },
+  of: { userId: UserId; calendarId: CalendarId | undefined; now: Date; calendar: IcsCalendar },
 ): Promise<string> {
-  const writer = new IcsWriter(of.now);
+  const writer = new IcsWriter(of.now, of.calendar);
   let after: { startAt: Date | null; id: string } | undefined;
   for (;;) {
     const rows = await events.listWindow(q, of.userId, { calendarId: of.calendarId, limit: STEP, after });

@@ -15,6 +15,7 @@ import type { ConnectionRepository } from '../store/connection.repository.ts';
 import type { Db, Queryable, Tx } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import type { IdempotencyRepository } from '../store/idempotency.repository.ts';
+import type { ResponseRepository } from '../store/response.repository.ts';
 import type { SettingsRepository } from '../store/settings.repository.ts';
 import { assertOrder, readInstant, readRange } from './event-cursor.ts';
 import { assertMatches } from './event-etag.ts';
@@ -63,6 +64,7 @@ export interface EventServiceParts {
   readonly settings: SettingsRepository;
   readonly changeFeed: ChangeFeedRepository;
   readonly idempotency: IdempotencyRepository;
+  readonly responses: ResponseRepository;
   readonly queue: RunQueue;
   readonly clock: Clock;
   readonly random: Random;
@@ -109,8 +111,9 @@ export class EventService {
     if (query.expand !== 'occurrences') {
       const page = await listEvents(this.#db, this.#events, userId, { calendarId, start, end, limit, cursor });
       const bases = await this.#basesOf(this.#db, userId, page.items);
+      const responses = await this.#responsesTo(this.#db, userId, page.items);
       return {
-        items: page.items.map((event) => eventView(event, bases.get(event.id))),
+        items: page.items.map((event) => eventView(event, bases.get(event.id), responses.get(event.id))),
         nextCursor: page.nextCursor,
       };
     }
@@ -258,10 +261,11 @@ export class EventService {
     const ids = items.flatMap(({ change, id }) => (change === 'deleted' ? [] : [id]));
     const events = await this.#events.findMany(this.#db, userId, ids);
     const bases = await this.#bases.findByEventIds(this.#db, userId, ids);
+    const responses = await this.#responsesTo(this.#db, userId, [...events.values()]);
     return {
       items: items.map(({ change, id }) => {
         const event = events.get(id);
-        return event ? { change, id, event: eventView(event, bases.get(id)) } : { change, id };
+        return event ? { change, id, event: eventView(event, bases.get(id), responses.get(id)) } : { change, id };
       }),
       cursor,
       hasMore,
@@ -290,7 +294,9 @@ export class EventService {
   async exportIcs(userId: UserId, how: { calendarId?: string } = {}): Promise<string> {
     const calendarId = how.calendarId as CalendarId | undefined;
     if (calendarId !== undefined) await this.#gate.assertKnown(this.#db, userId, calendarId);
-    return exportEvents(this.#db, this.#events, { userId, calendarId, now: this.#clock.now() });
+    const calendar = calendarId && (await this.#gate.find(this.#db, userId, calendarId));
+    const described = { name: calendar?.name, timeZone: await this.#gate.homeZone(this.#db, userId) };
+    return exportEvents(this.#db, this.#events, { userId, calendarId, now: this.#clock.now(), calendar: described });
   }
 
   async #change(
@@ -329,8 +335,9 @@ export class EventService {
 
   async #view(q: Queryable, userId: UserId, { event, originalDate }: EventTarget): Promise<EventView> {
     const base = (await this.#basesOf(q, userId, [event])).get(event.id);
+    const responses = (await this.#responsesTo(q, userId, [event])).get(event.id);
     const occurrence = originalDate === undefined ? undefined : occurrenceOn(event.content, originalDate);
-    return occurrence ? occurrenceView(event, base, occurrence) : eventView(event, base);
+    return occurrence ? occurrenceView(event, base, occurrence, responses) : eventView(event, base, responses);
   }
 
   async #occurrenceViews(userId: UserId, listed: readonly ListedOccurrence[]): Promise<EventView[]> {
@@ -339,10 +346,21 @@ export class EventService {
       userId,
       listed.map(({ event }) => event),
     );
+    const events = listed.map(({ event }) => event);
+    const responses = await this.#responsesTo(this.#db, userId, events);
     return listed.map(({ event, occurrence }) => {
       const base = bases.get(event.id);
-      return event.content.recurrence ? occurrenceView(event, base, occurrence) : eventView(event, base);
+      const answers = responses.get(event.id);
+      return event.content.recurrence
+        ? occurrenceView(event, base, occurrence, answers)
+        : eventView(event, base, answers);
     });
+  }
+
+  /** Only invitations are answered. */
+  async #responsesTo(q: Queryable, userId: UserId, events: readonly StoredEvent[]) {
+    const invitations = events.filter(({ facts }) => facts?.isOrganizer === false).map(({ id }) => id);
+    return this.#parts.responses.findByEventIds(q, userId, [...new Set(invitations)]);
   }
 
   async #basesOf(q: Queryable, userId: UserId, events: readonly StoredEvent[]) {

@@ -1,6 +1,7 @@
 import type ICAL from 'ical.js';
 import type {
   Attendee,
+  DateTimeTimeZone,
   EmailAddress,
   EventContent,
   EventFields,
@@ -12,7 +13,8 @@ import type {
   ShowAs,
 } from '../event.ts';
 import { NEW_EVENT_DEFAULTS } from '../event.ts';
-import { inZone, sameZone, toInstant } from '../time-zones.ts';
+import { inZone, normalDateTime, sameZone } from '../time-zones.ts';
+import { reminderOf } from './ics-alarm.ts';
 import { readRule } from './ics-rule.ts';
 import {
   type IcsComponent,
@@ -72,15 +74,16 @@ export function readVevent(component: IcsComponent, zones: ZoneReader): IcsEvent
   const context = { properties, zones, say, isSeries: rawValues(component, 'RRULE').length > 0 };
   const extent = readExtent(context);
   const recurrence = readRecurrence(component, properties, extent, say);
-  const times = recurrence ? inOneZone(extent) : extent;
+  const isOfSeries = recurrence !== null || properties.has('RECURRENCE-ID');
+  const times = isOfSeries ? inWholeMinutes(recurrence ? inOneZone(extent) : extent, say) : extent;
   const status = textOf(properties.first('STATUS'))?.toUpperCase();
   return {
     fields: {
       ...NEW_EVENT_DEFAULTS,
       ...times,
-      subject: textOf(properties.first('SUMMARY')) ?? '',
+      subject: subjectOf(properties, say),
       body: bodyOf(properties),
-      locations: locationsOf(properties),
+      locations: locationsOf(properties, say),
       attendees: attendeesOf(properties, say),
       showAs: showAsOf(properties, status),
       sensitivity: sensitivityOf(properties),
@@ -128,6 +131,27 @@ function inOneZone<T extends Pick<EventFields, 'start' | 'end'>>(extent: T): T {
   return sameZone(start.timeZone, end.timeZone) ? extent : { ...extent, end: inZone(end, start.timeZone) ?? end };
 }
 
+/** Exchange knows the dates of a series by their minute (graph contract 3.1), and drops what is below it. */
+function inWholeMinutes<T extends Pick<EventFields, 'start' | 'end'>>(extent: T, say: (note: string) => void): T {
+  const [start, end] = [extent.start, extent.end].map((time) => ({
+    ...time,
+    dateTime: `${normalDateTime(time.dateTime).slice(0, 16)}:00`,
+  })) as [DateTimeTimeZone, DateTimeTimeZone];
+  const isSame = (['start', 'end'] as const).every(
+    (edge) => normalDateTime(extent[edge].dateTime) === (edge === 'start' ? start : end).dateTime,
+  );
+  if (isSame) return extent;
+  say('its seconds were left out: Outlook keeps the dates of a series in whole minutes');
+  return { ...extent, start, end };
+}
+
+function subjectOf(properties: IcsProperties, say: (note: string) => void): string {
+  const summary = (textOf(properties.first('SUMMARY')) ?? '').trim();
+  if (!/[\r\n]/.test(summary)) return summary;
+  say('line breaks in SUMMARY were taken for spaces: a subject in Outlook is one line');
+  return summary.split(/\s*[\r\n]\s*/).join(' ');
+}
+
 function bodyOf(properties: IcsProperties): ItemBody | null {
   const html = [...properties.all('X-ALT-DESC'), ...properties.all('STYLED-DESCRIPTION')].find((property) =>
     parameterOf(property, 'fmttype')?.toLowerCase().startsWith('text/html'),
@@ -145,9 +169,12 @@ function unescapedText(property: ICAL.Property): string {
   return property.type === 'text' ? text : unescapeText(text);
 }
 
-function locationsOf(properties: IcsProperties): Location[] {
+function locationsOf(properties: IcsProperties, say: (note: string) => void): Location[] {
   const displayName = textOf(properties.first('LOCATION'))?.trim();
-  if (!displayName) return [];
+  if (!displayName) {
+    if (properties.has('GEO')) say('GEO without a LOCATION is a place without a name, which was left out');
+    return [];
+  }
   const geo: unknown = properties.first('GEO')?.getFirstValue();
   const [latitude, longitude] = Array.isArray(geo) ? geo.map(Number) : [];
   const isPlace = Number.isFinite(latitude) && Number.isFinite(longitude);
@@ -160,6 +187,9 @@ const RESPONSES: Readonly<Record<string, string>> = {
   TENTATIVE: 'tentativelyAccepted',
   'NEEDS-ACTION': 'notResponded',
 };
+
+/** Graph contract 1.3. */
+const MAX_ATTENDEES = 500;
 
 function attendeesOf(properties: IcsProperties, say: (note: string) => void): Attendee[] {
   const attendees = new Map<string, Attendee>();
@@ -174,6 +204,8 @@ function attendeesOf(properties: IcsProperties, say: (note: string) => void): At
     if (attendees.has(key)) continue;
     attendees.set(key, { type: attendeeType(property), emailAddress, ...(response ? { status: { response } } : {}) });
   }
+  if (attendees.size > MAX_ATTENDEES)
+    throw refused(`it has ${attendees.size} guests, and Outlook takes ${MAX_ATTENDEES}`);
   return [...attendees.values()];
 }
 
@@ -240,57 +272,3 @@ function categoriesOf(properties: IcsProperties): string[] {
   const names = values.map((value) => String(value).trim()).filter((name) => name !== '');
   return [...new Set(names)];
 }
-
-type Reminder = Pick<EventFields, 'isReminderOn' | 'reminderMinutesBeforeStart'>;
-const NO_REMINDER: Reminder = {
-  isReminderOn: false,
-  reminderMinutesBeforeStart: NEW_EVENT_DEFAULTS.reminderMinutesBeforeStart,
-};
-
-/** An Outlook event reminds once, some whole minutes before its start. */
-function reminderOf(
-  component: IcsComponent,
-  times: Pick<EventFields, 'start' | 'end'>,
-  isSeries: boolean,
-  say: (note: string) => void,
-): Reminder {
-  const alarms = component.components.filter(({ name }) => name === 'VALARM').map(readProperties);
-  const shown = alarms.filter(
-    (alarm) => !['EMAIL', 'PROCEDURE', 'NONE'].includes(textOf(alarm.first('ACTION'))?.toUpperCase() ?? ''),
-  );
-  const mailed = alarms.filter((alarm) => textOf(alarm.first('ACTION'))?.toUpperCase() === 'EMAIL').length;
-  if (mailed > 0) say('alarms by mail have no counterpart in Outlook and were left out');
-  const minutes = shown.flatMap((alarm) => minutesBefore(alarm, times, isSeries) ?? []);
-  if (minutes.length < shown.length) say('an alarm that is not some minutes before the start was left out');
-  const [reminderMinutesBeforeStart] = minutes;
-  if (reminderMinutesBeforeStart === undefined) return NO_REMINDER;
-  if (new Set(minutes).size > 1)
-    say(`of several alarms the first was kept, ${reminderMinutesBeforeStart} minutes before the start`);
-  return { isReminderOn: true, reminderMinutesBeforeStart };
-}
-
-function minutesBefore(
-  alarm: IcsProperties,
-  { start, end }: Pick<EventFields, 'start' | 'end'>,
-  isSeries: boolean,
-): number | undefined {
-  const trigger = alarm.first('TRIGGER');
-  const value = trigger?.getFirstValue();
-  const [startMs, endMs] = [toInstant(start)?.getTime(), toInstant(end)?.getTime()];
-  if (!trigger || typeof value !== 'object' || value === null || startMs === undefined || endMs === undefined)
-    return undefined;
-  let beforeMs: number | undefined;
-  if ('isNegative' in value) {
-    const isFromEnd = parameterOf(trigger, 'related')?.toUpperCase() === 'END';
-    beforeMs = -value.toSeconds() * 1000 - (isFromEnd ? endMs - startMs : 0);
-  } else if ('isDate' in value && !isSeries) {
-    const at = String(trigger.toJSON()[3]);
-    // RFC 5545 wants an instant here; a wall clock of nowhere tells nothing.
-    beforeMs = at.endsWith('Z') ? startMs - Date.parse(at) : undefined;
-  }
-  const minutes = beforeMs === undefined ? -1 : beforeMs / 60_000;
-  return Number.isInteger(minutes) && minutes >= 0 && minutes <= MAX_REMINDER_MINUTES ? minutes + 0 : undefined;
-}
-
-/** Ten years; Graph takes 32 bits, and nobody means that. */
-const MAX_REMINDER_MINUTES = 10 * 366 * 24 * 60;

@@ -415,6 +415,7 @@ describe('what else an event says', () => {
       { subject: 'Großes Treffen 会議 🎂' },
     ],
     ['no subject', ['SUMMARY:'], { subject: '' }],
+    ['a subject of one line', ['SUMMARY: One \\n Two\\n'], { subject: 'One Two' }],
     [
       'a place',
       ['LOCATION:Room 1\\, 2nd floor', 'GEO:52.5;13.4'],
@@ -453,12 +454,43 @@ describe('what else an event says', () => {
       { reminderMinutesBeforeStart: 30 },
     ],
     [
+      'the earliest of several alarms that fit',
+      [
+        ...['BEGIN:VALARM', 'TRIGGER:-PT5M', 'END:VALARM', 'BEGIN:VALARM', 'TRIGGER:PT5M', 'END:VALARM'],
+        ...['BEGIN:VALARM', 'TRIGGER:-PT2H', 'END:VALARM', 'BEGIN:VALARM', 'TRIGGER:-PT90S', 'END:VALARM'],
+      ],
+      { isReminderOn: true, reminderMinutesBeforeStart: 120 },
+    ],
+    [
       'an alarm at an instant',
       ['BEGIN:VALARM', 'TRIGGER;VALUE=DATE-TIME:20260309T084500Z', 'END:VALARM'],
       { reminderMinutesBeforeStart: 15 },
     ],
   ])('%s', (_case, lines, expected) => {
     expect(content(lines)).toMatchObject(expected);
+  });
+
+  it('seconds of a single event, but not of a series, of which Outlook keeps whole minutes', () => {
+    const times = ['DTSTART;TZID=Europe/Berlin:20260309T090015', 'DTEND;TZID=Europe/Berlin:20260309T093045'];
+    expect(content(times)).toMatchObject({
+      start: { dateTime: '2026-03-09T09:00:15' },
+      end: { dateTime: '2026-03-09T09:30:45' },
+    });
+    const series = [...times, 'RRULE:FREQ=DAILY;COUNT=3', 'EXDATE;TZID=Europe/Berlin:20260310T090015'];
+    expect(content(series)).toMatchObject({
+      start: { dateTime: '2026-03-09T09:00:00' },
+      end: { dateTime: '2026-03-09T09:30:00' },
+      occurrences: { '2026-03-10': { isCancelled: true } },
+    });
+    expect(notes(series)).toEqual([expect.stringContaining('whole minutes')]);
+  });
+
+  it('whose guests are more than Outlook invites is refused', () => {
+    const guests = Array.from({ length: 501 }, (_none, index) => `ATTENDEE:mailto:guest${index}@example.com`);
+    expect(refusals(ics(guests))).toEqual([
+      expect.objectContaining({ message: expect.stringContaining('501 guests') }),
+    ]);
+    expect(content(guests.slice(1)).attendees).toHaveLength(500);
   });
 
   it('who is invited, each once, in their parts', () => {
@@ -496,8 +528,11 @@ describe('what else an event says', () => {
     [
       'further alarms',
       ['BEGIN:VALARM', 'TRIGGER:-PT5M', 'END:VALARM', 'BEGIN:VALARM', 'TRIGGER:-PT9M', 'END:VALARM'],
-      '5 minutes',
+      'the earliest was kept, 9 minutes',
     ],
+    ['line breaks of a subject', ['SUMMARY:One\\nTwo\\n'], 'line breaks in SUMMARY'],
+    ['a point on the map without a place', ['GEO:52.5;13.4'], 'GEO without a LOCATION'],
+    ['the second that is one too many', ['DTSTART:20161231T235960Z'], 'a leap second'],
   ])('leaves out %s, and says so', (_case, lines, message) => {
     expect(notes(lines)).toEqual([expect.stringContaining(message)]);
   });

@@ -31,6 +31,7 @@ interface OpenComponent {
   readonly components: IcsComponent[];
 }
 
+const EDGE = /^(BEGIN|END)[ \t]*:[ \t]*([\w-]+)[ \t]*$/i;
 /** Deeper than any calendar, and not deep enough to matter. */
 const MAX_DEPTH = 20;
 
@@ -42,10 +43,10 @@ export function readComponents(text: string): IcsComponent[] {
   const root: OpenComponent = { name: '', lines: [], components: [] };
   const open: OpenComponent[] = [root];
   for (const line of unfold(text)) {
-    const [, edge = '', name = ''] = /^(BEGIN|END)[ \t]*:[ \t]*([\w-]+)[ \t]*$/i.exec(line) ?? [];
+    const [, edge = '', name = ''] = (/^[be]/i.test(line) && EDGE.exec(line)) || [];
     const current = open.at(-1) ?? root;
     if (edge === '') {
-      if (line.trim() !== '') current.lines.push(line);
+      if (/\S/.test(line)) current.lines.push(line);
     } else if (edge.toUpperCase() === 'BEGIN') {
       if (open.length > MAX_DEPTH) continue;
       const component: OpenComponent = { name: name.toUpperCase(), lines: [], components: [] };
@@ -61,17 +62,23 @@ export function readComponents(text: string): IcsComponent[] {
 
 /** Long lines are folded anywhere, also within a character's bytes once a program mixed the two up; a byte order mark is none. */
 function unfold(text: string): string[] {
+  const rows = text
+    .replace(/^\ufeff/, '')
+    .replaceAll('\r\n', '\n')
+    .replaceAll('\r', '\n')
+    .split('\n');
   const lines: string[] = [];
-  let parts: string[] = [];
-  for (const raw of text.replace(/^\ufeff/, '').split(/\r\n|\n|\r/)) {
-    if (parts.length > 0 && (raw.startsWith(' ') || raw.startsWith('\t'))) parts.push(raw.slice(1));
-    else {
-      if (parts.length > 0) lines.push(parts.join(''));
-      parts = [raw];
-    }
+  for (let at = 0; at < rows.length; ) {
+    const first = rows[at] ?? '';
+    const more: string[] = [];
+    for (at += 1; isContinued(rows[at]); at += 1) more.push((rows[at] ?? '').slice(1));
+    lines.push(more.length === 0 ? first : first + more.join(''));
   }
-  lines.push(parts.join(''));
   return lines;
+}
+
+function isContinued(row: string | undefined): boolean {
+  return row !== undefined && (row.startsWith(' ') || row.startsWith('\t'));
 }
 
 export function readProperties(component: IcsComponent): IcsProperties {

@@ -56,6 +56,7 @@ function readTime(
   }
   // Sixty seconds: a leap second, which no calendar has room for.
   const dateTime = `${date}T${hour}:${minute}:${second === '60' ? '59' : second}`;
+  if (second === '60') say(`${name} is a leap second, which was taken for the second before it`);
   if (!isReadableDateTime(dateTime)) throw refused(`${name} is not a date or time`);
   if (utc) return { isDate: false, value: { dateTime, timeZone: 'UTC' } };
   if (tzid !== undefined) return { isDate: false, value: zones.read(dateTime, tzid, { say, isSeries }) };

@@ -21,6 +21,8 @@ interface Transition {
 
 const RFC_WEEKDAYS = ['SU', 'MO', 'TU', 'WE', 'TH', 'FR', 'SA'];
 
+/** Until the railways every town had its own time, and kept it: the first zone that changes does so in 1835. */
+const FIRST_YEAR_OF_CHANGE = 1830;
 /** No zone's own changes are known for longer (Morocco's, to 2087); a rule that holds then is written as going on anyway. */
 const LAST_YEAR_OF_CHANGE = 2100;
 const YEARS_TO_SEE_A_RULE = 5;
@@ -38,6 +40,8 @@ export function vtimezone(tzid: string, years: { from: number; to: number }): IC
   if (zone === undefined) return undefined;
   const component = new ICAL.Component('vtimezone');
   component.addPropertyWithValue('tzid', tzid);
+  // Google and Apple follow this where the name is one of Windows'.
+  if (zone !== tzid) component.addProperty(new ICAL.Property(['x-lic-location', {}, 'unknown', zone]));
   const lastYear = Math.min(years.to, Math.max(LAST_YEAR_OF_CHANGE, years.from + YEARS_TO_SEE_A_RULE));
   const transitions = transitionsOf(zone, { from: years.from, to: lastYear });
   component.addSubcomponent(initialObservance(zone, years.from, transitions[0]));
@@ -47,7 +51,7 @@ export function vtimezone(tzid: string, years: { from: number; to: number }): IC
 
 function transitionsOf(zone: string, years: { from: number; to: number }): Transition[] {
   const found: Transition[] = [];
-  let moment = startOf(zone, years.from);
+  let moment = startOf(zone, Math.max(years.from, FIRST_YEAR_OF_CHANGE));
   for (;;) {
     const next = moment.getTimeZoneTransition('next');
     if (!next || next.year > years.to) return found;

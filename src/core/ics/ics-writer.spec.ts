@@ -155,6 +155,23 @@ describe('writing iCalendar', () => {
     }
   });
 
+  it('begins as programs expect it, in the words that those use which have no RFC', () => {
+    const writer = new IcsWriter(NOW, { name: 'Team; "A"', timeZone: 'W. Europe Standard Time' });
+    const content = anEvent({ start: at('2026-03-09T09:00:00', 'W. Europe Standard Time') });
+    writer.add({ uid: 'a@example.com', content, createdAt: NOW, lastModifiedAt: NOW });
+    const text = writer.end();
+    expect(text.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
+    expect(unfolded(text).slice(0, 10)).toEqual([
+      ...['BEGIN:VCALENDAR', 'VERSION:2.0', 'PRODID:-//graph-calendar-sync//iCalendar export//EN'],
+      ...['CALSCALE:GREGORIAN', 'METHOD:PUBLISH', 'X-WR-CALNAME:Team\\; "A"', 'X-WR-TIMEZONE:Europe/Berlin'],
+      ...['BEGIN:VTIMEZONE', 'TZID:W. Europe Standard Time', 'X-LIC-LOCATION:Europe/Berlin'],
+    ]);
+    expect(unfolded(text)).toContain('DTSTART;TZID=W. Europe Standard Time:20260309T090000');
+    expect(unfolded(text)).toContain('DTSTAMP:20260301T000000Z');
+    expect(unfolded(text)).toContain('UID:a@example.com');
+    expect(readBack(text).start.timeZone).toBe('W. Europe Standard Time');
+  });
+
   it('writes exceptions as RECURRENCE-ID and cancelled dates as EXDATE, on the clock of the series', () => {
     const series = aSeries({
       occurrences: {

@@ -1,17 +1,9 @@
 import ICAL from 'ical.js';
-import { bodyText } from '../canonical-body.ts';
-import type {
-  Attendee,
-  DateTimeTimeZone,
-  EmailAddress,
-  EventContent,
-  EventFields,
-  PatternedRecurrence,
-} from '../event.ts';
-import { joinedLocation } from '../event-view.ts';
+import type { DateTimeTimeZone, EmailAddress, EventContent, PatternedRecurrence } from '../event.ts';
 import { inheritedFields } from '../occurrence-fields.ts';
 import { firstOccurrenceDate, occurrenceOn, toRRule } from '../recurrence.ts';
 import { datePart, ianaZone, isReadableDateTime, normalDateTime, toInstant } from '../time-zones.ts';
+import { alarm, clean, escaped, writeBody, writeFlags, writePeople, writePlace } from './ics-field-writer.ts';
 import { vtimezone } from './ics-vtimezone.ts';
 
 /** An event to be written, with what a reader elsewhere needs to know about it. */
@@ -31,15 +23,24 @@ const PRODUCT = '-//graph-calendar-sync//iCalendar export//EN';
 /** How far ahead a zone's changes are listed one by one; regular ones go on for ever. */
 const YEARS_AHEAD = 5;
 
+/** What a reader elsewhere shows of the calendar as a whole. */
+export interface IcsCalendar {
+  readonly name?: string | undefined;
+  /** Its owner's zone, in either spelling. */
+  readonly timeZone?: string | undefined;
+}
+
 /** Writes a calendar event by event; the time zones they are in come first in the text. */
 export class IcsWriter {
   readonly #now: Date;
+  readonly #calendar: IcsCalendar;
   readonly #events: string[] = [];
   readonly #zones = new Map<string, { from: number; to: number }>();
   readonly #toldZones = new Set<string>();
 
-  constructor(now: Date) {
+  constructor(now: Date, calendar: IcsCalendar = {}) {
     this.#now = now;
+    this.#calendar = calendar;
   }
 
   /** @returns false for an event whose time nobody can read, which has no place in a calendar file */
@@ -79,8 +80,8 @@ export class IcsWriter {
 
   /** What comes before the events, with the time zones of all that were added or seen so far. */
   head(): string {
-    const head = ['BEGIN:VCALENDAR', 'VERSION:2.0', `PRODID:${PRODUCT}`, 'CALSCALE:GREGORIAN'];
-    return lines([...head, ...this.#takeZones()]);
+    const head = ['BEGIN:VCALENDAR', 'VERSION:2.0', `PRODID:${PRODUCT}`, 'CALSCALE:GREGORIAN', 'METHOD:PUBLISH'];
+    return lines([...head, ...this.#describe(), ...this.#takeZones()]);
   }
 
   /** The events that were added since they were last taken. */
@@ -91,6 +92,16 @@ export class IcsWriter {
   /** What comes after the events; among it zones that nobody knew of when the head was written. */
   tail(): string {
     return lines([...this.#takeZones(), 'END:VCALENDAR']);
+  }
+
+  /** No RFC's words, and understood by everybody: Apple and Google name a calendar so, Outlook a folder. */
+  #describe(): string[] {
+    const { name, timeZone } = this.#calendar;
+    const zone = timeZone === undefined ? undefined : ianaZone(timeZone);
+    const told = [...(name ? [['x-wr-calname', name]] : []), ...(zone ? [['x-wr-timezone', zone]] : [])];
+    return told.map(([property, value = '']) =>
+      new ICAL.Property([property, {}, 'unknown', escaped(value)]).toICALString(),
+    );
   }
 
   #takeZones(): string[] {
@@ -190,105 +201,6 @@ function isWritable(value: DateTimeTimeZone): boolean {
   return isReadableDateTime(value.dateTime) && toInstant(value) !== undefined;
 }
 
-function writeBody(vevent: ICAL.Component, { body }: EventFields): void {
-  if (!body || body.content === '') return;
-  if (body.contentType === 'text') {
-    vevent.addProperty(new ICAL.Property(['description', {}, 'text', clean(body.content)]));
-    return;
-  }
-  // For readers that know no markup.
-  vevent.addProperty(new ICAL.Property(['description', {}, 'text', clean(bodyText(body))]));
-  vevent.addProperty(new ICAL.Property(['x-alt-desc', { fmttype: 'text/html' }, 'unknown', escaped(body.content)]));
-}
-
-function writePlace(vevent: ICAL.Component, { locations }: EventFields): void {
-  const location = joinedLocation(locations);
-  if (location?.displayName)
-    vevent.addProperty(new ICAL.Property(['location', {}, 'text', clean(location.displayName)]));
-  const { latitude, longitude } = (locations.length === 1 && locations[0]?.coordinates) || {};
-  if (latitude !== undefined && longitude !== undefined) {
-    vevent.addProperty(new ICAL.Property(['geo', {}, 'float', [latitude, longitude]]));
-  }
-}
-
-const PARTSTAT: Readonly<Record<string, string>> = {
-  accepted: 'ACCEPTED',
-  declined: 'DECLINED',
-  tentativelyAccepted: 'TENTATIVE',
-  organizer: 'ACCEPTED',
-};
-
-function writePeople(
-  vevent: ICAL.Component,
-  attendees: readonly Attendee[],
-  organizer: EmailAddress | undefined,
-): void {
-  if (organizer?.address) {
-    const parameters = organizer.name ? { cn: clean(organizer.name) } : {};
-    vevent.addProperty(
-      new ICAL.Property(['organizer', parameters, 'cal-address', `mailto:${clean(organizer.address)}`]),
-    );
-  }
-  for (const { type, emailAddress, status } of attendees) {
-    if (!emailAddress.address) continue;
-    const parameters = {
-      ...(emailAddress.name ? { cn: clean(emailAddress.name) } : {}),
-      ...(type === 'resource' ? { cutype: 'RESOURCE' } : {}),
-      role: type === 'optional' ? 'OPT-PARTICIPANT' : 'REQ-PARTICIPANT',
-      ...(status ? { partstat: PARTSTAT[status.response] ?? 'NEEDS-ACTION' } : {}),
-    };
-    vevent.addProperty(
-      new ICAL.Property(['attendee', parameters, 'cal-address', `mailto:${clean(emailAddress.address)}`]),
-    );
-  }
-}
-
-const BUSY_STATUS = {
-  free: 'FREE',
-  tentative: 'TENTATIVE',
-  busy: 'BUSY',
-  oof: 'OOF',
-  workingElsewhere: 'WORKINGELSEWHERE',
-  unknown: 'UNKNOWN',
-} as const;
-const CLASS = { normal: 'PUBLIC', personal: 'PRIVATE', private: 'PRIVATE', confidential: 'CONFIDENTIAL' } as const;
-const PRIORITY = { low: 9, normal: 5, high: 1 } as const;
-
-/** In RFC 5545's words, and beside them in Outlook's where those say more. */
-function writeFlags(vevent: ICAL.Component, fields: EventFields): void {
-  const unknown = (name: string, value: string): void =>
-    void vevent.addProperty(new ICAL.Property([name, {}, 'unknown', value]));
-  vevent.addPropertyWithValue('transp', fields.showAs === 'free' ? 'TRANSPARENT' : 'OPAQUE');
-  unknown('x-microsoft-cdo-busystatus', BUSY_STATUS[fields.showAs]);
-  vevent.addPropertyWithValue('class', CLASS[fields.sensitivity]);
-  if (fields.sensitivity === 'personal') unknown('x-graph-sensitivity', 'personal');
-  vevent.addPropertyWithValue('priority', PRIORITY[fields.importance]);
-  if (fields.isOnlineMeeting) unknown('x-graph-isonlinemeeting', 'TRUE');
-  const categories = fields.categories.map(clean).filter((category) => category !== '');
-  if (categories.length > 0) vevent.addProperty(new ICAL.Property(['categories', {}, 'text', ...categories]));
-}
-
-function alarm(minutes: number): ICAL.Component {
-  const component = new ICAL.Component('valarm');
-  component.addPropertyWithValue('action', 'DISPLAY');
-  component.addPropertyWithValue('description', 'Reminder');
-  component.addProperty(new ICAL.Property(['trigger', {}, 'duration', minutes === 0 ? 'PT0S' : `-PT${minutes}M`]));
-  return component;
-}
-
 function utcProperty(name: string, instant: Date): ICAL.Property {
   return new ICAL.Property([name, {}, 'date-time', `${instant.toISOString().slice(0, 19)}Z`]);
-}
-
-/** Line ends in one spelling, and none of the control characters a content line cannot hold. */
-function clean(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  return text.replace(/\r\n?/g, '\n').replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '');
-}
-
-/** Text in a property of no type that iCalendar knows, which is written as it is given. */
-function escaped(text: string): string {
-  return clean(text)
-    .replace(/[\\;,]/g, '\\$&')
-    .replaceAll('\n', '\\n');
 }
