@@ -15,6 +15,7 @@ import { createPooledFetch } from './graph/pooled-fetch.ts';
 import { SignInClient } from './graph/sign-in.client.ts';
 import { ApplicationTokenProvider } from './graph/token.provider.ts';
 import { createBoss, startBoss } from './jobs/boss.ts';
+import { PauseKeeper } from './jobs/pause-keeper.ts';
 import type { PgBossRunQueue } from './jobs/queue.ts';
 import { RetentionWorker } from './jobs/retention.worker.ts';
 import { Scheduler } from './jobs/scheduler.ts';
@@ -129,6 +130,7 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
     engine: sync,
     runs: store.runs,
     leases: store.leases,
+    connections: store.connections,
     clock,
     random,
     logger,
@@ -146,6 +148,8 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
     isOn: config.syncIntervalMinutes > 0,
     chores: [{ name: 'subscriptions', run: () => services.subscriptionManager.tick() }],
   });
+  const { connections } = store;
+  const pauseKeeper = new PauseKeeper({ db, connections, limiter, clock, logger });
   const { retention: periods } = config;
   const retentionWorker = new RetentionWorker({ ...store, db, periods, clock, logger });
   const rateCounts = sharedCounts(db, ring);
@@ -162,11 +166,11 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
     start: async (roles = { isApi: true, isWorker: config.workers === 'inline' }) => {
       await migrate(db, { logger, clock, random });
       await cipher.verify(db);
-      for (const { mailboxId, until } of await store.connections.listPauses(db, clock.now())) {
-        limiter.pause(mailboxId, until.getTime() - clock.now().getTime());
-      }
+      await pauseKeeper.look();
       await startBoss(boss, db);
       isStarted = true;
+      // An embedded database has one process, which hears of every pause itself.
+      if (db.kind === 'postgres') pauseKeeper.start();
       if (roles.isWorker) {
         await resumeAfterCrash(db, store.leases, queue, logger);
         await worker.start();
@@ -179,7 +183,7 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
     },
     stop: async () => {
       await server.close();
-      await Promise.all([scheduler.stop(), retentionWorker.stop(), signInKeeper.stop()]);
+      await Promise.all([scheduler.stop(), retentionWorker.stop(), signInKeeper.stop(), pauseKeeper.stop()]);
       const patience = new AbortController();
       const stopped = Promise.all([worker.stop(), webhookWorker.stop()]);
       await Promise.race([stopped, clock.sleep(STOP_PATIENCE_MS, patience.signal).catch(() => {})]);

@@ -136,6 +136,23 @@ describe('the gate of a mailbox', () => {
     expect(await limiter.run('bob', { patienceMs: 0 }, async () => 'done')).toBe('done');
   });
 
+  it('keeps a silence that another process was asked for, without telling of it again', async () => {
+    const { clock, limiter, pauses } = openLimiter();
+    limiter.pauseUntil('ada', new Date('2026-03-02T08:00:20Z'));
+    limiter.pauseUntil('ada', new Date('2026-03-02T08:00:10Z'));
+    expect(limiter.pausedUntil('ada')).toEqual(new Date('2026-03-02T08:00:20Z'));
+    let isThrough = false;
+    const asked = limiter.run('ada', {}, async () => {
+      isThrough = true;
+    });
+    clock.advance(19_999);
+    await Promise.resolve();
+    expect(isThrough).toBe(false);
+    clock.advance(1);
+    await asked;
+    expect(pauses).toEqual([]);
+  });
+
   it('lets go at once of whoever is cancelled, in the queue as in a pause', async () => {
     const { limiter } = openLimiter(1);
     const first = work();

@@ -66,6 +66,12 @@ export class MailboxLimiter {
     this.#onPause?.(mailbox, new Date(untilMs));
   }
 
+  /** As {@link pause}, of what another process was asked: nobody is told of it again. */
+  pauseUntil(mailbox: string, until: Date): void {
+    const gate = this.#gate(mailbox);
+    gate.pausedUntilMs = Math.max(gate.pausedUntilMs, until.getTime());
+  }
+
   pausedUntil(mailbox: string): Date | undefined {
     const untilMs = this.#gates.get(mailbox)?.pausedUntilMs ?? 0;
     return untilMs > this.#clock.now().getTime() ? new Date(untilMs) : undefined;

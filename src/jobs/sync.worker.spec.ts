@@ -77,6 +77,31 @@ describe('SyncWorker', () => {
     expect(await delayOfDoorbell(jobId)).toBe(2);
   });
 
+  it('claims no mailbox at which Graph asked anybody for silence, and comes back when it is over', async () => {
+    const jobId = await aRun();
+    await world.db.transaction(async (tx) => {
+      const connection = {
+        userId: ALICE,
+        mailbox: 'alice@example.com',
+        mailboxId: 'm-1',
+        mode: 'application' as const,
+      };
+      await world.connections.save(tx, { ...connection, timeZone: 'UTC' }, world.clock.now());
+      await world.connections.savePause(tx, 'm-1', new Date(world.clock.now().getTime() + 37_000));
+    });
+    const work = vi.fn(async () => {});
+    const { worker } = workerWith(work);
+    await worker.handle(jobId);
+    expect(work).not.toHaveBeenCalled();
+    expect(await delayOfDoorbell(jobId)).toBe(37);
+    expect((await world.runs.find(world.db, ALICE, jobId))?.attempts).toBe(0);
+    expect(await isMailboxFree()).toBe(true);
+    world.clock.advance(37_000);
+    await worker.handle(jobId);
+    expect(work).toHaveBeenCalledOnce();
+    await sql`truncate "CalendarConnection"`.execute(world.db.kysely);
+  });
+
   it('leaves no lease of somebody who was erased since the run was looked for', async () => {
     const jobId = await aRun();
     const run = await world.runs.find(world.db, ALICE, jobId);

@@ -2,6 +2,7 @@ import type { Job, PgBoss } from 'pg-boss';
 import { isSyncError, SyncError } from '../core/errors.ts';
 import type { JobId } from '../core/ids.ts';
 import type { Clock, Logger, Random } from '../core/runtime.ts';
+import type { ConnectionRepository } from '../store/connection.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { Lease, LeaseRepository } from '../store/lease.repository.ts';
 import { inScopeOf } from '../store/row-scope.ts';
@@ -39,6 +40,7 @@ export class SyncWorker {
   readonly #engine: RunEngine;
   readonly #runs: RunRepository;
   readonly #leases: LeaseRepository;
+  readonly #connections: Pick<ConnectionRepository, 'findPause'>;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #logger: Logger;
@@ -54,6 +56,7 @@ export class SyncWorker {
     engine: RunEngine;
     runs: RunRepository;
     leases: LeaseRepository;
+    connections: Pick<ConnectionRepository, 'findPause'>;
     clock: Clock;
     random: Random;
     logger: Logger;
@@ -66,6 +69,7 @@ export class SyncWorker {
     this.#engine = parts.engine;
     this.#runs = parts.runs;
     this.#leases = parts.leases;
+    this.#connections = parts.connections;
     this.#clock = parts.clock;
     this.#random = parts.random;
     this.#logger = parts.logger;
@@ -109,12 +113,9 @@ export class SyncWorker {
 
   async #carryOut(run: StoredRun, abandoned: AbortSignal | undefined): Promise<void> {
     if (this.#shutdown.signal.aborted) return this.#putBack(run, 0);
-    const lease = await this.#db.transaction(async (tx) => {
-      // It may have been erased with its user since it was looked for: then nothing is to be left of it.
-      if (!(await this.#runs.holdUnfinished(tx, run.id))) return undefined;
-      return this.#leases.claim(tx, run.userId, `${this.#holder} ${this.#random.id()}`, this.#clock.now(), LEASE_MS);
-    });
-    if (!lease) return this.#putBack(run, BUSY_DELAY_MS);
+    const claimed = await this.#claim(run);
+    if ('delayMs' in claimed) return this.#putBack(run, claimed.delayMs);
+    const { lease } = claimed;
     const lost = new AbortController();
     const signal = AbortSignal.any([this.#shutdown.signal, lost.signal, ...(abandoned ? [abandoned] : [])]);
     const renewal = this.#keepLease(lease, lost);
@@ -128,6 +129,21 @@ export class SyncWorker {
       await renewal.stop();
       await this.#release(lease);
     }
+  }
+
+  /** @returns the mailbox's lease, or when to ask for it again */
+  async #claim({ id, userId }: StoredRun): Promise<{ lease: Lease } | { delayMs: number }> {
+    return this.#db.transaction(async (tx) => {
+      // It may have been erased with its user since it was looked for: then nothing is to be left of it.
+      if (!(await this.#runs.holdUnfinished(tx, id))) return { delayMs: BUSY_DELAY_MS };
+      const now = this.#clock.now();
+      // Graph may have asked another process for silence, which was killed since.
+      const pausedUntil = await this.#connections.findPause(tx, userId, now);
+      if (pausedUntil) return { delayMs: pausedUntil.getTime() - now.getTime() };
+      const holder = `${this.#holder} ${this.#random.id()}`;
+      const lease = await this.#leases.claim(tx, userId, holder, now, LEASE_MS);
+      return lease ? { lease } : { delayMs: BUSY_DELAY_MS };
+    });
   }
 
   async #track(job: Job<Doorbell>): Promise<void> {

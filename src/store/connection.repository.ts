@@ -239,6 +239,15 @@ export class ConnectionRepository {
     `.execute(tx.kysely);
   }
 
+  /** @returns until when silence is still to be kept at the user's mailbox */
+  async findPause(q: Queryable, userId: UserId, now: Date): Promise<Date | undefined> {
+    const found = await sql<{ pausedUntil: unknown }>`
+      select "pausedUntil" from "CalendarConnection"
+      where "userId" = ${userId} and "pausedUntil" > ${now.toISOString()}::timestamptz
+    `.execute(q.kysely);
+    return toOptionalDate(found.rows[0]?.pausedUntil);
+  }
+
   /** Mailboxes, whoever they are bound to, at which silence is still to be kept. */
   async listPauses(q: Queryable, now: Date): Promise<{ mailboxId: string; until: Date }[]> {
     const found = await sql<{ mailboxId: string; until: unknown }>`

@@ -4,6 +4,7 @@ import { type Clock, type Random, silentLogger } from '../../src/core/runtime.ts
 import { createBoss, startBoss } from '../../src/jobs/boss.ts';
 import { PgBossRunQueue } from '../../src/jobs/queue.ts';
 import { CalendarRepository } from '../../src/store/calendar.repository.ts';
+import { ConnectionRepository } from '../../src/store/connection.repository.ts';
 import { type Db, openDatabase } from '../../src/store/db.ts';
 import { ContentCipher, KeyRing } from '../../src/store/encryption.ts';
 import { LeaseRepository } from '../../src/store/lease.repository.ts';
@@ -62,6 +63,7 @@ export interface JobsWorld {
   readonly runs: RunRepository;
   readonly leases: LeaseRepository;
   readonly calendars: CalendarRepository;
+  readonly connections: ConnectionRepository;
   readonly clock: ManualClock;
   readonly random: Random;
   close(): Promise<void>;
@@ -86,6 +88,7 @@ export async function openJobsWorld(url?: string): Promise<JobsWorld> {
     runs,
     leases: new LeaseRepository(),
     calendars,
+    connections: new ConnectionRepository(cipher),
     clock,
     random,
     close: async () => {

@@ -1,0 +1,71 @@
+import type { Clock, Logger } from '../core/runtime.ts';
+import type { ConnectionRepository } from '../store/connection.repository.ts';
+import type { Db } from '../store/db.ts';
+import { withoutScope } from '../store/row-scope.ts';
+
+/** How long another process may go on speaking to a mailbox at which Graph asked one of us for silence. */
+const LOOK_EVERY_MS = 1_000;
+
+/** What of the gate to Graph is needed here. */
+export interface PausableGate {
+  pauseUntil(mailbox: string, until: Date): void;
+}
+
+/**
+ * Keeps the silence that Graph asked another process for: it stands in the database, and each process looks.
+ *
+ * A run asks before it claims its mailbox; this is for what is under way already, and for what is no run.
+ */
+export class PauseKeeper {
+  readonly #db: Db;
+  readonly #connections: Pick<ConnectionRepository, 'listPauses'>;
+  readonly #limiter: PausableGate;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #stopped = new AbortController();
+  #loop: Promise<void> | undefined;
+
+  constructor(parts: {
+    db: Db;
+    connections: Pick<ConnectionRepository, 'listPauses'>;
+    limiter: PausableGate;
+    clock: Clock;
+    logger: Logger;
+  }) {
+    this.#db = parts.db;
+    this.#connections = parts.connections;
+    this.#limiter = parts.limiter;
+    this.#clock = parts.clock;
+    this.#logger = parts.logger;
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#loop;
+  }
+
+  async look(): Promise<void> {
+    const pauses = await withoutScope(() => this.#connections.listPauses(this.#db, this.#clock.now()));
+    for (const { mailboxId, until } of pauses) this.#limiter.pauseUntil(mailboxId, until);
+  }
+
+  async #run(): Promise<void> {
+    let isAway = false;
+    for (;;) {
+      await this.#clock.sleep(LOOK_EVERY_MS, this.#stopped.signal).catch(() => {});
+      if (this.#stopped.signal.aborted) return;
+      try {
+        await this.look();
+        isAway = false;
+      } catch (error) {
+        // Said once: while the database is away, everybody else says so, too.
+        if (!isAway) this.#logger.warn({ err: error }, 'pauses that Graph asked for could not be looked up');
+        isAway = true;
+      }
+    }
+  }
+}
