@@ -1,5 +1,6 @@
 import { IcsWriter } from '../core/ics/ics-writer.ts';
 import type { EventId, UserId } from '../core/ids.ts';
+import type { AttachmentRepository } from '../store/attachment.repository.ts';
 import type { AuditEntry, AuditRepository } from '../store/audit.repository.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { CalendarRepository } from '../store/calendar.repository.ts';
@@ -15,6 +16,7 @@ import type { SettingsRepository } from '../store/settings.repository.ts';
 import type { WebhookExportRepository } from '../store/webhook-export.repository.ts';
 import { conflictView } from './conflict.service.ts';
 import { icsSourceOf } from './event-export.ts';
+import { attachmentRecord, fileNameOf } from './attachment-export.ts';
 import { eventView } from './event-views.ts';
 import { historyView, ownOperationView } from './run-view.ts';
 import type { ArchiveFile } from './zip-archive.ts';
@@ -22,6 +24,7 @@ import type { ArchiveFile } from './zip-archive.ts';
 export interface ExportParts {
   readonly db: Db;
   readonly events: EventRepository;
+  readonly attachments: AttachmentRepository;
   readonly bases: BaseRepository;
   readonly calendars: CalendarRepository;
   readonly connections: ConnectionRepository;
@@ -76,6 +79,8 @@ export class PrivacyExport {
     yield* this.#list('events', this.#events());
     yield { name: 'calendar.ics', text: this.#calendarFile() };
     yield* this.#list('deleted-events', this.#tombstones());
+    yield* this.#list('attachments', this.#attachments());
+    yield* this.#attachedFiles();
     yield* this.#list('agreed-with-outlook', this.#agreed());
     yield* this.#list('conflicts', this.#conflicts());
     yield* this.#list('runs', this.#runs());
@@ -152,6 +157,28 @@ export class PrivacyExport {
     for await (const { eventId, calendarId, graphEventId = null, deletedAt } of rows) {
       yield { eventId, calendarId, graphEventId, deletedAt };
     }
+  }
+
+  async *#attachments(): AsyncGenerator<object> {
+    for await (const attachment of this.#attachmentRows()) yield attachmentRecord(attachment);
+  }
+
+  /** Each read when its turn comes, and only if it is here still. */
+  async *#attachedFiles(): AsyncGenerator<ArchiveFile> {
+    const { db, attachments } = this.#parts;
+    for await (const attachment of this.#attachmentRows()) {
+      if (!attachment.hasContent) continue;
+      const content = await this.#read(() => attachments.readContent(db, this.#userId, attachment.id));
+      if (content) yield { name: fileNameOf(attachment), text: piecesOf(content) };
+    }
+  }
+
+  #attachmentRows() {
+    const { db, attachments } = this.#parts;
+    return this.#paged(
+      (after: string | undefined) => attachments.listAll(db, this.#userId, { after, limit: STEP }),
+      ({ id }) => id,
+    );
   }
 
   async *#agreed(): AsyncGenerator<object> {
@@ -271,6 +298,10 @@ export class PrivacyExport {
       await items.return(undefined);
     }
   }
+}
+
+async function* piecesOf(content: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield content;
 }
 
 /** What both sides last agreed on about an event: a copy of its content, as this service and as Outlook had it. */

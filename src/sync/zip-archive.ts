@@ -2,10 +2,10 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32, createDeflateRaw } from 'node:zlib';
 
-/** A file of an archive; its text comes bit by bit, and is never in memory whole. */
+/** A file of an archive; its text, or its bytes, come bit by bit, and are never in memory whole. */
 export interface ArchiveFile {
   readonly name: string;
-  readonly text: AsyncIterable<string>;
+  readonly text: AsyncIterable<string | Uint8Array>;
 }
 
 const LOCAL_HEADER = 0x04034b50;
@@ -59,10 +59,10 @@ export async function* zipArchive(files: AsyncIterable<ArchiveFile>, at: Date): 
   yield endOfDirectory({ count: entries.length, size: directory.length, offset });
 }
 
-async function* deflated(chunks: AsyncIterable<string>, sums: { crc: number; size: number }): AsyncGenerator<Buffer> {
+async function* deflated(chunks: ArchiveFile['text'], sums: { crc: number; size: number }): AsyncGenerator<Buffer> {
   async function* counted(): AsyncGenerator<Buffer> {
     for await (const chunk of chunks) {
-      const bytes = Buffer.from(chunk, 'utf8');
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : Buffer.from(chunk);
       sums.crc = crc32(bytes, sums.crc);
       sums.size += bytes.length;
       if (bytes.length > 0) yield bytes;
