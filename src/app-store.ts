@@ -17,6 +17,7 @@ import { IdempotencyRepository } from './store/idempotency.repository.ts';
 import { LeaseRepository } from './store/lease.repository.ts';
 import { OperationRepository } from './store/operation.repository.ts';
 import { RateCountRepository } from './store/rate-count.repository.ts';
+import { ResponseRepository } from './store/response.repository.ts';
 import { RetentionRepository } from './store/retention.repository.ts';
 import { RunRepository } from './store/run.repository.ts';
 import { SettingsRepository } from './store/settings.repository.ts';
@@ -41,6 +42,7 @@ export function createStore(cipher: ContentCipher) {
     cursors: new CursorRepository(cipher),
     conflicts: new ConflictRepository(cipher),
     operations: new OperationRepository(cipher),
+    responses: new ResponseRepository(cipher),
     runs: new RunRepository(),
     leases: new LeaseRepository(),
     changeFeed: new ChangeFeedRepository(),

@@ -110,6 +110,9 @@ const ROUTES: Readonly<Record<string, readonly Row[]>> = {
     { url: '/calendar/events/$event/attachments/$attachment', ...PRIVATE },
   ],
   'DELETE /calendar/events/:id': [{ url: '/calendar/events/$spare', ...PRIVATE }],
+  'POST /calendar/events/:id/respond': [
+    { url: '/calendar/events/$invitation/respond', body: { response: 'accept' }, ...PRIVATE },
+  ],
   'GET /calendar/events/changes': [{ url: '/calendar/events/changes', ...OWN }],
   'GET /calendar/events/:masterId/instances': [{ url: `/calendar/events/$series/instances?${RANGE}`, ...PRIVATE }],
   'POST /calendar/events/import': [
@@ -182,7 +185,10 @@ beforeAll(async () => {
   await api.call('PUT', '/calendar/sync/settings', { body: { conflictResolution: 'manual' } });
   ids['event'] = await newEvent();
   ids['series'] = await newEvent({ recurrence: RULE });
+  const organizer = { emailAddress: { address: 'boss@example.com' } };
+  const { id: invitation } = api.sync.mailbox.addForeignMeeting({ ...EVENT, organizer });
   ids['run'] = await api.runNow();
+  ids['invitation'] = (await api.sync.all()).find(({ graphEventId }) => graphEventId === invitation)?.id ?? '';
   const webhook = { url: 'https://app.example.com/hooks', events: ['event.created'] };
   ids['webhook'] = (await api.call<{ id: string }>('POST', '/calendar/webhooks', { body: webhook })).body.id;
   const { sync } = api;

@@ -32,6 +32,7 @@ import { connectionRoutes } from './routes/connection.route.ts';
 import { eventRoutes } from './routes/event.route.ts';
 import { eventFeedRoutes } from './routes/event-feed.route.ts';
 import { eventFileRoutes } from './routes/event-file.route.ts';
+import { eventResponseRoutes } from './routes/event-response.route.ts';
 import { graphWebhookRoutes } from './routes/graph-webhook.route.ts';
 import { historyRoutes } from './routes/history.route.ts';
 import { metricsRoutes } from './routes/metrics.route.ts';
@@ -105,6 +106,7 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   eventRoutes(app, parts);
   attachmentRoutes(app, parts);
   eventFeedRoutes(app, parts);
+  eventResponseRoutes(app, parts);
   await app.register(async (scope) => eventFileRoutes(scope, parts));
   await app.register(async (scope) => graphWebhookRoutes(scope, parts));
   calendarRoutes(app, parts);

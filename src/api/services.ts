@@ -1,4 +1,5 @@
 import type { EventInput } from '../core/event-input.ts';
+import type { ResponseKind } from '../core/event-response.ts';
 import type { ConflictId, JobId, UserId } from '../core/ids.ts';
 import type { Clock, Fetch, Logger, Random } from '../core/runtime.ts';
 import type { ConflictStrategy, SyncDirection, SyncSettings } from '../core/settings.ts';
@@ -122,11 +123,15 @@ export interface ApiServices {
     exportIcs(userId: UserId, how: { readonly calendarId?: string }): Promise<string>;
   };
   readonly journalService: {
-    revert(
+    revert(userId: UserId, jobId: JobId, how: Correlated & { readonly eventIds?: readonly string[] }): Promise<object>;
+  };
+  readonly responseService: {
+    respond(
       userId: UserId,
-      jobId: JobId,
-      how: Correlated & { readonly eventIds?: readonly string[] },
-    ): Promise<object>;
+      id: string,
+      input: { readonly response: ResponseKind; readonly comment?: string; readonly sendResponse?: boolean },
+      how: Correlated & { readonly ifMatch?: string },
+    ): Promise<EventAnswer>;
   };
   readonly attachmentService: {
     list(userId: UserId, eventId: string): Promise<Items>;

@@ -19,6 +19,8 @@ export interface OutgoingChange {
   /** Kept here and shown as held: the policy, the event's organiser or its own rule has no place for them at Graph. */
   readonly held: readonly Unit[];
   readonly sendAttendees: boolean;
+  /** Those of `held` that the policy would let go, had they not been changed too long ago. */
+  readonly stale?: readonly Unit[];
 }
 
 export interface OutgoingInput {

@@ -22,6 +22,7 @@ export const USER_TABLES = [
   'AttachmentMark',
   'EventAttachment',
   'CalendarEvent',
+  'EventResponse',
   'CalendarEventTombstone',
   'EventBase',
   'DeltaCursor',

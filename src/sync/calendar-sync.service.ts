@@ -15,6 +15,7 @@ import type { DeltaSyncManager } from './delta-sync.manager.ts';
 import { findAgain, type LostCalendarParts } from './lost-calendar.ts';
 import type { PullOutcome } from './pull-round.ts';
 import type { PushManager } from './push.manager.ts';
+import { type ResponseManager, throwOwed } from './response.manager.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import { RunCounters } from './run-counters.ts';
 import { errorColumns, isOfOneCalendar } from './run-errors.ts';
@@ -46,6 +47,7 @@ export class CalendarSyncService {
   readonly #delta: DeltaSyncManager;
   readonly #push: PushManager;
   readonly #attachments: AttachmentManager;
+  readonly #responses: ResponseManager;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #logger: Logger;
@@ -65,6 +67,7 @@ export class CalendarSyncService {
     delta: DeltaSyncManager;
     push: PushManager;
     attachmentManager: AttachmentManager;
+    responseManager: ResponseManager;
     clock: Clock;
     random: Random;
     logger: Logger;
@@ -84,6 +87,7 @@ export class CalendarSyncService {
     this.#delta = parts.delta;
     this.#push = parts.push;
     this.#attachments = parts.attachmentManager;
+    this.#responses = parts.responseManager;
     this.#clock = parts.clock;
     this.#random = parts.random;
     this.#logger = parts.logger;
@@ -217,6 +221,14 @@ export class CalendarSyncService {
   }
 
   async #runCalendar(context: RunContext, calendar: StoredCalendar, pulled: Set<CalendarId>): Promise<CalendarResult> {
+    const isPushing = context.direction !== 'pull' && calendar.canEdit;
+    const owed = isPushing ? await this.#responses.push(context) : undefined;
+    const result = await this.#exchange(context, calendar, pulled);
+    throwOwed(owed);
+    return result;
+  }
+
+  async #exchange(context: RunContext, calendar: StoredCalendar, pulled: Set<CalendarId>): Promise<CalendarResult> {
     const pull = await this.#pull(context, calendar, pulled);
     // Creating before everything at Graph has been seen could double what already exists there.
     if (pull.outcome === 'out-of-capacity') return pull;

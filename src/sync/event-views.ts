@@ -1,10 +1,13 @@
 import type { EmailAddress, EventContent, EventFields, Location, PatternedRecurrence } from '../core/event.ts';
+import { type Notice, noticesOf } from '../core/event-notices.ts';
+import { RESPONSE_STATUS, type ResponseKind } from '../core/event-response.ts';
 import { joinedLocation, occurrenceId } from '../core/event-view.ts';
 import { inheritedFields } from '../core/occurrence-fields.ts';
 import { type Occurrence, occurrenceOn } from '../core/recurrence.ts';
 import { datePart, toInstant } from '../core/time-zones.ts';
 import type { EventBase } from '../store/base.repository.ts';
 import type { StoredEvent } from '../store/event.repository.ts';
+import type { StoredResponse } from '../store/response.repository.ts';
 import { etagOf } from './event-etag.ts';
 
 export type SyncState = 'synced' | 'pending' | 'conflict' | 'error';
@@ -27,6 +30,8 @@ export interface EventView extends EventFields {
   readonly isOrganizer: boolean;
   readonly isCancelled: boolean;
   readonly responseStatus: { readonly response: string; readonly time?: string } | null;
+  /** An answer given here that the organizer has not got yet. */
+  readonly pendingResponse: { readonly response: ResponseKind; readonly requestedAt: string } | null;
   readonly webLink: string | null;
   readonly hasAttachments: boolean;
   readonly createdDateTime: string;
@@ -36,6 +41,8 @@ export interface EventView extends EventFields {
   readonly syncError: { readonly code: string; readonly message: string } | null;
   /** Changed fields that the calendar's policy, or the event's organizer, keeps from going to Outlook. */
   readonly held: readonly string[];
+  /** What a person should know although nothing is wrong. */
+  readonly notices: readonly Notice[];
   readonly etag: string;
   /** Of a series master only. */
   readonly exceptionOccurrences?: readonly EventView[];
@@ -44,10 +51,14 @@ export interface EventView extends EventFields {
 }
 
 /** A single event, or a series master with its exceptions and cancelled dates. */
-export function eventView(event: StoredEvent, base: EventBase | undefined): EventView {
+export function eventView(
+  event: StoredEvent,
+  base: EventBase | undefined,
+  responses: readonly StoredResponse[] = [],
+): EventView {
   const { content } = event;
   const view: EventView = {
-    ...sharedView(event, base),
+    ...sharedView(event, base, answerTo(responses)),
     ...fieldsOf(content),
     id: event.id,
     type: content.recurrence ? 'seriesMaster' : 'singleInstance',
@@ -62,7 +73,7 @@ export function eventView(event: StoredEvent, base: EventBase | undefined): Even
     ...view,
     exceptionOccurrences: overrides.flatMap(([date]) => {
       const occurrence = occurrenceOn(content, date);
-      return occurrence ? [occurrenceView(event, base, occurrence)] : [];
+      return occurrence ? [occurrenceView(event, base, occurrence, responses)] : [];
     }),
     cancelledOccurrences: cancelled.map(([date]) => occurrenceId(event.id, date)),
   };
@@ -73,9 +84,10 @@ export function occurrenceView(
   event: StoredEvent,
   base: EventBase | undefined,
   { originalDate, isException, fields }: Occurrence,
+  responses: readonly StoredResponse[] = [],
 ): EventView {
   return {
-    ...sharedView(event, base),
+    ...sharedView(event, base, answerTo(responses, originalDate)),
     ...fieldsOf(fields),
     id: occurrenceId(event.id, originalDate),
     // Graph derives an occurrence's id from its series; nobody here needs it before it is written to.
@@ -105,9 +117,20 @@ export function syncStateOf(
   return { state: isPending ? 'pending' : 'synced', error: null };
 }
 
-function sharedView(event: StoredEvent, base: EventBase | undefined) {
-  const { facts } = event;
-  const { state, error } = syncStateOf(event, base);
+/** The answer to the event; to a date, its own before that to the whole series. */
+function answerTo(responses: readonly StoredResponse[], date = ''): StoredResponse | undefined {
+  const whole = responses.find(({ originalDate }) => originalDate === '');
+  return responses.find(({ originalDate }) => originalDate === date) ?? whole;
+}
+
+function sharedView(event: StoredEvent, base: EventBase | undefined, answer: StoredResponse | undefined) {
+  const { facts, content } = event;
+  const settled = syncStateOf(event, base);
+  const isOwed = answer?.state === 'pending' || answer?.state === 'sending';
+  const refusal = answer && refusalOf(answer, event);
+  const isRefused = refusal !== undefined && settled.state === 'synced';
+  const state = isOwed && settled.state === 'synced' ? 'pending' : isRefused ? 'error' : settled.state;
+  const error = isRefused ? refusal : settled.error;
   return {
     calendarId: event.calendarId,
     graphEventId: event.graphEventId ?? base?.graphEventId ?? null,
@@ -116,6 +139,7 @@ function sharedView(event: StoredEvent, base: EventBase | undefined) {
     isOrganizer: facts?.isOrganizer ?? true,
     isCancelled: facts?.isCancelled ?? false,
     responseStatus: facts?.responseStatus ?? null,
+    pendingResponse: isOwed ? { response: answer.response, requestedAt: answer.requestedAt.toISOString() } : null,
     webLink: facts?.webLink ?? null,
     onlineMeeting: facts?.onlineMeeting ?? null,
     hasAttachments: event.hasAttachments ?? false,
@@ -125,8 +149,20 @@ function sharedView(event: StoredEvent, base: EventBase | undefined) {
     syncState: state,
     syncError: error,
     held: base?.heldUnits ?? [],
+    notices: noticesOf({
+      ...{ facts, content, agreed: base, heldUnits: base?.heldUnits ?? [], errorCode: base?.errorCode },
+      refusedResponse: refusal,
+    }),
     etag: etagOf(event.revision),
   };
+}
+
+/** Until it is answered again, or Outlook has the same answer from elsewhere. */
+function refusalOf(answer: StoredResponse, { facts }: StoredEvent): { code: string; message: string } | undefined {
+  if (answer.state !== 'failed' || facts?.responseStatus?.response === RESPONSE_STATUS[answer.response])
+    return undefined;
+  const { errorCode: code = 'rejected', errorMessage: message = 'Outlook refused the answer' } = answer;
+  return { code, message };
 }
 
 function fieldsOf(fields: EventFields): EventFields & { location: Location | null } {

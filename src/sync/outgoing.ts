@@ -1,8 +1,10 @@
-import type { EventContent, GraphFacts } from '../core/event.ts';
+import type { GraphFacts } from '../core/event.ts';
 import type { GraphEventId } from '../core/ids.ts';
-import { isSilent, mayDelete, type OutgoingChange, planOutgoing } from '../core/outgoing-change.ts';
+import { isSilent, mayDelete, type OutgoingChange, type OutgoingInput, planOutgoing } from '../core/outgoing-change.ts';
 import { isLeftAlone, ruleAllows } from '../core/rules.ts';
 import { overlaps } from '../core/series.ts';
+import type { NotifyAttendees } from '../core/settings.ts';
+import { isStaleChange } from '../core/stale-change.ts';
 import { transactionIdFor } from '../core/transaction-id.ts';
 import type { WriteOperation } from '../graph/calendar-graph.ts';
 import type { EventBase } from '../store/base.repository.ts';
@@ -10,10 +12,11 @@ import type { StoredEvent } from '../store/event.repository.ts';
 import type { Outgoing, OutgoingDeletion } from './outgoing-event.ts';
 import { agreedContent } from './remote-planner.ts';
 import type { RunContext } from './run-context.ts';
+import { endOf, isStaleEdit } from './stale-edit.ts';
 import { isAskedSafely, isUnanswered } from './unanswered-creates.ts';
 
 /** What of a run the decisions in here depend on: a preview has it as well. */
-export type OutgoingContext = Pick<RunContext, 'graphCalendarId' | 'rules' | 'notifyAttendees' | 'dateRange'>;
+export type OutgoingContext = Pick<RunContext, 'graphCalendarId' | 'rules' | 'notifyAttendees' | 'dateRange' | 'now'>;
 
 export type UndecidedEvent = { readonly event: StoredEvent; readonly base: EventBase };
 
@@ -22,8 +25,8 @@ export function prepare(context: OutgoingContext, event: StoredEvent, base: Even
   const agreed = agreedContent(base);
   const isAtGraph = agreed !== null && base?.graphEventId !== undefined;
   if (!isAtGraph) return prepareCreate(context, event, base);
-  const input = { agreed, facts: event.facts, policy: context.notifyAttendees };
-  const change = planOutgoing({ ...input, content: event.content });
+  const input = { agreed, facts: event.facts, content: event.content };
+  const change = planPolitely(context, event, base, input);
   const shared = { event, base, sent: event.content, isResent: false };
   if (isLeftAlone(context.rules, { local: event.content, agreed })) {
     return { ...shared, change: heldBack(change), operation: undefined };
@@ -45,9 +48,9 @@ export function prepare(context: OutgoingContext, event: StoredEvent, base: Even
 
 function prepareCreate(context: OutgoingContext, event: StoredEvent, base: EventBase | undefined): Outgoing {
   const { facts, content } = event;
+  const change = planPolitely(context, event, base, { agreed: null, facts, content });
   // An earlier attempt whose answer never came is repeated word for word: Graph then knows it for the same one.
-  const sent = base?.local ?? sendable(content, context);
-  const change = planOutgoing({ agreed: null, facts, policy: context.notifyAttendees, content });
+  const sent = base?.local ?? (change.sendAttendees ? content : { ...content, attendees: [] });
   // Somebody else's meeting, left over here from a mailbox that was disconnected: as ours it would be another meeting.
   const isForeign = facts?.isOrganizer === false;
   if (isForeign || !ruleAllows(context.rules, content)) {
@@ -66,12 +69,36 @@ function prepareCreate(context: OutgoingContext, event: StoredEvent, base: Event
 
 /** Kept here until the rules change, and shown as held. */
 function heldBack(change: OutgoingChange): OutgoingChange {
-  return { ...change, units: [], occurrences: [], held: [...change.units, ...change.occurrences, ...change.held] };
+  return {
+    ...change,
+    units: [],
+    occurrences: [],
+    stale: [],
+    held: [...change.units, ...change.occurrences, ...change.held],
+  };
 }
 
-/** What of a new event goes to Graph: without guests, unless the policy allows inviting them. */
-function sendable(content: EventContent, context: OutgoingContext): EventContent {
-  return context.notifyAttendees === 'all' ? content : { ...content, attendees: [] };
+/** What may go when: as the policy has it, unless the change was made too long ago to mail anybody about it now. */
+function planPolitely(
+  context: OutgoingContext,
+  event: StoredEvent,
+  base: EventBase | undefined,
+  input: Omit<OutgoingInput, 'policy'>,
+): OutgoingChange {
+  const policy = policyFor(context, event, base);
+  const change = planOutgoing({ ...input, policy });
+  if (policy === context.notifyAttendees) return change;
+  const { held } = planOutgoing({ ...input, policy: context.notifyAttendees });
+  return { ...change, stale: change.held.filter((unit) => !held.includes(unit)) };
+}
+
+/** A change that is too old mails nobody, whatever the policy. */
+export function policyFor(
+  { notifyAttendees, now }: Pick<OutgoingContext, 'notifyAttendees' | 'now'>,
+  event: StoredEvent,
+  base: EventBase | undefined,
+): NotifyAttendees {
+  return notifyAttendees !== 'never' && isStaleEdit(event, base, now) ? 'never' : notifyAttendees;
 }
 
 /**
@@ -99,8 +126,14 @@ function isWaitingToBeFound(base: EventBase): boolean {
   return isUnanswered(base) && !isAskedSafely(base);
 }
 
-function isDeletable(context: OutgoingContext, { base, facts }: OutgoingDeletion): boolean {
-  return mayDelete({ agreed: agreedContent(base), facts, policy: context.notifyAttendees });
+function isDeletable(context: OutgoingContext, { base, facts, tombstone }: OutgoingDeletion): boolean {
+  const agreed = agreedContent(base);
+  const isStale = isStaleChange({
+    madeAt: tombstone.deletedAt,
+    endsAt: agreed && endOf(agreed.remote),
+    now: context.now,
+  });
+  return mayDelete({ agreed, facts, policy: isStale ? 'never' : context.notifyAttendees });
 }
 
 function isInRange(context: OutgoingContext, base: EventBase): boolean {

@@ -1,4 +1,5 @@
-import type { Unit } from '../core/canonical-event.ts';
+import { changedUnits, type Unit } from '../core/canonical-event.ts';
+import { withRounds } from '../core/convergence.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import type { ConflictStrategy } from '../core/settings.ts';
@@ -12,6 +13,7 @@ import type { EventRepository, SaveEvent, StoredEvent } from '../store/event.rep
 import type { NewSyncOperation, OperationRepository } from '../store/operation.repository.ts';
 import { attachmentSignsIn } from './attachment-signs.ts';
 import { byOurClock, type RunContext } from './run-context.ts';
+import { keptMark } from './stale-edit.ts';
 
 /** One event's plan with the rows it was made from. */
 export interface PlannedEvent {
@@ -216,6 +218,7 @@ export function nextBase(
     calendarId: context.calendarId,
     iCalUId: remote?.facts.iCalUId ?? base?.iCalUId,
     heldUnits: base?.heldUnits ?? [],
+    ...keptMark(base),
     syncedAt: now,
   };
   if (plan.base.kind === 'recreate') {
@@ -230,6 +233,8 @@ export function nextBase(
       generation,
       conflictUnits: [],
       heldUnits: [],
+      errorCode: undefined,
+      errorMessage: undefined,
     };
   }
   if (plan.base.kind !== 'save') return undefined;
@@ -248,7 +253,16 @@ export function nextBase(
     remoteGoneAt: remote || target.isRemoteGone ? undefined : base?.remoteGoneAt,
     conflictUnits: [...agreed.conflictUnits],
     seenRound: base?.seenRound,
+    rounds: roundsAfter(base, remote, now),
   };
+}
+
+/** What somebody changed in Outlook of an event that was sent lately may be the undoing of what was sent. */
+function roundsAfter(base: EventBase | undefined, remote: RemoteEvent | undefined, now: Date): EventBase['rounds'] {
+  if (!base?.rounds || base.rounds.length === 0 || !base.remote || !remote) return undefined;
+  const units = changedUnits(base.remote, remote.content);
+  if (units.length === 0) return undefined;
+  return withRounds(base.rounds, { kind: 'pulled', content: remote.content, units, at: now });
 }
 
 /**

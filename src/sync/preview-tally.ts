@@ -1,7 +1,9 @@
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import type { PendingEvent } from '../store/event.repository.ts';
+import type { PlannedResponse } from './invitation-copy.ts';
 import { deletionWouldMailGuests, hasOccurrencesToPush, wouldMailGuests } from './outgoing.ts';
 import type { Outgoing, OutgoingDeletion } from './outgoing-event.ts';
+import { type Mail, mailsOf, mailsOfDeletion } from './outgoing-mails.ts';
 import { countPlanned, localOperation, type PlannedEvent } from './plan-applier.ts';
 import { isNewlyHeld } from './pushed-base.ts';
 import { RunCounters } from './run-counters.ts';
@@ -20,6 +22,13 @@ export interface PreviewItem {
   readonly mailsGuests: boolean;
 }
 
+/** Mail that Exchange would send because of the run. */
+export interface PreviewMail extends Mail {
+  readonly eventId: EventId;
+  /** What the mail would be about; left out of an event that is gone here. */
+  readonly subject?: string;
+}
+
 export interface Refusal {
   readonly side: 'local' | 'remote';
   readonly count: number;
@@ -28,11 +37,15 @@ export interface Refusal {
 
 /** Enough for a person to look through; the counts tell the rest. */
 const MAX_ITEMS = 200;
+const MAX_MAILS = 200;
 
 /** Counts, as the run would, what it would do; remembers the first items. */
 export class PreviewTally {
   readonly counters = new RunCounters(Number.POSITIVE_INFINITY);
   readonly items: PreviewItem[] = [];
+  /** The first of them; `mailsTotal` counts all. */
+  readonly mails: PreviewMail[] = [];
+  mailsTotal = 0;
   isTruncated = false;
   /** The first deletion too many, over all calendars. */
   wouldRefuse: Refusal | null = null;
@@ -46,6 +59,8 @@ export class PreviewTally {
     Object.assign(copy.counters.remote, this.counters.remote);
     copy.counters.conflicts = this.counters.conflicts;
     copy.items.push(...this.items);
+    copy.mails.push(...this.mails);
+    copy.mailsTotal = this.mailsTotal;
     copy.isTruncated = this.isTruncated;
     copy.wouldRefuse = this.wouldRefuse;
     return copy;
@@ -82,11 +97,11 @@ export class PreviewTally {
     const isSeries = hasOccurrencesToPush(target);
     if (!operation && !isSeries) {
       if (!isNewlyHeld(change, base)) return;
-      const reason =
-        'kept here: sending it would mail guests, the rules exclude it, or the event belongs to somebody else';
+      const reason = heldReason(target);
       this.#add({ ...where, operation: 'hold', fields: [...change.held], reason, mailsGuests: false });
       return;
     }
+    this.#addMails(event.id, event.content.subject, mailsOf(target));
     const fields = [...change.units, ...change.occurrences];
     const mailsGuests = wouldMailGuests(target);
     if (operation?.kind === 'create') {
@@ -115,7 +130,10 @@ export class PreviewTally {
     const { base } = target;
     // Never sent, or its answer never came: nothing of it is known at Graph.
     if (!base.graphEventId) return;
-    if (operation === 'delete') this.counters.remote.deleted += 1;
+    if (operation === 'delete') {
+      this.counters.remote.deleted += 1;
+      this.#addMails(base.eventId, base.remote?.subject, mailsOfDeletion(target));
+    }
     this.#add({
       eventId: base.eventId,
       graphEventId: base.graphEventId,
@@ -128,12 +146,44 @@ export class PreviewTally {
     });
   }
 
+  /** An answer to an invitation, and what would become of it. */
+  addResponse({ response, copy, step, organizer, base }: PlannedResponse): void {
+    const { eventId, sendResponse } = response;
+    if (step.do === 'settle' && copy.event !== 'gone') return;
+    const address = organizer?.address?.toLowerCase();
+    const isMailed = step.do === 'send' && sendResponse && address !== undefined;
+    if (isMailed && copy.event !== 'gone') {
+      this.#addMails(eventId, copy.event.content.subject, [{ operation: 'respond', recipients: [address] }]);
+    }
+    this.#add({
+      ...{ eventId, graphEventId: base?.graphEventId ?? null, side: 'remote', fields: ['responseStatus'] },
+      operation: step.do === 'refuse' ? 'hold' : 'update',
+      reason: step.do === 'refuse' ? step.message : `answered here: ${response.response}`,
+      mailsGuests: false,
+    });
+  }
+
   refuse(refusal: Refusal): void {
     this.wouldRefuse ??= refusal;
+  }
+
+  #addMails(eventId: EventId, subject: string | undefined, mails: readonly Mail[]): void {
+    this.mailsTotal += mails.length;
+    for (const mail of mails) {
+      if (this.mails.length >= MAX_MAILS) return;
+      this.mails.push({ eventId, ...(subject === undefined ? {} : { subject }), ...mail });
+    }
   }
 
   #add(item: PreviewItem): void {
     if (this.items.length < MAX_ITEMS) this.items.push(item);
     else this.isTruncated = true;
   }
+}
+
+function heldReason({ change, event }: Outgoing): string {
+  if (event.facts?.isOrganizer === false)
+    return 'kept here: the event belongs to its organizer, or the rules exclude it';
+  if ((change.stale?.length ?? 0) > 0) return 'kept here: changed too long ago to mail its guests about it now';
+  return 'kept here: notifyAttendees does not allow mailing its guests, or the rules exclude it';
 }

@@ -10,13 +10,14 @@ import type { Db } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import type { IdempotencyRepository } from '../store/idempotency.repository.ts';
 import type { OperationRepository } from '../store/operation.repository.ts';
+import type { ResponseRepository } from '../store/response.repository.ts';
 import { inScopeOf, withoutScope } from '../store/row-scope.ts';
 import type { RunRepository } from '../store/run.repository.ts';
 import type { SettingsRepository } from '../store/settings.repository.ts';
 import type { WebhookExportRepository } from '../store/webhook-export.repository.ts';
+import { attachmentRecord, fileNameOf } from './attachment-export.ts';
 import { conflictView } from './conflict.service.ts';
 import { icsSourceOf } from './event-export.ts';
-import { attachmentRecord, fileNameOf } from './attachment-export.ts';
 import { eventView } from './event-views.ts';
 import { historyView, ownOperationView } from './run-view.ts';
 import type { ArchiveFile } from './zip-archive.ts';
@@ -33,6 +34,7 @@ export interface ExportParts {
   readonly runs: RunRepository;
   readonly settings: SettingsRepository;
   readonly idempotency: IdempotencyRepository;
+  readonly responses: ResponseRepository;
   readonly webhookExport: WebhookExportRepository;
   readonly audit: AuditRepository;
 }
@@ -81,6 +83,7 @@ export class PrivacyExport {
     yield* this.#list('deleted-events', this.#tombstones());
     yield* this.#list('attachments', this.#attachments());
     yield* this.#attachedFiles();
+    yield* this.#list('answers', this.#answers());
     yield* this.#list('agreed-with-outlook', this.#agreed());
     yield* this.#list('conflicts', this.#conflicts());
     yield* this.#list('runs', this.#runs());
@@ -157,6 +160,16 @@ export class PrivacyExport {
     for await (const { eventId, calendarId, graphEventId = null, deletedAt } of rows) {
       yield { eventId, calendarId, graphEventId, deletedAt };
     }
+  }
+
+  async *#answers(): AsyncGenerator<object> {
+    const { db, responses } = this.#parts;
+    const rows = this.#paged(
+      (after: { eventId: EventId; originalDate: string } | undefined) =>
+        responses.listAll(db, this.#userId, { after, limit: STEP }),
+      ({ eventId, originalDate }) => ({ eventId, originalDate }),
+    );
+    for await (const { userId: _own, id: _id, ...answer } of rows) yield answer;
   }
 
   async *#attachments(): AsyncGenerator<object> {

@@ -61,7 +61,7 @@ async function exported(world: SyncWorld): Promise<(name: string) => string> {
   const target = mkdtempSync(join(folder, 'files-'));
   execFileSync('python3', ['-m', 'zipfile', '-e', path, target]);
   expect(readdirSync(target).sort()).toEqual([
-    ...['agreed-with-outlook.json', 'attachments.json', 'audit.json'],
+    ...['agreed-with-outlook.json', 'answers.json', 'attachments.json', 'audit.json'],
     ...['calendar.ics', 'calendars.json', 'conflicts.json'],
     ...['deleted-events.json', 'events.json', 'idempotency-keys.json', 'manifest.json', 'operations.json'],
     ...['profile.json', 'runs.json', 'settings.json', 'webhook-deliveries.json', 'webhooks.json'],

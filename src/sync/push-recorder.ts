@@ -11,6 +11,7 @@ import type { Outgoing, OutgoingDeletion } from './outgoing-event.ts';
 import { acceptedBase, agreedUpTo, emptyBase, isNewlyHeld, parkedBase } from './pushed-base.ts';
 import type { RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
+import { newMark } from './stale-edit.ts';
 
 /**
  * Commits what is known about our writes to Graph: the base moves when Graph said yes, an event Graph refuses for good is
@@ -52,7 +53,8 @@ export class PushRecorder {
     await this.#inTransaction(context, async (tx) => {
       const fresh = await this.#freshBases(tx, context, quiet);
       const bases = quiet.map(({ event, base, change }) => {
-        const now = { ...(fresh.get(event.id) ?? base ?? emptyBase(event)), heldUnits: [...change.held] };
+        const known = fresh.get(event.id) ?? base ?? emptyBase(event);
+        const now = { ...known, heldUnits: [...change.held], ...newMark(known, change.stale) };
         return { ...now, agreedRevision: agreedUpTo(event, base, now) };
       });
       await this.#bases.saveMany(tx, context.userId, bases);

@@ -1,4 +1,5 @@
 import { changedUnits, type Unit, unitsOf, withUnit } from '../core/canonical-event.ts';
+import { withRounds } from '../core/convergence.ts';
 import type { SyncError } from '../core/errors.ts';
 import type { EventContent } from '../core/event.ts';
 import type { OutgoingChange } from '../core/outgoing-change.ts';
@@ -8,6 +9,7 @@ import type { StoredEvent } from '../store/event.repository.ts';
 import { agreedAfterLostAnswer } from './adoption.ts';
 import type { Outgoing } from './outgoing-event.ts';
 import { byOurClock, type RunContext } from './run-context.ts';
+import { staleMark } from './stale-edit.ts';
 
 /** What is agreed on with Graph after a write of ours: pure, so that the recorder only has to save it. */
 
@@ -60,8 +62,7 @@ export function acceptedBase(
     remoteModifiedAt: byOurClock(remote.lastModifiedAt, context),
     heldUnits: [...change.held],
     conflictUnits: isCreate ? [] : base.conflictUnits,
-    errorCode: undefined,
-    errorMessage: undefined,
+    ...staleMark(change.stale),
     failedRevision: undefined,
     syncedAt: now,
   };
@@ -80,7 +81,8 @@ export function acceptedBase(
   const unseen = unseenUnits(base, answered, change.units);
   const known = base.remote ?? answered;
   const agreed = [...unseen, ...base.conflictUnits].reduce((content, unit) => withUnit(content, unit, known), answered);
-  const updated = { ...shared, ...(unseen.length > 0 ? { etag: undefined } : {}), local, remote: agreed };
+  const rounds = withRounds(base.rounds, { kind: 'sent', content: sent, units: change.units, at: now });
+  const updated = { ...shared, rounds, ...(unseen.length > 0 ? { etag: undefined } : {}), local, remote: agreed };
   return { ...updated, agreedRevision: agreedUpTo(event, target.base, updated) };
 }
 

@@ -1,4 +1,5 @@
 import { changedUnits, sameUnit, type Unit, unitsOf, withUnit } from '../core/canonical-event.ts';
+import { withRounds } from '../core/convergence.ts';
 import { SyncError } from '../core/errors.ts';
 import type { EventContent } from '../core/event.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
@@ -13,10 +14,12 @@ import type { EventRepository, StoredEvent } from '../store/event.repository.ts'
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { OperationRepository } from '../store/operation.repository.ts';
 import { noteUnsettled, UNSETTLED } from '../store/unsettled-dates.ts';
+import { policyFor } from './outgoing.ts';
 import { seriesEtagsOf } from './plan-applier.ts';
 import { agreedContent } from './remote-planner.ts';
 import { assertNotCancelled, byOurClock, type RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
+import { staleMark } from './stale-edit.ts';
 
 type OccurrenceUnit = `occurrence:${string}`;
 
@@ -115,7 +118,7 @@ export class SeriesPusher {
     { isCounted, isLastTry }: { isCounted: boolean; isLastTry: boolean },
   ): Promise<boolean> {
     const { event, base, remote } = series;
-    const { units, held, sendAttendees } = this.#unitsToSend(context, series);
+    const { units, held, isStale, sendAttendees } = this.#unitsToSend(context, series);
     const dates = inWritableOrder(units.map(dateOfUnit), event.content, remote.content);
     const zone = event.content.start.timeZone;
     const ids =
@@ -133,7 +136,9 @@ export class SeriesPusher {
     const error =
       refused && !refused.ok ? refused.error : lost.length > 0 ? notRestorable(lost) : unsettledError(units, settled);
     const isParked = error !== undefined && (error.graphCode !== UNSETTLED || isLastTry);
-    await this.#save(context, { event, base, verified, units, settled, held, error, isParked, isCounted });
+    await this.#save(context, {
+      ...{ event, base, verified, units, settled, held, isStale, error, isParked, isCounted },
+    });
     return error === undefined || isParked;
   }
 
@@ -141,9 +146,9 @@ export class SeriesPusher {
   #unitsToSend(
     context: RunContext,
     { event, base, remote }: Series,
-  ): { units: OccurrenceUnit[]; held: readonly Unit[]; sendAttendees: boolean } {
+  ): { units: OccurrenceUnit[]; held: readonly Unit[]; isStale: boolean; sendAttendees: boolean } {
     const agreed = agreedContent(base);
-    const policy = context.notifyAttendees;
+    const policy = policyFor(context, event, base);
     // Judged by the guests Graph has now: single occurrences carry no guard against somebody invited since the pull.
     const facts = remote.facts;
     const standing = agreed && { ...agreed, remote: remote.content };
@@ -158,7 +163,9 @@ export class SeriesPusher {
     const differing = [...wanted].filter((unit) => !sameUnit(event.content, remote.content, unit));
     const units = differing.filter((unit) => mayOverwrite(unit, { content: event.content, standing: remote, policy }));
     const refused = differing.filter((unit) => !units.includes(unit));
-    return { units, held: [...change.held, ...refused], sendAttendees: change.sendAttendees };
+    const held = [...change.held, ...refused];
+    const isStale = held.length > 0 && policy !== context.notifyAttendees;
+    return { units, held, isStale, sendAttendees: change.sendAttendees };
   }
 
   async #save(
@@ -170,12 +177,13 @@ export class SeriesPusher {
       units: readonly OccurrenceUnit[];
       settled: readonly OccurrenceUnit[];
       held: readonly Unit[];
+      isStale: boolean;
       error: SyncError | undefined;
       isParked: boolean;
       isCounted: boolean;
     },
   ): Promise<void> {
-    const { event, verified, units, settled, held, error, isParked, isCounted } = result;
+    const { event, verified, units, settled, held, isStale, error, isParked, isCounted } = result;
     const isDone = settled.length === units.length;
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
@@ -207,8 +215,18 @@ export class SeriesPusher {
         heldUnits: [...held],
         ...(isParked && error
           ? { errorCode: error.graphCode ?? error.code, errorMessage: error.message, failedRevision: event.revision }
-          : { errorCode: undefined, errorMessage: undefined, failedRevision: undefined }),
+          : { ...staleMark(isStale ? held : []), failedRevision: undefined }),
         syncedAt: this.#clock.now(),
+        ...(settled.length > 0
+          ? {
+              rounds: withRounds(base.rounds, {
+                kind: 'sent',
+                content: event.content,
+                units: settled,
+                at: this.#clock.now(),
+              }),
+            }
+          : {}),
       };
       await this.#bases.saveMany(tx, context.userId, [saved]);
       if (isParked && error?.graphCode === UNSETTLED) await noteUnsettled(tx, saved);

@@ -137,7 +137,7 @@ export async function serverWith(
     'settings',
     'conflicts',
   ] as const;
-  const more = ['privacyService', 'webhookService', 'journalService'] as const;
+  const more = ['privacyService', 'webhookService', 'responseService', 'journalService'] as const;
   const services = Object.fromEntries([...names, ...others, ...more].map((name) => [name, standIns[name] ?? {}]));
   const server = await createServer({
     config: {

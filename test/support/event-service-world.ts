@@ -13,6 +13,7 @@ import { ConnectionRepository } from '../../src/store/connection.repository.ts';
 import { ContentCipher, KeyRing } from '../../src/store/encryption.ts';
 import { EventRepository } from '../../src/store/event.repository.ts';
 import { IdempotencyRepository } from '../../src/store/idempotency.repository.ts';
+import { ResponseRepository } from '../../src/store/response.repository.ts';
 import type { StoredRun } from '../../src/store/run.repository.ts';
 import { SettingsRepository } from '../../src/store/settings.repository.ts';
 import { EventService } from '../../src/sync/event.service.ts';
@@ -41,6 +42,7 @@ export async function openEventServiceWorld(url?: string): Promise<EventServiceW
     settings: new SettingsRepository(),
     changeFeed: new ChangeFeedRepository(),
     idempotency: new IdempotencyRepository(),
+    responses: new ResponseRepository(cipher),
   };
   return { ...parts, service: new EventService(parts) };
 }

@@ -1,4 +1,6 @@
 import { Type } from 'typebox';
+import { NOTICE_CODES } from '../../core/event-notices.ts';
+import { RESPONSE_KINDS } from '../../core/event-response.ts';
 import { Instant, Nullable, OneOf, QueryInstant, Strict } from './common.ts';
 import { eventFields } from './event-fields.ts';
 
@@ -18,6 +20,12 @@ const READ_ONLY = {
   isOrganizer: Type.Boolean(),
   isCancelled: Type.Boolean(),
   responseStatus: Nullable(ResponseStatus),
+  pendingResponse: Nullable(
+    Type.Object(
+      { response: OneOf(RESPONSE_KINDS), requestedAt: Instant },
+      { description: 'an answer given here that the organizer has not got yet' },
+    ),
+  ),
   webLink: Nullable(Type.String()),
   hasAttachments: Type.Boolean({ description: 'GET /calendar/events/{id}/attachments lists them' }),
   onlineMeeting: Nullable(Type.Object({ joinUrl: Type.Optional(Type.String()) })),
@@ -26,6 +34,12 @@ const READ_ONLY = {
   syncedAt: Nullable(Instant),
   syncState: OneOf(['synced', 'pending', 'conflict', 'error']),
   held: Type.Array(Type.String(), { description: 'fields whose change notifyAttendees keeps back' }),
+  notices: Type.Array(Type.Object({ code: OneOf(NOTICE_CODES), message: Type.String() }), {
+    description:
+      'what a person should know although nothing is wrong: ONLINE_MEETING_NOT_PROVIDED (asked for, and the calendar offers none), ' +
+      'STALE_CHANGE_HELD (changed too long ago to mail guests about it now), CHANGE_HELD (notifyAttendees, the rules or the ' +
+      'organizer keep it here), RESPONSE_REFUSED (Outlook did not take the answer)',
+  }),
   syncError: Nullable(Type.Object({ code: Type.String(), message: Type.String() })),
   etag: Type.String({ description: 'for If-Match' }),
 };
@@ -41,6 +55,15 @@ export const NewEvent = Strict(
 );
 
 export const EventPatch = Strict(OPTIONAL, { title: 'EventPatch', 'x-read-only': readOnly });
+
+export const Response = Strict(
+  {
+    response: OneOf(RESPONSE_KINDS),
+    comment: Type.Optional(Type.String({ maxLength: 10_000, description: 'for the organizer' })),
+    sendResponse: Type.Optional(Type.Boolean({ default: true, description: 'false: the organizer is not mailed' })),
+  },
+  { title: 'EventResponse' },
+);
 
 const Occurrence = Type.Object({ ...SHOWN, ...READ_ONLY }, { title: 'EventOccurrence' });
 

@@ -150,6 +150,16 @@ export const Preview = Type.Object(
       }),
     ),
     truncated: Type.Boolean({ description: 'there is more than what items shows' }),
+    mails: Type.Array(
+      Type.Object({
+        eventId: Type.String(),
+        subject: Type.Optional(Type.String()),
+        operation: OneOf(['invite', 'update', 'cancel', 'respond']),
+        recipients: Type.Array(Type.String()),
+      }),
+      { description: 'the mail Exchange would send because of the run, the first 200' },
+    ),
+    mailsTotal: Count,
     graphRequests: Count,
     wouldRefuse: Nullable(
       Type.Object(

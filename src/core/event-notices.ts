@@ -1,0 +1,53 @@
+import type { Unit } from './canonical-event.ts';
+import type { EventContent, GraphFacts } from './event.ts';
+import { STALE_CHANGE } from './stale-change.ts';
+
+/** What a person should know of an event although nothing is wrong with it. */
+export type NoticeCode = 'ONLINE_MEETING_NOT_PROVIDED' | 'STALE_CHANGE_HELD' | 'CHANGE_HELD' | 'RESPONSE_REFUSED';
+
+export const NOTICE_CODES: readonly NoticeCode[] = [
+  ...(['ONLINE_MEETING_NOT_PROVIDED', 'STALE_CHANGE_HELD', 'CHANGE_HELD', 'RESPONSE_REFUSED'] as const),
+];
+
+export interface Notice {
+  readonly code: NoticeCode;
+  readonly message: string;
+}
+
+/** Derived from what is known of the event anyway: nothing of it is kept. */
+export function noticesOf(of: {
+  readonly facts: GraphFacts | undefined;
+  readonly agreed: { readonly local: EventContent | null; readonly remote: EventContent | null } | undefined;
+  readonly content: EventContent;
+  readonly heldUnits: readonly Unit[];
+  readonly errorCode: string | undefined;
+  readonly refusedResponse: { readonly code: string; readonly message: string } | undefined;
+}): Notice[] {
+  const { facts, agreed, content, heldUnits, errorCode, refusedResponse } = of;
+  const notices: Notice[] = [];
+  const wasAsked = content.isOnlineMeeting && agreed?.local?.isOnlineMeeting === true;
+  const isProvided = agreed?.remote?.isOnlineMeeting && (facts?.onlineMeeting?.joinUrl || facts?.isOrganizer === false);
+  if (wasAsked && agreed?.remote && !isProvided) {
+    const message = 'Outlook made the event without the online meeting: this calendar does not offer one';
+    notices.push({ code: 'ONLINE_MEETING_NOT_PROVIDED', message });
+  }
+  if (heldUnits.length > 0) {
+    const fields = heldUnits.join(', ');
+    const isStale = errorCode === STALE_CHANGE;
+    notices.push(
+      isStale
+        ? {
+            code: 'STALE_CHANGE_HELD',
+            message: `${fields}: changed too long ago to mail the guests about it now; change the event again to send it`,
+          }
+        : { code: 'CHANGE_HELD', message: `${fields}: ${heldReason(facts)}` },
+    );
+  }
+  if (refusedResponse) notices.push({ code: 'RESPONSE_REFUSED', message: refusedResponse.message });
+  return notices;
+}
+
+function heldReason(facts: GraphFacts | undefined): string {
+  if (facts?.isOrganizer === false) return 'kept here, because the event belongs to its organizer';
+  return 'kept here: sending it would mail guests, or the rules exclude it';
+}
