@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ALICE, type JobsWorld, openJobsWorld, waitingDoorbells } from '../../test/support/jobs-world.ts';
+import { ALICE, BOB, type JobsWorld, openJobsWorld, waitingDoorbells } from '../../test/support/jobs-world.ts';
 import { SyncError } from '../core/errors.ts';
 import { DEFAULT_CALENDAR_ID, type JobId } from '../core/ids.ts';
 import { silentLogger } from '../core/runtime.ts';
@@ -97,6 +97,28 @@ describe('SyncWorker', () => {
     expect((await world.runs.find(world.db, ALICE, jobId))?.attempts).toBe(0);
     expect(await isMailboxFree()).toBe(true);
     world.clock.advance(37_000);
+    await worker.handle(jobId);
+    expect(work).toHaveBeenCalledOnce();
+    await sql`truncate "CalendarConnection"`.execute(world.db.kysely);
+  });
+
+  it('waits while a worker is at the same mailbox for somebody else who is bound to it', async () => {
+    const jobId = await aRun();
+    await world.db.transaction(async (tx) => {
+      for (const userId of [ALICE, BOB]) {
+        const connection = { userId, mailbox: 'shared@example.com', mailboxId: 'm-2', mode: 'application' as const };
+        await world.connections.save(tx, { ...connection, timeZone: 'UTC' }, world.clock.now());
+      }
+    });
+    const claimed = await world.db.transaction((tx) =>
+      world.leases.claim(tx, BOB, 'another', world.clock.now(), 60_000),
+    );
+    const work = vi.fn(async () => {});
+    const { worker } = workerWith(work);
+    await worker.handle(jobId);
+    expect(work).not.toHaveBeenCalled();
+    expect(await delayOfDoorbell(jobId)).toBe(2);
+    await world.db.transaction((tx) => world.leases.release(tx, claimed as Lease));
     await worker.handle(jobId);
     expect(work).toHaveBeenCalledOnce();
     await sql`truncate "CalendarConnection"`.execute(world.db.kysely);

@@ -5,7 +5,7 @@ import type { Clock, Logger, Random } from '../core/runtime.ts';
 import type { ConnectionRepository } from '../store/connection.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { Lease, LeaseRepository } from '../store/lease.repository.ts';
-import { inScopeOf } from '../store/row-scope.ts';
+import { inScopeOf, withoutScope } from '../store/row-scope.ts';
 import type { RunRepository, StoredRun } from '../store/run.repository.ts';
 import { SYNC_QUEUE } from './boss.ts';
 import type { Doorbell, PgBossRunQueue } from './queue.ts';
@@ -40,7 +40,7 @@ export class SyncWorker {
   readonly #engine: RunEngine;
   readonly #runs: RunRepository;
   readonly #leases: LeaseRepository;
-  readonly #connections: Pick<ConnectionRepository, 'findPause'>;
+  readonly #connections: Pick<ConnectionRepository, 'queueAtMailbox'>;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #logger: Logger;
@@ -56,7 +56,7 @@ export class SyncWorker {
     engine: RunEngine;
     runs: RunRepository;
     leases: LeaseRepository;
-    connections: Pick<ConnectionRepository, 'findPause'>;
+    connections: Pick<ConnectionRepository, 'queueAtMailbox'>;
     clock: Clock;
     random: Random;
     logger: Logger;
@@ -133,12 +133,14 @@ export class SyncWorker {
 
   /** @returns the mailbox's lease, or when to ask for it again */
   async #claim({ id, userId }: StoredRun): Promise<{ lease: Lease } | { delayMs: number }> {
-    return this.#db.transaction(async (tx) => {
+    // Others may be bound to the same mailbox; whether somebody works for them is no secret to a worker.
+    const transaction: Db['transaction'] = (work) => withoutScope(() => this.#db.transaction(work));
+    return transaction(async (tx) => {
       // It may have been erased with its user since it was looked for: then nothing is to be left of it.
       if (!(await this.#runs.holdUnfinished(tx, id))) return { delayMs: BUSY_DELAY_MS };
       const now = this.#clock.now();
       // Graph may have asked another process for silence, which was killed since.
-      const pausedUntil = await this.#connections.findPause(tx, userId, now);
+      const pausedUntil = await this.#connections.queueAtMailbox(tx, userId, now);
       if (pausedUntil) return { delayMs: pausedUntil.getTime() - now.getTime() };
       const holder = `${this.#holder} ${this.#random.id()}`;
       const lease = await this.#leases.claim(tx, userId, holder, now, LEASE_MS);

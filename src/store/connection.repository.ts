@@ -239,13 +239,19 @@ export class ConnectionRepository {
     `.execute(tx.kysely);
   }
 
-  /** @returns until when silence is still to be kept at the user's mailbox */
-  async findPause(q: Queryable, userId: UserId, now: Date): Promise<Date | undefined> {
+  /**
+   * Has whoever is about to claim a user's mailbox wait for each other until the transaction ends: of several users that are
+   * bound to one mailbox, one at a time is to be worked for.
+   *
+   * @returns until when silence is still to be kept there
+   */
+  async queueAtMailbox(tx: Tx, userId: UserId, now: Date): Promise<Date | undefined> {
     const found = await sql<{ pausedUntil: unknown }>`
-      select "pausedUntil" from "CalendarConnection"
-      where "userId" = ${userId} and "pausedUntil" > ${now.toISOString()}::timestamptz
-    `.execute(q.kysely);
-    return toOptionalDate(found.rows[0]?.pausedUntil);
+      select "pausedUntil", pg_advisory_xact_lock(hashtextextended('mailbox ' || "mailboxId", 0))
+      from "CalendarConnection" where "userId" = ${userId}
+    `.execute(tx.kysely);
+    const pausedUntil = toOptionalDate(found.rows[0]?.pausedUntil);
+    return pausedUntil && pausedUntil > now ? pausedUntil : undefined;
   }
 
   /** Mailboxes, whoever they are bound to, at which silence is still to be kept. */

@@ -22,6 +22,18 @@ describe('mailbox leases', () =>
       expect(claims.filter((lease) => lease !== undefined)).toHaveLength(1);
     });
 
+    it('are one at a time, too, for all who are bound to the same mailbox', async () => {
+      await bindTogether(world, [ALICE, BOB]);
+      const both = await Promise.all([claimInTurn(world, ALICE), claimInTurn(world, BOB)]);
+      const [lease, ...others] = both.filter((each) => each !== undefined);
+      expect(others).toEqual([]);
+      await world.db.transaction((tx) => world.leases.release(tx, lease as Lease));
+      expect(await claimInTurn(world, BOB)).toMatchObject({ userId: BOB });
+      expect(await claimInTurn(world, ALICE)).toBeUndefined();
+      world.clock.advance(TTL_MS);
+      expect(await claimInTurn(world, ALICE)).toMatchObject({ userId: ALICE });
+    });
+
     it('may be taken over at the instant they expire, and not before; the fence tells the two apart', async () => {
       const first = await claimed(world, 'one');
       world.clock.advance(TTL_MS - 1);
@@ -125,6 +137,23 @@ describe('mailbox leases between processes', () =>
 
 function claim(world: StoreWorld, holder: string, userId: UserId = ALICE): Promise<Lease | undefined> {
   return world.db.transaction((tx) => world.leases.claim(tx, userId, holder, world.clock.now(), TTL_MS));
+}
+
+/** As a worker claims. */
+function claimInTurn(world: StoreWorld, userId: UserId): Promise<Lease | undefined> {
+  return world.db.transaction(async (tx) => {
+    await world.connections.queueAtMailbox(tx, userId, world.clock.now());
+    return world.leases.claim(tx, userId, `for ${userId}`, world.clock.now(), TTL_MS);
+  });
+}
+
+async function bindTogether(world: StoreWorld, users: readonly UserId[]): Promise<void> {
+  await world.db.transaction(async (tx) => {
+    for (const userId of users) {
+      const connection = { userId, mailbox: 'shared@example.com', mailboxId: 'shared', mode: 'application' as const };
+      await world.connections.save(tx, { ...connection, timeZone: 'UTC' }, world.clock.now());
+    }
+  });
 }
 
 async function claimed(world: StoreWorld, holder: string, userId: UserId = ALICE): Promise<Lease> {

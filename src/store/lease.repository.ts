@@ -12,11 +12,20 @@ export interface Lease {
 }
 
 export class LeaseRepository {
-  /** @returns `undefined` while somebody else holds a lease that has not expired */
+  /**
+   * @returns `undefined` while somebody else holds a lease that has not expired: of this user, or of another one who is bound
+   *   to the same mailbox (whom only a session without a scope can see)
+   */
   async claim(tx: Tx, userId: UserId, holder: string, now: Date, ttlMs: number): Promise<Lease | undefined> {
     const expiresAt = new Date(now.getTime() + ttlMs).toISOString();
     const claimed = await sql<{ fence: unknown }>`
-      insert into "MailboxLease" ("userId", holder, fence, "expiresAt") values (${userId}, ${holder}, 1, ${expiresAt}::timestamptz)
+      insert into "MailboxLease" ("userId", holder, fence, "expiresAt")
+      select ${userId}::text, ${holder}::text, 1, ${expiresAt}::timestamptz
+      where not exists (
+        select 1 from "CalendarConnection" own
+          join "CalendarConnection" other on other."mailboxId" = own."mailboxId" and other."userId" <> own."userId"
+          join "MailboxLease" held on held."userId" = other."userId"
+        where own."userId" = ${userId} and held.holder is not null and held."expiresAt" > ${now.toISOString()}::timestamptz)
       on conflict ("userId") do update set holder = excluded.holder, fence = "MailboxLease".fence + 1,
         "expiresAt" = excluded."expiresAt"
       where "MailboxLease".holder is null or "MailboxLease"."expiresAt" <= ${now.toISOString()}::timestamptz
