@@ -38,7 +38,8 @@ export async function lookForLeftovers(
 ): Promise<{ leftovers: Leftovers; tookMs: number }> {
   const began = Date.now();
   for (;;) {
-    const leftovers = fleet.database ? await onServer(fleet) : await inFolder(fleet);
+    const [leftovers] = await askDatabase<Leftovers>(fleet, QUERY);
+    if (!leftovers) throw new Error('the database did not answer');
     const tookMs = Date.now() - began;
     if (names.every((name) => leftovers[name] === 0) || tookMs > PATIENCE_MS) return { leftovers, tookMs };
     if (!fleet.database) await fleet.service.start();
@@ -46,16 +47,16 @@ export async function lookForLeftovers(
   }
 }
 
-async function onServer(fleet: Fleet): Promise<Leftovers> {
-  const found = await fleet.database?.ask((client) => client.query<Leftovers>(QUERY));
-  return found?.rows[0] as Leftovers;
-}
-
-async function inFolder(fleet: Fleet): Promise<Leftovers> {
+/** Asks a server from beside the service; the embedded database only once its service has ended. */
+export async function askDatabase<Row>(fleet: Fleet, query: string): Promise<readonly Row[]> {
+  if (fleet.database) {
+    const found = await fleet.database.ask((client) => client.query(query));
+    return found.rows as Row[];
+  }
   await fleet.service.stop();
   const db = await openDatabase({ url: fleet.databaseUrl, logger: silentLogger });
   try {
-    return (await sql.raw<Leftovers>(QUERY).execute(db.kysely)).rows[0] as Leftovers;
+    return (await sql.raw<Row>(query).execute(db.kysely)).rows;
   } finally {
     await db.close();
   }

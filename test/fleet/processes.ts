@@ -28,6 +28,12 @@ export interface Consumption {
   readonly cpuSeconds: number;
 }
 
+const running = new Set<ChildProcess>();
+/** Nothing outlives the harness, however that ends. */
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** One process after the other for one recipe: killed as nobody would, and started again as an operator's supervisor would. */
 export class Program {
   readonly recipe: Recipe;
@@ -63,6 +69,7 @@ export class Program {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
+    running.add(child);
     child.stderr.on('data', (chunk) => this.#note(String(chunk)));
     createInterface(child.stdout).on('line', (line) => {
       this.#note(`${line}\n`);
@@ -70,6 +77,7 @@ export class Program {
       if (said?.['ready'] === true && this.#child === child) this.#ready = said;
     });
     child.once('exit', (code, signal) => {
+      running.delete(child);
       if (!this.#isEndWanted && this.#child === child)
         this.crashes.push(`${this.recipe.name} ended (${code ?? signal})`);
     });

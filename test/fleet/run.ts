@@ -5,6 +5,7 @@ import { type Outcome, play } from './scenario.ts';
 import { SCENARIOS } from './scenarios.ts';
 
 /** Real processes, real kills; see README.md. */
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '5' },

@@ -1,5 +1,6 @@
 import type { Sample } from './flatness.ts';
 import type { Fleet } from './fleet.ts';
+import { askDatabase } from './leftovers.ts';
 import type { Load } from './load.ts';
 import { pause } from './processes.ts';
 
@@ -46,6 +47,18 @@ async function addTables({ database }: Fleet, figures: Record<string, number>): 
     figures['database connections'] = rows[0]?.connections ?? 0;
     figures['database MB'] = rows[0]?.mb ?? 0;
   });
+}
+
+/** Rows of every table; of the embedded database only when its service has ended, for which it is stopped. */
+export async function tableSizes(fleet: Fleet): Promise<Record<string, number>> {
+  const counted = await askDatabase<{ name: string; count: number }>(
+    fleet,
+    `select case when schemaname = 'public' then relname else schemaname || '.' || relname end as name,
+      (xpath('/row/count/text()', query_to_xml(format('select count(*) from %I.%I', schemaname, relname), false, true, '')))[1]
+        ::text::int as count
+     from pg_stat_user_tables where schemaname in ('public', 'pgboss') order by 1`,
+  );
+  return Object.fromEntries(counted.filter(({ count }) => count > 0).map(({ name, count }) => [name, count]));
 }
 
 /** From a write of the application to its being in Outlook; the event is taken back afterwards. */

@@ -59,12 +59,13 @@ export async function play(
   scenario: Scenario,
   o: { dice: Dice; weatherMs: number /** Deliveries of a killed process take minutes. */; isOutboxLeftOut?: boolean },
 ): Promise<Outcome> {
-  const { name, layout } = scenario;
+  const { name } = scenario;
   const skipped = scenario.prepare?.();
   if (skipped !== undefined) return { ...NOTHING, name, skipped };
   let fleet: Fleet | undefined;
   try {
-    fleet = await Fleet.start(layout, o.dice.fork());
+    // Only now: what was prepared may say where the data is.
+    fleet = await Fleet.start(scenario.layout, o.dice.fork());
     const load = new Load(fleet, o.dice.fork(), { restMs: scenario.restMs ?? REST_MS });
     const weather: Weather = {
       ...{ fleet, load, dice: o.dice.fork(), until: Date.now() + o.weatherMs },

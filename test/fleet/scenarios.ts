@@ -40,6 +40,7 @@ function mountSmallDisk(): string | undefined {
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${TMPFS_MB}m`, 'tmpfs', folder], { stdio: 'pipe' });
     smallDisk = folder;
+    process.once('exit', unmountSmallDisk);
     return undefined;
   } catch {
     rmSync(folder, { recursive: true, force: true });

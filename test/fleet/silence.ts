@@ -4,7 +4,7 @@ import type { Weather } from './scenario.ts';
 const SILENCE_SECONDS = 20;
 /** What was on its way when Graph spoke, and the second until the other processes have heard of it. */
 const HEARD_WITHIN_MS = 2_000;
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 120_000;
 
 interface LoggedRequest {
   readonly seq: number;

@@ -6,9 +6,10 @@ import { Load } from './load.ts';
 import { converge, isClean, quietRun } from './oracle.ts';
 import { pause } from './processes.ts';
 import { numberOf, writeReport } from './report.ts';
-import { takeSample } from './samples.ts';
+import { tableSizes, takeSample } from './samples.ts';
 
 /** Steady load for a long time: whatever should stay flat is measured every few seconds; see README.md. */
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '20' },
@@ -31,6 +32,8 @@ interface Soaked {
   readonly trends: readonly Trend[];
   readonly complaints: readonly string[];
   readonly samples: readonly Sample[];
+  /** Rows of every table at the end, which on an embedded database nobody can look at before. */
+  readonly tables: Readonly<Record<string, number>>;
 }
 
 /** All stores at the same time: twenty minutes are twenty minutes. */
@@ -40,7 +43,7 @@ const soaked = await Promise.all(
     return soak(store);
   }),
 );
-for (const { store, trends, complaints, writes } of soaked) {
+for (const { store, trends, complaints, writes, tables } of soaked) {
   console.log(`\n${store}: ${writes} acknowledged writes`);
   console.table(
     trends.map(({ name, atHalf, atEnd, least, most, perHour, bound, isFlat }) => ({
@@ -53,6 +56,11 @@ for (const { store, trends, complaints, writes } of soaked) {
       bound: bound === undefined ? '' : round(bound),
       flat: bound === undefined ? '' : isFlat,
     })),
+  );
+  console.log(
+    `rows at the end: ${Object.entries(tables)
+      .map((entry) => entry.join(' '))
+      .join(', ')}`,
   );
   for (const complaint of complaints) console.log(`WRONG: ${complaint}`);
 }
@@ -81,7 +89,7 @@ async function soak(store: 'postgres' | 'pglite'): Promise<Soaked> {
     const trends = judgeFlatness(samples);
     for (const { name, isFlat, perHour } of trends)
       if (!isFlat) complaints.push(`${name} grows by ${round(perHour)} an hour`);
-    return { store, writes: load.writes, trends, complaints, samples };
+    return { store, writes: load.writes, trends, complaints, samples, tables: await tableSizes(fleet) };
   } finally {
     await fleet.destroy();
   }
