@@ -1,4 +1,5 @@
 import type { Unit } from '../core/canonical-event.ts';
+import type { Round } from '../core/convergence.ts';
 import type { EventContent } from '../core/event.ts';
 import type { CalendarId, EventId, GraphEventId, UserId } from '../core/ids.ts';
 import { optional, timestamp, toBigInt, toOptionalDate } from './columns.ts';
@@ -33,6 +34,8 @@ export interface EventBase {
   readonly failedRevision?: bigint | undefined;
   readonly seenRound?: string | undefined;
   readonly syncedAt?: Date | undefined;
+  /** What was sent and changed back lately; left out when saving, it stays as it is. */
+  readonly rounds?: readonly Round[] | undefined;
 }
 
 export interface BaseRow {
@@ -56,6 +59,7 @@ export interface BaseRow {
   readonly failedRevision: unknown;
   readonly seenRound: string | null;
   readonly syncedAt: unknown;
+  readonly rounds: unknown;
 }
 
 export function fromBaseRow(row: BaseRow, cipher: UserCipher): EventBase {
@@ -81,6 +85,7 @@ export function fromBaseRow(row: BaseRow, cipher: UserCipher): EventBase {
       row.failedRevision === null || row.failedRevision === undefined ? undefined : toBigInt(row.failedRevision),
     seenRound: optional(row.seenRound),
     syncedAt: toOptionalDate(row.syncedAt),
+    rounds: optional(cipher.decryptJson('base.rounds', row.rounds) as readonly Round[] | null),
   };
 }
 
@@ -89,6 +94,7 @@ export function toBaseRow(base: EventBase, cipher: UserCipher): Record<string, u
     ...base,
     local: cipher.encryptJson('base.local', base.local),
     remote: cipher.encryptJson('base.remote', base.remote),
+    rounds: base.rounds === undefined ? null : cipher.encryptJson('base.rounds', base.rounds),
     remoteModifiedAt: base.remoteModifiedAt ? timestamp(base.remoteModifiedAt) : null,
     remoteGoneAt: base.remoteGoneAt?.toISOString() ?? null,
     syncedAt: base.syncedAt?.toISOString() ?? null,

@@ -1,7 +1,7 @@
 import { isMassDeletion } from '../core/deletion-brake.ts';
 import { SyncError } from '../core/errors.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
-import type { Logger, Random } from '../core/runtime.ts';
+import type { Clock, Logger, Random } from '../core/runtime.ts';
 import type { CalendarGraph, WriteOperation, WriteOutcome } from '../graph/calendar-graph.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Db } from '../store/db.ts';
@@ -14,6 +14,7 @@ import type { Outgoing, OutgoingDeletion } from './outgoing-event.ts';
 import type { PullOutcome } from './pull-round.ts';
 import type { PushRecorder } from './push-recorder.ts';
 import type { Reconciler } from './reconciler.ts';
+import { restlessOf } from './restless.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import type { SeriesPusher } from './series-pusher.ts';
 import { isUnanswered, learnIds } from './unanswered-creates.ts';
@@ -38,6 +39,7 @@ export class PushManager {
   readonly #recorder: PushRecorder;
   readonly #reconciler: Reconciler;
   readonly #series: SeriesPusher;
+  readonly #clock: Clock;
   readonly #random: Random;
   readonly #logger: Logger;
 
@@ -50,6 +52,7 @@ export class PushManager {
     recorder: PushRecorder;
     reconciler: Reconciler;
     series: SeriesPusher;
+    clock: Clock;
     random: Random;
     logger: Logger;
   }) {
@@ -61,6 +64,7 @@ export class PushManager {
     this.#recorder = parts.recorder;
     this.#reconciler = parts.reconciler;
     this.#series = parts.series;
+    this.#clock = parts.clock;
     this.#random = parts.random;
     this.#logger = parts.logger;
   }
@@ -118,9 +122,12 @@ export class PushManager {
     const readable = pending.filter((item) => !unreadable.includes(item));
     const undecided: UndecidedEvent[] = pass === 1 ? readable.filter(isUndecided) : [];
     await this.#reconciler.refreshConflicts(context, undecided);
-    const outgoing = readable
+    const prepared = readable
       .filter((item) => pass > 1 || !isUndecided(item))
       .map(({ event, base }) => prepare(context, event, base));
+    const restless = restlessOf(prepared, this.#clock.now());
+    await this.#recorder.settle(context, restless);
+    const outgoing = prepared.filter((target) => !restless.some((refused) => refused.target === target));
     const quiet = outgoing.filter(({ operation, change }) => !operation && change.occurrences.length === 0);
     const sent = outgoing.filter(({ operation }) => operation !== undefined);
     await this.#recorder.agree(context, quiet);
