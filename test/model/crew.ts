@@ -1,0 +1,151 @@
+import type { JobId } from '../../src/core/ids.ts';
+import type { Engine } from './engine.ts';
+import { DatabaseFaults } from './plugs.ts';
+import { ModelProcess } from './process.ts';
+import type { Story } from './story.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+export interface Worker {
+  readonly engine: Engine;
+  readonly process: ModelProcess;
+  readonly database: DatabaseFaults;
+}
+
+/** A worker that is not heard of for so long loses its job to another. */
+const HEARTBEAT_MS = 30_000;
+
+/** The processes that work on runs, and the doorbells that call them. */
+export class Crew {
+  readonly #time: VirtualTime;
+  readonly #story: Story;
+  readonly #open: (process: ModelProcess, faults: DatabaseFaults) => Promise<Engine>;
+  readonly #enqueue: () => Promise<string>;
+  readonly #doorbells: { runId: string; atMs: number }[] = [];
+  readonly #stalled: { worker: Worker; work: Promise<void> }[] = [];
+  readonly #aside: Promise<void>[] = [];
+  #count = 0;
+  #worker: Worker | undefined;
+
+  constructor(parts: {
+    time: VirtualTime;
+    story: Story;
+    /** Starts a process on the same store. */
+    open: (process: ModelProcess, faults: DatabaseFaults) => Promise<Engine>;
+    /** Queues a run as the scheduler does. @returns its id */
+    enqueue: () => Promise<string>;
+  }) {
+    this.#time = parts.time;
+    this.#story = parts.story;
+    this.#open = parts.open;
+    this.#enqueue = parts.enqueue;
+  }
+
+  get worker(): Worker {
+    if (!this.#worker) throw new Error('nobody works yet');
+    return this.#worker;
+  }
+
+  get nextBellMs(): number | undefined {
+    return this.#doorbells.length === 0 ? undefined : Math.min(...this.#doorbells.map(({ atMs }) => atMs));
+  }
+
+  ring(runId: string, delayMs: number): void {
+    this.#doorbells.push({ runId, atMs: this.#time.nowMs + delayMs });
+  }
+
+  /** The queue's clock is the database's, which nobody sets. */
+  clockWasSet(ms: number): void {
+    for (const bell of this.#doorbells) bell.atMs += ms;
+  }
+
+  silence(): void {
+    this.#doorbells.length = 0;
+  }
+
+  async replace(): Promise<void> {
+    this.#worker = await this.#newWorker();
+  }
+
+  async #newWorker(): Promise<Worker> {
+    this.#count += 1;
+    const process = new ModelProcess(`worker ${this.#count}`, this.#time);
+    const database = new DatabaseFaults();
+    return { process, database, engine: await this.#open(process, database) };
+  }
+
+  /** The run whose bell is due, or one that is queued for it. */
+  async nextRun(): Promise<string> {
+    return this.takeDue() ?? this.queued();
+  }
+
+  /** A run as the scheduler queues it; nobody else is called to it. */
+  async queued(): Promise<string> {
+    const runId = await this.#enqueue();
+    const at = this.#doorbells.findIndex((bell) => bell.runId === runId);
+    if (at !== -1) this.#doorbells.splice(at, 1);
+    return runId;
+  }
+
+  takeDue(): string | undefined {
+    const at = this.#doorbells.findIndex(({ atMs }) => atMs <= this.#time.nowMs);
+    return at === -1 ? undefined : this.#doorbells.splice(at, 1)[0]?.runId;
+  }
+
+  /** Lets the worker work until it is through, dead, or stalled; the world goes on with another then. */
+  async carry(runId: string): Promise<void> {
+    const { worker } = this;
+    const { process } = worker;
+    this.#story.counts.runs += 1;
+    let isDone = false;
+    const work = this.#handle(worker, runId).finally(() => {
+      isDone = true;
+    });
+    await this.#time.passUntil(() => isDone || process.isKilled || process.isFrozen);
+    if (isDone) return;
+    // What its other calls are doing, they do until they look up.
+    await this.#time.passUntil(() => this.#time.busy === 0 || isDone);
+    this.ring(runId, HEARTBEAT_MS);
+    if (process.isFrozen) this.#stalled.push({ worker, work });
+    await this.replace();
+  }
+
+  /** Another process takes a run of the same mailbox at the same time. */
+  async startSecond(): Promise<void> {
+    const second = await this.#newWorker();
+    const runId = await this.nextRun();
+    this.#story.tell(`${second.process.name} takes run ${shortId(runId)} at the same time`);
+    this.#story.counts.runs += 1;
+    this.#aside.push(this.#handle(second, runId));
+  }
+
+  /** The stalled ones wake up, long after somebody else took over; those at work aside come to their end. */
+  async thaw(): Promise<void> {
+    for (const { worker, work } of this.#stalled.splice(0)) {
+      if (worker.process.isKilled) continue;
+      this.#story.tell(`${worker.process.name} wakes up`);
+      worker.process.onInstant = undefined;
+      worker.database.clear();
+      worker.process.thaw();
+      this.#aside.push(work);
+    }
+    let isDone = false;
+    Promise.all(this.#aside.splice(0)).then(() => {
+      isDone = true;
+    });
+    await this.#time.passUntil(() => isDone);
+  }
+
+  async #handle({ engine, process }: Worker, runId: string): Promise<void> {
+    try {
+      await engine.worker.handle(runId as JobId);
+    } catch (error) {
+      this.#story.tell(`${process.name} gave up: ${error instanceof Error ? error.message : error}`);
+      // The queue gives the job to somebody else.
+      this.ring(runId, HEARTBEAT_MS);
+    }
+  }
+}
+
+export function shortId(runId: string): string {
+  return runId.slice(0, 8);
+}

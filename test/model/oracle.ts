@@ -1,0 +1,134 @@
+import { changedUnits, type Unit } from '../../src/core/canonical-event.ts';
+import type { EventContent } from '../../src/core/event.ts';
+import type { UserId } from '../../src/core/ids.ts';
+import type { SimulatedMailbox } from '../../src/simulator/index.ts';
+import type { EventBase } from '../../src/store/base.repository.ts';
+import type { StoredConflict } from '../../src/store/conflict.repository.ts';
+import type { StoredEvent } from '../../src/store/event.repository.ts';
+import { readMailbox } from '../support/read-mailbox.ts';
+import type { Engine } from './engine.ts';
+import type { Ledger, Tracked } from './ledger.ts';
+
+export type ViolationKind =
+  | 'lost'
+  | 'doubled'
+  | 'resurrected'
+  | 'unequal'
+  | 'unsettled'
+  | 'mailed'
+  | 'needless'
+  | 'too many requests'
+  | 'undercut'
+  | 'wrote unfenced'
+  | 'touched another'
+  | 'failed';
+
+export interface Violation {
+  readonly kind: ViolationKind;
+  readonly what: string;
+}
+
+/** Both sides at the end, and every record of what was decided in between. */
+export interface Findings {
+  readonly local: readonly StoredEvent[];
+  readonly bases: ReadonlyMap<string, EventBase>;
+  readonly remote: ReadonlyMap<string, EventContent>;
+  readonly conflicts: readonly StoredConflict[];
+}
+
+const MANY = 10_000;
+
+export async function look(engine: Engine, userId: UserId, mailbox: SimulatedMailbox): Promise<Findings> {
+  const { db, store } = engine;
+  const listed = await store.events.listWindow(db, userId, { limit: MANY });
+  const local = listed.map(({ event }) => event);
+  const { items: conflicts } = await store.conflicts.list(db, { userId, status: 'all', limit: MANY, offset: 0 });
+  const ids = [...local.map(({ id }) => id), ...conflicts.map(({ eventId }) => eventId)];
+  const bases = await store.bases.findByEventIds(db, userId, [...new Set(ids)]);
+  return { local, bases, remote: readMailbox(mailbox), conflicts };
+}
+
+/** Whether what the two sides say now is what people may expect of what they did. */
+export function judge(ledger: Ledger, findings: Findings): Violation[] {
+  return [...unequal(findings), ...lost(ledger, findings), ...doubled(ledger, findings), ...risen(ledger, findings)];
+}
+
+function unequal({ local, bases, remote, conflicts }: Findings): Violation[] {
+  const violations: Violation[] = [];
+  const unmatched = new Map(remote);
+  const waiting = new Map(conflicts.filter(({ resolvedAt }) => !resolvedAt).map((each) => [each.eventId, each]));
+  for (const { id, content, graphEventId } of local) {
+    const base = bases.get(id);
+    const linked = base?.graphEventId ?? graphEventId;
+    const there = linked && unmatched.get(linked);
+    if (linked) unmatched.delete(linked);
+    if (!there) {
+      if (!waiting.has(id)) violations.push({ kind: 'unequal', what: `“${content.subject}” is only here` });
+      continue;
+    }
+    const allowed = new Set<Unit>([
+      ...(waiting.has(id) ? (base?.conflictUnits ?? []) : []),
+      ...(base?.heldUnits ?? []),
+    ]);
+    const units = changedUnits(content, there).filter((unit) => !allowed.has(unit));
+    if (units.length > 0) {
+      const what = `“${content.subject}” differs in ${units.join(', ')}`;
+      violations.push({ kind: 'unequal', what: `${what}${base?.errorCode ? ` (${base.errorCode})` : ''}` });
+    }
+  }
+  const held = new Set([...waiting.keys()].map((eventId) => bases.get(eventId)?.graphEventId));
+  for (const [id, { subject }] of unmatched) {
+    if (![...held].some((heldId) => heldId === id)) {
+      violations.push({ kind: 'unequal', what: `“${subject}” is only in Outlook` });
+    }
+  }
+  return violations;
+}
+
+function lost(ledger: Ledger, { local, remote, conflicts }: Findings): Violation[] {
+  const standing = ledger.wordsIn([local.map(({ content }) => content), [...remote.values()]]);
+  const recorded = ledger.wordsIn(conflicts.map(({ data, resolutionData }) => [data, resolutionData]));
+  return ledger.written
+    .filter(({ word, isOverwritten }) => !isOverwritten && !standing.has(word) && !recorded.has(word))
+    .map(({ word, event, side, step }) => ({
+      kind: 'lost' as const,
+      what: `${word}, written into event ${event} on the side “${side}” by step ${step}`,
+    }));
+}
+
+function doubled(ledger: Ledger, { local, remote }: Findings): Violation[] {
+  const sides: [string, string[]][] = [
+    ['here', local.map(({ content }) => content.subject)],
+    ['in Outlook', [...remote.values()].map(({ subject }) => subject)],
+  ];
+  return sides.flatMap(([side, subjects]) => {
+    const seen = new Set<Tracked>();
+    return subjects.flatMap((subject): Violation[] => {
+      const event = ledger.eventOf(subject);
+      if (!event) return [{ kind: 'doubled', what: `nobody made “${subject}”, which stands ${side}` }];
+      if (event.mayBeSeveral || !seen.has(event)) {
+        seen.add(event);
+        return [];
+      }
+      return [{ kind: 'doubled', what: `event ${event.number} stands twice ${side} (“${subject}”)` }];
+    });
+  });
+}
+
+/** What was deleted stays so, unless somebody edited it meanwhile, and a record says so. */
+function risen(ledger: Ledger, { local, remote, conflicts }: Findings): Violation[] {
+  const excused = new Set(
+    conflicts
+      .filter(({ conflictType }) => conflictType.includes('DELETE'))
+      .flatMap(({ data }) => [data.base, data.local, data.remote])
+      .flatMap((content) => (content ? [ledger.eventOf(content.subject)] : [])),
+  );
+  const subjects = [
+    ...local.map(({ content }) => content.subject),
+    ...[...remote.values()].map(({ subject }) => subject),
+  ];
+  return [...new Set(subjects.map((subject) => ledger.eventOf(subject)))].flatMap((event): Violation[] => {
+    if (!event || event.deletedOn.size === 0 || excused.has(event)) return [];
+    return [{ kind: 'resurrected', what: `event ${event.number}, deleted on ${[...event.deletedOn].join(' and ')}` }];
+  });
+}
