@@ -105,7 +105,7 @@ export class AttachmentRepository {
     return Number(toBigInt(found.rows[0]?.bytes));
   }
 
-  /** Writes them whole but for their content, new ones and known ones. */
+  /** Writes them whole but for their content, new ones and known ones; what hangs on no event of the user's is left out. */
   async saveMany(tx: Tx, userId: UserId, attachments: readonly StoredAttachment[]): Promise<void> {
     if (attachments.length === 0) return;
     const cipher = await this.#cipher.forUser(tx, userId);
@@ -121,6 +121,7 @@ export class AttachmentRepository {
           id text, "eventId" text, "originalDate" text, "graphEventId" text, "graphAttachmentId" text, kind text,
           details jsonb, size integer, "isInline" boolean, "notCarried" text, state text, "isAnnounced" boolean,
           "isHeld" boolean, "errorCode" text, "errorMessage" text, "createdAt" timestamptz, "lastModifiedAt" timestamptz)
+        join "CalendarEvent" e on e.id = r."eventId" and e."userId" = ${userId}
         on conflict ("userId", id) do update set
           "graphEventId" = excluded."graphEventId", "graphAttachmentId" = excluded."graphAttachmentId",
           details = excluded.details, size = excluded.size, "notCarried" = excluded."notCarried", state = excluded.state,

@@ -75,7 +75,7 @@ export class AttachmentPusher {
     if (!isAllowed || waiting.length === 0) return;
     context.counters.found(1);
     context.counters.handled(1);
-    if (waiting.some(({ state, isAnnounced }) => state === 'pending' && isAnnounced)) {
+    if (waiting.some(({ isAnnounced, graphAttachmentId: id }) => isAnnounced && id === undefined)) {
       target = await this.#lookAgain(context, target);
       waiting = await this.#waiting(context, target);
       if (waiting.length === 0) return;
@@ -185,6 +185,7 @@ export class AttachmentPusher {
       const of = { id: random.id(), at: clock.now(), eventId: event.id, graphEventId };
       if (outcome.kind === 'removed') {
         await attachments.deleteMany(tx, userId, [attachment.id]);
+        if (!attachment.graphAttachmentId) return;
         const reason = 'attachment deleted here';
         await operations.append(tx, [attachmentOperation(context, of, { side: 'remote', reason })]);
       } else if (outcome.kind === 'added') {

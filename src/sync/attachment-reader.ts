@@ -208,25 +208,26 @@ export class AttachmentReader {
       const digest = digestOf(content);
       const own = (await this.#pendingLike(tx, userId, attachment)).find((each) => each.digest === digest);
       if (own) {
+        const state = own.state === 'deleting' ? own.state : 'synced';
         await attachments.deleteMany(tx, userId, [attachment.id]);
-        await attachments.saveMany(tx, userId, [agreedOn(own, { graphEventId, graphAttachmentId })]);
+        await attachments.saveMany(tx, userId, [{ ...agreedOn(own, { graphEventId, graphAttachmentId }), state }]);
+        if (state === 'deleting') await attachments.saveContent(tx, userId, own.id, null);
         return;
       }
+      if (content.length > room) return attachments.saveMany(tx, userId, [{ ...now, notCarried: 'no-room' }]);
       await attachments.saveMany(tx, userId, [{ ...now, digest, size: content.length }]);
       await attachments.saveContent(tx, userId, attachment.id, content);
     });
   }
 
-  /** What waits here to be sent and may be the same file: its answer was lost, or both sides added it. */
+  /** What was sent or is to be sent, and may be the same file: its answer was lost, or both sides added it. */
   async #pendingLike(
     q: Db | Tx,
     userId: RunContext['userId'],
     { eventId, originalDate, name }: StoredAttachment,
   ): Promise<StoredAttachment[]> {
     const all = await this.#parts.attachments.listOf(q, userId, [eventId]);
-    return all.filter(
-      (each) => each.state === 'pending' && each.originalDate === originalDate && each.name === name && each.hasContent,
-    );
+    return all.filter((each) => isUnknownThere(each) && each.originalDate === originalDate && each.name === name);
   }
 
   async #leave(context: RunContext, attachment: StoredAttachment, notCarried: NotCarried): Promise<void> {
@@ -238,6 +239,12 @@ export class AttachmentReader {
       if (now) await attachments.saveMany(tx, context.userId, [{ ...now, notCarried }]);
     });
   }
+}
+
+/** Waits to be sent, or was sent and deleted here before its answer came. */
+function isUnknownThere({ state, isAnnounced, graphAttachmentId, hasContent }: StoredAttachment): boolean {
+  if (graphAttachmentId !== undefined || !hasContent) return false;
+  return state === 'pending' || (state === 'deleting' && isAnnounced);
 }
 
 export function digestOf(content: Uint8Array): string {

@@ -139,6 +139,45 @@ describe('attachments from Outlook', () => {
     await expectQuiet(world);
   });
 
+  it('are there once a run that was cut off is carried out again', async () => {
+    const { id: graphId } = world.mailbox.createEvent(VISIT);
+    world.mailbox.attachFile(graphId as string, { name: 'first.txt', content: 'one' });
+    world.mailbox.attachFile(graphId as string, { name: 'second.txt', content: 'two' });
+    world.simulator.failNext({
+      kind: 'drop-before',
+      method: 'GET',
+      path: /\/attachments\/./,
+      after: 1,
+      count: 'always',
+    });
+    await expect(world.syncWhileTimePasses()).rejects.toMatchObject({ code: 'unavailable' });
+    world.simulator.clearFaults();
+    const { id } = await world.bySubject('Visit');
+    const [first] = await listed(id);
+    expect(await textOf(id, first!.id)).toBe('one');
+    world.simulator.clearLog();
+    await world.sync();
+    expect(requestsTo(/\/attachments/)).toHaveLength(1);
+    for (const item of await listed(id))
+      expect(await textOf(id, item.id)).toBe(item.name === 'first.txt' ? 'one' : 'two');
+    await expectQuiet(world);
+  });
+
+  it('stay in Outlook when there is no room for them here', async () => {
+    const id = await both();
+    await add(id, 'large.txt');
+    await world.sync();
+    await sql`update "EventAttachment" set size = ${1024 * MB}`.execute(world.db.kysely);
+    world.mailbox.attachFile(await graphIdOf(id), { name: 'more.txt', content: 'more' });
+    await world.sync();
+    expect((await listed(id)).find(({ name }) => name === 'more.txt')).toMatchObject({
+      isCarried: false,
+      reason: expect.stringContaining('reached their limit'),
+    });
+    await expect(add(id, 'too much.txt')).rejects.toMatchObject({ code: 'impossible-input' });
+    await expectQuiet(world);
+  });
+
   it('are worked off within the capacity of runs', async () => {
     await world.close();
     world = await SyncWorld.open({ env: { CALENDAR_MAX_EVENTS_PER_SYNC: '5' } });
@@ -235,9 +274,45 @@ describe('attachments from here', () => {
     await expectQuiet(world);
   });
 
+  it('are sent once when the process died before they left', async () => {
+    const id = await both();
+    await add(id, 'agenda.txt');
+    world.simulator.failNext({ kind: 'drop-before', method: 'POST', path: /\/attachments$/ });
+    await expect(world.syncWhileTimePasses()).rejects.toMatchObject({ code: 'unavailable' });
+    expect(await there(id)).toEqual([]);
+    await world.sync();
+    expect(await there(id)).toEqual(['agenda.txt']);
+    await expectQuiet(world);
+  });
+
+  it('are deleted there when they were deleted here while an answer was out', async () => {
+    const id = await both();
+    const { id: attachment } = await add(id, 'agenda.txt');
+    world.simulator.failNext({ kind: 'drop-after-commit', method: 'POST', path: /\/attachments$/ });
+    await expect(world.syncWhileTimePasses()).rejects.toMatchObject({ code: 'unavailable' });
+    await service().remove(USER, id, attachment);
+    await world.sync();
+    expect(await names(id)).toEqual([]);
+    expect(await there(id)).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('go on waiting while an edit of the event in Outlook is taken in', async () => {
+    const id = await both();
+    await add(id, 'agenda.txt');
+    const graphId = await graphIdOf(id);
+    world.onRequest(/\/attachments$/, () => world.mailbox.updateEvent(graphId, { subject: 'Visit, moved' }));
+    await world.sync();
+    await world.sync();
+    expect((await world.get(id)).content.subject).toBe('Visit, moved');
+    expect(await there(id)).toEqual(['agenda.txt']);
+    await expectQuiet(world);
+  });
+
   it('wait beside the others when Graph refuses one for good', async () => {
     const id = await both();
     await add(id, 'refused.txt');
+    world.clock.advance(1000);
     await add(id, 'fine.txt');
     world.simulator.failNext({ status: 400, code: 'ErrorInvalidProperty', method: 'POST', path: /\/attachments$/ });
     await world.sync();
@@ -261,6 +336,15 @@ describe('attachments from here', () => {
     expect(await listed(id)).toMatchObject([{ syncState: 'held', reason: expect.stringContaining('notifyAttendees') }]);
     expect(world.simulator.outbox).toEqual([]);
     await expectQuiet(world);
+    const { graphEventId = '' } = await world.get(id);
+    world.mailbox.quietly(() => world.mailbox.attachFile(graphEventId, { name: 'theirs.txt', content: 'theirs' }));
+    await world.sync();
+    await service().remove(USER, id, (await listed(id)).find(({ name }) => name === 'theirs.txt')!.id);
+    await world.sync();
+    expect((await listed(id)).find(({ name }) => name === 'theirs.txt')).toMatchObject({
+      ...{ syncState: 'held', isCarried: false, reason: expect.stringContaining('stays in Outlook') },
+    });
+    expect(await there(id)).toEqual(['theirs.txt']);
     await world.services.settings.put(USER, { notifyAttendees: 'changes' });
     await world.sync();
     expect(await there(id)).toEqual(['agenda.txt']);
