@@ -312,6 +312,22 @@ describe('commands under one name', () => {
 });
 
 describe('events', () => {
+  it('answers an invitation', async () => {
+    const url = await serviceAnswering({
+      'POST /calendar/events/e1_2026-03-09/respond': {
+        status: 202,
+        body: { id: 'e1_2026-03-09', syncState: 'pending' },
+      },
+    });
+    const args = ['events', 'respond', '--url', url, 'e1_2026-03-09', 'tentative', '--comment', 'Perhaps', '--no-send'];
+    expect((await run(args)).out).toBe('tentative for e1_2026-03-09 (pending)\n');
+    expect(JSON.parse(seen[0]?.body ?? '')).toEqual({
+      response: 'tentative',
+      comment: 'Perhaps',
+      sendResponse: false,
+    });
+  });
+
   it('creates an event from options', async () => {
     const url = await serviceAnswering({
       'POST /calendar/events': { status: 201, body: { id: 'e1', syncState: 'pending' } },

@@ -11,7 +11,7 @@ export function isStaleEdit(event: StoredEvent, base: EventBase | undefined, now
   // A run that took in what changed in Outlook dates the event by that: no news of what was changed here.
   if (isHeldAsStale && base.remoteModifiedAt?.getTime() === madeAt.getTime()) return true;
   // In step since: what is pending was written by plain SQL, which need not say when.
-  const isUndated = base?.syncedAt !== undefined && base.heldUnits.length === 0 && madeAt <= base.syncedAt;
+  const isUndated = base?.syncedAt !== undefined && base.heldUnits.length === 0 && madeAt < base.syncedAt;
   return !isUndated && isStaleChange({ madeAt, endsAt: endOf(content), now });
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { type Command, Option } from 'commander';
+import { Argument, type Command, Option } from 'commander';
+import { RESPONSE_KINDS } from '../../core/event-response.ts';
 import { type ClientOptions, clientCommand, commandGroup, jsonObject, queryOf, wholeNumber } from '../options.ts';
 import { ServiceClient } from '../service-client.ts';
 import { CommandError, printJson, printLine, printTable, type Terminal } from '../terminal.ts';
@@ -17,6 +18,7 @@ export function eventsCommand(terminal: Terminal): Command {
   return commandGroup('events', 'the application’s own events')
     .addCommand(listCommand(terminal), { isDefault: true })
     .addCommand(createCommand(terminal))
+    .addCommand(respondCommand(terminal))
     .addCommand(importCommand(terminal))
     .addCommand(exportCommand(terminal));
 }
@@ -101,6 +103,24 @@ function createCommand(terminal: Terminal): Command {
       });
       if (options.json) printJson(terminal.out, event);
       else printLine(terminal.out, `created ${event.id} (${event.syncState})`);
+    });
+}
+
+function respondCommand(terminal: Terminal): Command {
+  return clientCommand('respond', 'answer somebody else’s meeting, or one date of a series')
+    .argument('<id>', 'an event, or an occurrence: <master id>_<yyyy-MM-dd>')
+    .addArgument(new Argument('<response>').choices(RESPONSE_KINDS))
+    .option('--comment <text>', 'for the organizer')
+    .option('--no-send', 'without mailing the organizer')
+    .action(async (id: string, response: string, options: ClientOptions & { comment?: string; send: boolean }) => {
+      const client = await ServiceClient.connect(options, terminal);
+      const event = await client.json<EventView>('POST', `/calendar/events/${encodeURIComponent(id)}/respond`, {
+        response,
+        sendResponse: options.send,
+        ...(options.comment === undefined ? {} : { comment: options.comment }),
+      });
+      if (options.json) printJson(terminal.out, event);
+      else printLine(terminal.out, `${response} for ${event.id} (${event.syncState})`);
     });
 }
 
