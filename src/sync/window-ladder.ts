@@ -42,8 +42,10 @@ export function ladderFrom(
 ): Ladder {
   const isTrusted = stored.length > 0 && stored.every((cursor) => usableCursor(cursor, of));
   const reached = of.dateRange ? undefined : sliceReached(stored, of);
-  const isFull = reached !== undefined && stored.length >= MAX_RUNGS;
-  if (!isTrusted || isFull || isReconciliationDue(stored, of)) {
+  const isLongest = stored.length >= MAX_RUNGS;
+  // What was begun is finished before it is begun again.
+  const isToMerge = stored.every(isComplete) && ((reached && isLongest) || isReconciliationDue(stored, of));
+  if (!isTrusted || isToMerge) {
     const round = roundFrom(undefined, of);
     const retired = stored.map(({ rung }) => rung).filter((rung) => rung !== 0);
     return { rungs: [{ number: 0, cursor: undefined, round }], retired, isWhole: true };
@@ -52,7 +54,7 @@ export function ladderFrom(
   const rungs = stored
     .filter(({ rung }) => !retired.includes(rung))
     .map((cursor): Rung => ({ number: cursor.rung, cursor, round: roundFrom(cursor, of) }));
-  if (!reached) return { rungs, retired, isWhole: false };
+  if (!reached || isLongest) return { rungs, retired, isWhole: false };
   const number = Math.max(...stored.map(({ rung }) => rung)) + 1;
   const round = { ...roundFrom(undefined, of), window: reached, isRolled: true };
   return { rungs: [...rungs, { number, cursor: undefined, round }], retired, isWhole: false };
@@ -78,12 +80,12 @@ export function spanOf(rungs: readonly Rung[]): PullRound['window'] {
   };
 }
 
-/** The part of the window no rung covers yet, and a little before it; only once everything begun has been finished. */
+/** The part of the window no rung covers yet, and a little before it. */
 function sliceReached(
   stored: readonly DeltaCursor[],
   { window }: Pick<RunContext, 'window'>,
 ): PullRound['window'] | undefined {
-  if (stored.length === 0 || !stored.every(isComplete)) return undefined;
+  if (stored.length === 0) return undefined;
   const covered = Math.max(...stored.map(({ windowEnd }) => windowEnd.getTime()));
   if (window.end.getTime() - covered < DAY_MS) return undefined;
   return { start: new Date(covered - OVERLAP_MS), end: window.end };
@@ -98,7 +100,6 @@ function isReconciliationDue(
   stored: readonly DeltaCursor[],
   { now, userId, calendarId }: { now: Date; userId: UserId; calendarId: CalendarId },
 ): boolean {
-  if (!stored.every(isComplete)) return false;
   const oldest = Math.min(...stored.map(({ roundStartedAt }) => roundStartedAt.getTime()));
   return now.getTime() - oldest >= RECONCILIATION_MS - spreadOf(userId, calendarId);
 }
