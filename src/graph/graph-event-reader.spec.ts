@@ -209,6 +209,15 @@ describe('times', () => {
     expect(fromWire(event).content.start).toEqual({ dateTime: read, timeZone: 'UTC' });
   });
 
+  it.each(['soon', '', '2026-02-30T08:00:00', null, 7])(
+    'that are none, such as %j, are those the store keeps of them',
+    (odd) => {
+      const start = { dateTime: odd, timeZone: 'UTC' };
+      expect(fromWire(wire({ start })).content.start.dateTime).toBe('1970-01-01T01:00:00');
+      expect(fromWire(wire({ start, isAllDay: true })).content.start.dateTime).toBe('1970-01-01T00:00:00');
+    },
+  );
+
   it('of a modification may be never', () => {
     expect(fromWire(wire({ lastModifiedDateTime: '0001-01-01T00:00:00Z' })).lastModifiedAt).toBeUndefined();
     expect(fromWire(wire({ lastModifiedDateTime: '2026-03-02T08:15:07.204Z' })).lastModifiedAt).toEqual(

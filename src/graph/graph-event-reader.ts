@@ -151,10 +151,15 @@ function readTime(value: unknown, zone: string, how: { isAllDay: boolean; isOfRu
   return isSame ? there : wallClock;
 }
 
-/** "Never" and "for ever" as Exchange writes them, brought to years that dates can be computed with. */
+/**
+ * "Never" and "for ever" as Exchange writes them, brought to years that dates can be computed with. What is no time at all
+ * becomes the one that a row of the database would hold of it, or it would seem to have been changed there.
+ */
 function clamped(dateTime: string): string {
-  if (dateTime === '') return '1970-01-01T00:00:00';
-  if (!NEVER.test(dateTime)) return normalDateTime(dateTime);
+  if (!NEVER.test(dateTime)) {
+    const isReadable = toInstant({ dateTime, timeZone: 'UTC' }) !== undefined;
+    return isReadable ? normalDateTime(dateTime) : '1970-01-01T00:00:00';
+  }
   return dateTime.startsWith('0001') ? '1601-01-01T00:00:00' : '4500-09-01T00:00:00';
 }
 
