@@ -220,6 +220,7 @@ describe('a change that was made too long ago', () => {
     await world.sync();
     expect(outbox()).toEqual([]);
     expect((await service().get(USER, id)).notices).toMatchObject([{ code: 'STALE_CHANGE_HELD' }]);
+    world.clock.advance(60_000);
     await service().update(USER, id, { subject: 'Long talk' });
     await world.sync();
     expect(outbox()).toEqual([update(ANN)]);

@@ -1,6 +1,7 @@
 import type { SyncError } from '../core/errors.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import type { BaseRepository } from '../store/base.repository.ts';
+import type { ConflictRepository } from '../store/conflict.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
 import type { EventRepository } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
@@ -15,6 +16,7 @@ export class ResponseRecorder {
   readonly #events: EventRepository;
   readonly #bases: BaseRepository;
   readonly #responses: ResponseRepository;
+  readonly #conflicts: ConflictRepository;
   readonly #operations: OperationRepository;
   readonly #leases: LeaseRepository;
   readonly #clock: Clock;
@@ -25,6 +27,7 @@ export class ResponseRecorder {
     events: EventRepository;
     bases: BaseRepository;
     responses: ResponseRepository;
+    conflicts: ConflictRepository;
     operations: OperationRepository;
     leases: LeaseRepository;
     clock: Clock;
@@ -34,6 +37,7 @@ export class ResponseRecorder {
     this.#events = parts.events;
     this.#bases = parts.bases;
     this.#responses = parts.responses;
+    this.#conflicts = parts.conflicts;
     this.#operations = parts.operations;
     this.#leases = parts.leases;
     this.#clock = parts.clock;
@@ -86,6 +90,8 @@ export class ResponseRecorder {
     const event = (await this.#events.lockMany(tx, context.userId, [eventId])).get(eventId);
     await this.#bases.lockByEventIds(tx, context.userId, [eventId]);
     await this.#bases.deleteMany(tx, context.userId, [eventId]);
+    // Nothing is left to decide about an event that is gone on both sides by the person's own wish.
+    await this.#conflicts.settle(tx, context.userId, [eventId], this.#clock.now());
     if (!event) return;
     await this.#events.deleteMany(tx, context.userId, [eventId], this.#clock.now());
     await this.#operations.append(tx, [
