@@ -196,15 +196,16 @@ export class EventRepository {
   }
 
   /**
-   * Events that are not at Graph as far as we know: what an event found there may be the same as. Of other calendars those
-   * that were at Graph once, because they may have been moved.
+   * Events that are not at Graph as far as we know, those proven to be gone from there among them: what an event found there
+   * may be the same as. Of other calendars those that were at Graph once, because they may have been moved.
    */
   async listUnlinked(q: Queryable, userId: UserId, calendarId: CalendarId): Promise<PendingEvent[]> {
     const found = await sql<EventRow & { base: BaseRow | null }>`
       select ${eventColumns}, case when b."eventId" is null then null else to_jsonb(b) end as base
       from "CalendarEvent" e left join "EventBase" b on b."eventId" = e.id and b."userId" = e."userId"
       where e."userId" = ${userId} and (e."calendarId" = ${calendarId} or e."graphEventId" is not null)
-        and (b."eventId" is null or b."graphEventId" is null)
+        and (b."eventId" is null or b."graphEventId" is null
+          or (b."remoteGoneAt" is not null and b."calendarId" = ${calendarId}))
     `.execute(q.kysely);
     if (found.rows.length === 0) return [];
     const cipher = await this.#cipher.forUser(q, userId);

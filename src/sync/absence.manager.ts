@@ -18,6 +18,8 @@ import type { RunRecorder } from './run-recorder.ts';
 
 /** Five batches of twenty: enough to keep the mailbox busy, few enough to commit often. */
 const PROOFS_PER_STEP = 100;
+/** Asked for to see whether the ids of a calendar are still good: one batch. */
+const SAMPLE = 20;
 /** Deletions applied in one transaction. */
 const DELETIONS_PER_STEP = 200;
 
@@ -151,6 +153,35 @@ export class AbsenceManager {
         await this.#bases.markSeen(tx, context.userId, unseen, round.roundId);
         await this.#recorder.saveProgress(tx, context);
       });
+    }
+  }
+
+  /**
+   * Before a calendar is read anew that was read before: asks for a few of its events under the ids they had. Where none of
+   * them is there, the whole mailbox may have come back under other ids (graph contract 14, trap 59): all are asked for and
+   * marked, so that each is known again by its UID instead of being made here a second time.
+   *
+   * @returns whether ids were found to be of nothing
+   */
+  async proveRenumbered(context: RunContext): Promise<boolean> {
+    const { userId, calendarId, window } = context;
+    let after: EventId | undefined;
+    for (let limit = SAMPLE; ; limit = PROOFS_PER_STEP) {
+      assertNotCancelled(context);
+      const linked = await this.#bases.listLinked(this.#db, userId, calendarId, {
+        ...{ window, limit },
+        ...(after === undefined ? {} : { after }),
+      });
+      const isSample = after === undefined;
+      if (linked.length === 0) return !isSample;
+      const ids = linked.map(({ graphEventId }) => graphEventId);
+      const { gone } = await this.ask(context, ids);
+      if (isSample && gone.length < ids.length) return false;
+      await this.#db.transaction(async (tx) => {
+        await this.#leases.assert(tx, context.lease);
+        await this.markGone(tx, context, gone);
+      });
+      after = linked.at(-1)?.eventId;
     }
   }
 

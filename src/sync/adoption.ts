@@ -36,6 +36,11 @@ export class AdoptionIndex {
     append(this.#byKey, adoptionKey(event.content, event.facts), event.id);
   }
 
+  /** An event that is gone under the id it had: after a mailbox was restored or moved, its UID alone is still the same. */
+  addGone(eventId: EventId, iCalUId: string): void {
+    append(this.#byICalUId, iCalUId, eventId);
+  }
+
   /** An event that was deleted here before Graph answered its create: only its marker can tell that it is there. */
   addDeleted(event: { readonly userId: UserId; readonly eventId: EventId; readonly generation: number }): void {
     this.#byTransactionId.set(transactionIdFor(event), event.eventId);
@@ -69,7 +74,10 @@ export class AdoptionIndex {
   }
 }
 
-/** The index of one calendar, from everything that is here, or was until it was deleted, and not linked. */
+/**
+ * The index of one calendar, from everything that is here, or was until it was deleted, and not linked, or only to what is
+ * not at Graph any more.
+ */
 export async function adoptionIndexOf(
   q: Queryable,
   events: EventRepository,
@@ -77,7 +85,9 @@ export async function adoptionIndexOf(
 ): Promise<AdoptionIndex> {
   const index = new AdoptionIndex();
   for (const { event, base } of await events.listUnlinked(q, of.userId, of.calendarId)) {
-    if (event.calendarId === of.calendarId) index.add(event, base);
+    if (base?.graphEventId) {
+      if (base.iCalUId) index.addGone(event.id, base.iCalUId);
+    } else if (event.calendarId === of.calendarId) index.add(event, base);
     else if (event.graphEventId) index.addElsewhere({ eventId: event.id, graphEventId: event.graphEventId });
   }
   for (const deleted of await events.listUnansweredDeletions(q, of.userId, of.calendarId)) index.addDeleted(deleted);

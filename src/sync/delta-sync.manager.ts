@@ -102,11 +102,14 @@ export class DeltaSyncManager {
   async #pullOnce(
     context: RunContext,
     mode: PullMode,
-    adoption: AdoptionIndex,
+    unlinked: AdoptionIndex,
     isRestart: boolean,
   ): Promise<PullOutcome> {
     const isCursorKept = mode === 'apply' && context.dateRange === undefined;
     const stored = isCursorKept ? await this.#cursors.list(this.#db, context.userId, context.calendarId) : [];
+    const isReadAnew = isCursorKept && stored.length === 0 && !isRestart;
+    const isRenumbered = isReadAnew && (await this.#absences.proveRenumbered(context));
+    const adoption = isRenumbered ? await adoptionIndexOf(this.#db, this.#events, context) : unlinked;
     const how = { roundId: this.#random.id(), now: this.#clock.now(), mode, isCursorKept, isRestart };
     const ladder = ladderFrom(stored, { ...context, ...how, tokenExpiryMs: this.#tokenExpiryMs });
     const own = isCursorKept ? undefined : await this.#series.ownMarks(context);

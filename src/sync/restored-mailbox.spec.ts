@@ -1,0 +1,68 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { expectQuiet } from '../../test/support/quiet.ts';
+import { openWorldDatabase, SyncWorld } from '../../test/support/sync-world.ts';
+
+let world: SyncWorld;
+beforeAll(async () => {
+  await openWorldDatabase();
+});
+beforeEach(async () => {
+  world = await SyncWorld.open();
+});
+afterEach(async () => {
+  await world.close();
+});
+
+const at = (day: number, hour: number) => {
+  const date = `2026-03-${String(day).padStart(2, '0')}T${String(hour).padStart(2, '0')}`;
+  return {
+    start: { dateTime: `${date}:00:00`, timeZone: 'UTC' },
+    end: { dateTime: `${date}:30:00`, timeZone: 'UTC' },
+  };
+};
+/** More than may be deleted without somebody's word. */
+const MANY = 30;
+const idsBySubject = async () => new Map((await world.all()).map(({ id, content }) => [content.subject, id]));
+
+describe('a mailbox that comes back from a backup, where every id is another', () => {
+  it('is known again: each event stays the same one, and what was written here meanwhile reaches it', async () => {
+    for (let day = 1; day <= MANY; day += 1) world.mailbox.createEvent({ subject: `Visit ${day}`, ...at(day, 10) });
+    const recurrence = {
+      pattern: { type: 'daily', interval: 1 },
+      range: { type: 'numbered', startDate: '2026-03-09', numberOfOccurrences: 4 },
+    };
+    const series = world.mailbox.createEvent({ subject: 'Standup', ...at(9, 8), recurrence });
+    world.mailbox.updateOccurrence(series.id as string, '2026-03-10', { subject: 'Standup, outside' });
+    await world.sync();
+    const before = await idsBySubject();
+    const edited = before.get('Visit 7')!;
+    await world.edit(edited, { subject: 'Visit 7, with Grace' });
+
+    world.mailbox.misfortunes.restoreFromBackup();
+    const run = await world.sync();
+
+    expect(run).toMatchObject({ status: 'COMPLETED', localCreated: 0, localDeleted: 0, remoteCreated: 0 });
+    before.delete('Visit 7');
+    before.set('Visit 7, with Grace', edited);
+    expect(await idsBySubject()).toEqual(before);
+    expect(await world.differences()).toEqual([]);
+    expect(await world.allConflicts()).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('keeps what may not leave the service with its event instead of making two of it', async () => {
+    const organizer = { emailAddress: { name: 'Grace', address: 'grace@elsewhere.example' } };
+    world.mailbox.addForeignMeeting({ subject: 'Review', ...at(12, 9), organizer });
+    await world.sync();
+    const { id } = await world.bySubject('Review');
+    await world.edit(id, { subject: 'Review, mine' });
+    await world.sync();
+
+    world.mailbox.misfortunes.restoreFromBackup();
+    await world.sync();
+
+    expect((await world.all()).map((event) => [event.id, event.content.subject])).toEqual([[id, 'Review, mine']]);
+    expect(world.mailbox.listEvents().map(({ subject }) => subject)).toEqual(['Review']);
+    await expectQuiet(world);
+  });
+});
