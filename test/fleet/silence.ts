@@ -1,7 +1,7 @@
 import { type Program, pause } from './processes.ts';
 import type { Weather } from './scenario.ts';
 
-const SILENCE_SECONDS = 20;
+const SILENCE_SECONDS = 30;
 /** What was on its way when Graph spoke, and the second until the other processes have heard of it. */
 const HEARD_WITHIN_MS = 2_000;
 const PATIENCE_MS = 120_000;
@@ -42,7 +42,7 @@ export async function silenceKept(weather: Weather): Promise<void> {
     await victim.kill();
     deeds['kills of worker'] = (deeds['kills of worker'] ?? 0) + 1;
     await victim.start();
-    await pause(toldMs + (SILENCE_SECONDS + 1) * 1_000 - Date.now());
+    await pause(Math.max(0, toldMs + (SILENCE_SECONDS + 1) * 1_000 - Date.now()));
     const early = (await requestsAfter(weather, mailbox, told.seq)).filter(
       ({ at }) => Date.parse(at) > toldMs + HEARD_WITHIN_MS && Date.parse(at) < toldMs + SILENCE_SECONDS * 1_000,
     );
