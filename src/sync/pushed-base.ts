@@ -2,7 +2,7 @@ import { changedUnits, type Unit, unitsOf, withUnit } from '../core/canonical-ev
 import { withRounds } from '../core/convergence.ts';
 import type { SyncError } from '../core/errors.ts';
 import type { EventContent } from '../core/event.ts';
-import type { OutgoingChange } from '../core/outgoing-change.ts';
+import { isOccurrenceUnit, type OutgoingChange } from '../core/outgoing-change.ts';
 import type { RemoteEvent } from '../graph/calendar-graph.ts';
 import type { EventBase } from '../store/base.repository.ts';
 import type { StoredEvent } from '../store/event.repository.ts';
@@ -82,8 +82,31 @@ export function acceptedBase(
   const known = base.remote ?? answered;
   const agreed = [...unseen, ...base.conflictUnits].reduce((content, unit) => withUnit(content, unit, known), answered);
   const rounds = withRounds(base.rounds, { kind: 'sent', content: sent, units: change.units, at: now });
-  const updated = { ...shared, rounds, ...(unseen.length > 0 ? { etag: undefined } : {}), local, remote: agreed };
+  const dates = change.units.includes('time') ? datesLaidOpen(event.content, base) : [];
+  const updated = {
+    ...shared,
+    rounds,
+    ...(unseen.length > 0 ? { etag: undefined } : {}),
+    local: withoutDates(local, dates),
+    remote: withoutDates(agreed, dates),
+  };
   return { ...updated, agreedRevision: agreedUpTo(event, target.base, updated) };
+}
+
+/**
+ * Dates of a series about which nothing is agreed on any more once its rule or time was sent: Exchange drops what was said
+ * about them (graph contract 3.2), and until it is sent again it stands here alone. Were it to count as agreed on, a run
+ * killed in between would leave it so, and the next one would take the drop for somebody's wish. What was taken back here
+ * stays agreed on as it was, so that it is taken back there wherever Exchange has kept it.
+ */
+function datesLaidOpen(content: EventContent, base: EventBase): Unit[] {
+  return unitsOf(content).filter((unit) => isOccurrenceUnit(unit) && !base.conflictUnits.includes(unit));
+}
+
+function withoutDates(content: EventContent, dates: readonly Unit[]): EventContent {
+  if (dates.length === 0) return content;
+  const bare = { ...content, occurrences: {} };
+  return dates.reduce((rest, unit) => withUnit(rest, unit, bare), content);
 }
 
 /**
