@@ -46,6 +46,8 @@ export interface Db extends Queryable {
 /** PostgreSQL's and the network's names for a database that cannot be reached just now, and for transactions that met. */
 const AWAY = /^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|08[0-9A-Z]{3}|57P0[1-5]|53300)$/;
 const MET = /^(40001|40P01)$/;
+/** No room left: there may be again, and what is written until then is refused rather than lost. */
+const FULL = '53100';
 /** What the driver says of a connection that broke under it has no code. */
 const BROKEN =
   /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect)/;
@@ -60,6 +62,9 @@ export function databaseError(error: unknown): unknown {
   const name = typeof code === 'string' ? code : '';
   if (MET.test(name)) {
     return new SyncError('unavailable', 'two transactions of the database met, and this one lost', { cause: error });
+  }
+  if (name === FULL) {
+    return new SyncError('unavailable', 'the disk of the database is full (no space left)', { cause: error });
   }
   if (!AWAY.test(name) && !BROKEN.test(error.message)) return error;
   return new SyncError('unavailable', 'the database cannot be reached just now', { cause: error });
