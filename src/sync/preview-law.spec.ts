@@ -1,10 +1,13 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { expectMails } from '../../test/support/outbox-watch.ts';
 import { SyncWorld, USER } from '../../test/support/sync-world.ts';
 import type { EventContent } from '../core/event.ts';
 import type { EventInput } from '../core/event-input.ts';
 import type { EventId } from '../core/ids.ts';
 import { CONFLICT_STRATEGIES, NOTIFY_POLICIES } from '../core/settings.ts';
+import type { OutboxMail } from '../simulator/index.ts';
+import type { Mail } from './outgoing-mails.ts';
 import type { PreviewView } from './preview.service.ts';
 import type { SyncRequest } from './run-request.ts';
 
@@ -87,6 +90,7 @@ afterEach(async () => {
 
 describe('whatever happened on both sides', () => {
   it('what a preview tells is what the run then does, and afterwards there is nothing to tell', async () => {
+    expectMails('perhaps');
     await fc.assert(
       fc.asyncProperty(fc.array(round, { minLength: 2, maxLength: 6 }), async (rounds) => {
         await world?.close();
@@ -155,6 +159,7 @@ class Story {
     const run = await services.runService.status(USER, (await this.#world.carryOut(jobId)).id);
     expect(preview.wouldRefuse !== null).toBe(run.error?.code === 'MASS_DELETE_REFUSED');
     if (run.error) return;
+    expect(joined(preview.mails)).toEqual(mailed(simulator.outbox));
     const { local, remote, conflictsDetected: conflicts } = run.result;
     expect({ local: preview.local, remote: preview.remote, conflicts: preview.conflicts }).toEqual({
       local,
@@ -211,6 +216,25 @@ class Story {
     const start = event.recurrence?.range.startDate;
     act(event.id, start && !cancelled.includes(start) ? start : undefined);
   }
+}
+
+const OPERATION = { invitation: 'invite', update: 'update', cancellation: 'cancel', response: 'respond' } as const;
+
+/** What Exchange sent, as a preview tells it. */
+function mailed(outbox: readonly OutboxMail[]): Mail[] {
+  return joined(
+    outbox.flatMap(({ kind, to }): Mail[] =>
+      kind === 'forward' ? [] : [{ operation: OPERATION[kind], recipients: to }],
+    ),
+  );
+}
+
+/** Everybody who is mailed, kind by kind, whatever the number of mails. */
+function joined(mails: readonly Mail[]): Mail[] {
+  return Object.values(OPERATION).flatMap((operation): Mail[] => {
+    const recipients = mails.filter((mail) => mail.operation === operation).flatMap((mail) => mail.recipients);
+    return recipients.length > 0 ? [{ operation, recipients: [...new Set(recipients)].sort() }] : [];
+  });
 }
 
 function countsOf({ local, remote, items }: PreviewView) {
