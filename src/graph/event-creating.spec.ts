@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { aGuest, anEvent, at } from '../../test/support/events.ts';
 import { answered, openGraphWorld } from '../../test/support/graph-world.ts';
 import { creation, errorCodes, make } from '../../test/support/graph-writes.ts';
+import { expectMails } from '../../test/support/outbox-watch.ts';
 import type { GraphCalendarId } from '../core/ids.ts';
 import type { Fetch } from '../core/runtime.ts';
 import type { WriteOperation } from './calendar-graph.ts';
@@ -168,6 +169,7 @@ describe('creating', () => {
     const content = anEvent({ attendees: [aGuest('ben@example.com')] });
     await make(world, content, 'quiet');
     expect(world.sim.outbox).toEqual([]);
+    expectMails();
     await world.graph.write(world.session, [
       { ...creation(world, 'loud', content), sendAttendees: true } as WriteOperation,
     ]);

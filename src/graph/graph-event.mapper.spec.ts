@@ -10,6 +10,7 @@ import {
   at,
 } from '../../test/support/events.ts';
 import { answered, openGraphWorld } from '../../test/support/graph-world.ts';
+import { expectMails } from '../../test/support/outbox-watch.ts';
 import { canonicalEvent, changedUnits, type Unit } from '../core/canonical-event.ts';
 import type { EventContent } from '../core/event.ts';
 import { atInstant, toInstant } from '../core/time-zones.ts';
@@ -135,6 +136,7 @@ describe('what Graph hands back', () => {
   const arbitraryContent = () => fc.oneof(arbitraryEvent(), arbitrarySeries()).map(plain).filter(exists);
 
   it.each(['as-sent', 'windows'] as const)('is what was written, with zone names %s', async (storedZoneNames) => {
+    expectMails();
     await fc.assert(
       fc.asyncProperty(arbitraryContent(), async (content) => {
         const { graph, session, calendarId, mailbox } = openGraphWorld({ switches: { storedZoneNames } });
@@ -156,6 +158,7 @@ describe('what Graph hands back', () => {
   });
 
   it('is one event after it was changed into another, by the changed units alone', async () => {
+    expectMails();
     await fc.assert(
       fc.asyncProperty(arbitraryContent(), arbitraryContent(), async (before, after) => {
         const { graph, session, calendarId } = openGraphWorld();

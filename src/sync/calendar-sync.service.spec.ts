@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { expectMails } from '../../test/support/outbox-watch.ts';
 import { expectQuiet, NOTHING } from '../../test/support/quiet.ts';
 import { SyncWorld, USER } from '../../test/support/sync-world.ts';
 import type { EventInput } from '../core/event-input.ts';
@@ -201,6 +202,7 @@ describe('what makes Exchange mail people', () => {
     expect(base?.heldUnits).toEqual(['subject']);
     await expectQuiet(world);
 
+    expectMails();
     await world.services.settings.put(board.userId, { notifyAttendees: 'changes' });
     await world.sync();
     expect(world.mailbox.listEvents()[0]?.subject).toBe('Board, moved');

@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { expectMails } from '../../test/support/outbox-watch.ts';
 import { expectQuiet } from '../../test/support/quiet.ts';
 import { openWorldDatabase, SyncWorld, USER } from '../../test/support/sync-world.ts';
 import type { EventInput } from '../core/event-input.ts';
@@ -99,6 +100,7 @@ describe('an event of which one field waits for a decision', () => {
 
 describe('a policy that changes while a run is at work', () => {
   it('lets what was held back be looked at again all the same', async () => {
+    expectMails();
     world.simulator.quietly(() =>
       world.mailbox.createEvent({
         subject: 'Board',

@@ -69,7 +69,7 @@ describe('what counts as an edit made here', () => {
 
   it('a guest’s answer arrives and is nobody’s edit', async () => {
     await world.close();
-    world = await SyncWorld.open({ settings: { notifyAttendees: 'all' } });
+    world = await SyncWorld.open({ settings: { notifyAttendees: 'all' }, mailsAreExpected: true });
     const guest = world.simulator.addMailbox({ address: 'guest@example.com', name: 'Guest' });
     const id = await world.book({ ...visit, attendees: [{ emailAddress: { address: 'guest@example.com' } }] });
     await world.sync();

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { expectMails } from '../../test/support/outbox-watch.ts';
 import { SyncWorld, USER } from '../../test/support/sync-world.ts';
 import type { EventInput } from '../core/event-input.ts';
 import type { EventId, UserId } from '../core/ids.ts';
@@ -149,6 +150,7 @@ describe('a preview', () => {
   );
 
   it('tells what is held back, and what would make Exchange mail guests', async () => {
+    expectMails();
     const meeting = world.mailbox.createEvent(visit('meeting', '2026-03-11', { attendees: [guest] }));
     await world.sync();
     const { id } = await world.bySubject('meeting');
@@ -164,6 +166,7 @@ describe('a preview', () => {
   });
 
   it('tells what inviting would do under the widest policy', async () => {
+    expectMails();
     await world.services.settings.put(USER, { notifyAttendees: 'all' });
     await world.book(visit('invitation', '2026-03-11', { attendees: [guest] }));
     expect((await previewThenRun()).items).toMatchObject([{ operation: 'create', mailsGuests: true }]);

@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { expectMails } from '../../test/support/outbox-watch.ts';
 import { expectQuiet } from '../../test/support/quiet.ts';
 import { openWorldDatabase, SyncWorld, USER } from '../../test/support/sync-world.ts';
 import type { EventInput } from '../core/event-input.ts';
@@ -114,6 +115,7 @@ describe('a date that Outlook keeps changing back', () => {
   }
 
   async function meetingWithGuests(): Promise<EventId> {
+    expectMails();
     await world.services.settings.put(USER, { notifyAttendees: 'changes' });
     world.mailbox.createEvent({ ...daily, attendees: [guest] });
     await world.sync();
@@ -248,6 +250,8 @@ describe('an event deleted here before Graph answered its create', () => {
   });
 
   it('is not created a second time to find it where that might invite guests', async () => {
+    // The one invitation is that of the create nobody heard of.
+    expectMails();
     await world.services.settings.put(USER, { notifyAttendees: 'all' });
     const id = await createUnheard(visit({ ...farAway, attendees: [guest] }));
     await world.remove(id);

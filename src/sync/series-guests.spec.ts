@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { expectMails } from '../../test/support/outbox-watch.ts';
 import { expectQuiet } from '../../test/support/quiet.ts';
 import { SyncWorld, USER } from '../../test/support/sync-world.ts';
 import type { EventInput } from '../core/event-input.ts';
@@ -56,6 +57,7 @@ describe('guests of a series', () => {
   });
 
   it('of one date alone are invited when the policy says so', async () => {
+    expectMails();
     await world.services.settings.put(USER, { notifyAttendees: 'all' });
     const id = await world.book(daily);
     await world.sync();

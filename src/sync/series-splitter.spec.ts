@@ -9,6 +9,7 @@ import {
   openEventServiceWorld,
   queuedRuns,
 } from '../../test/support/event-service-world.ts';
+import { expectMails } from '../../test/support/outbox-watch.ts';
 import { expectQuiet } from '../../test/support/quiet.ts';
 import { SyncWorld, USER } from '../../test/support/sync-world.ts';
 import { isSyncError, type SyncErrorCode } from '../core/errors.ts';
@@ -228,6 +229,7 @@ describe('one date of a series and all that follow, in Outlook', () => {
     expect(error.message).toMatch(/guests.*notifyAttendees "never".*twice/);
     expect(await world.all()).toHaveLength(1);
     await expectQuiet(world);
+    expectMails();
     await world.services.settings.put(USER, { notifyAttendees: 'all' });
     await following(id, '2026-03-23', { subject: 'New' });
     await world.sync();

@@ -27,6 +27,7 @@ describe.skipIf(missing.length > 0)('calendars and examples that nobody here wro
       now: `${FIRST_YEAR}-06-01T08:00:00Z`,
       env: { GRAPH_PAGE_SIZE: '1000', CALENDAR_MAX_EVENTS_PER_SYNC: '100000' },
       settings: { window: { pastDays: 900, futureDays: 900 }, notifyAttendees: 'all' },
+      mailsAreExpected: true,
       furnish: (mailbox, simulator) =>
         simulator.quietly(() => {
           for (const { ics } of calendarFiles()) loadCalendarFile(mailbox, ics, files);

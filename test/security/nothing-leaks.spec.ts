@@ -13,6 +13,7 @@ import { createLogger } from '../../src/system-logger.ts';
 import { systemClock } from '../../src/system-runtime.ts';
 import { ADMIN, type Claims, SECRET, sign } from '../support/api-world.ts';
 import { emptyDatabase } from '../support/embedded-database.ts';
+import { expectMails, watchOutbox } from '../support/outbox-watch.ts';
 import { startPostgres } from '../support/postgres-server.ts';
 import { configFor } from '../support/sync-world.ts';
 
@@ -64,6 +65,7 @@ class World {
 
   static async open(db: Db): Promise<World> {
     const simulator = new GraphSimulator({ now: () => systemClock.now().getTime(), switches: { autoConsent: true } });
+    watchOutbox(simulator);
     const mailbox = simulator.addMailbox({ address: MAILBOX, name: `${MARK} Lemke` });
     const logs: string[] = [];
     const logger = createLogger('trace' as LogLevel, { write: (line: string) => logs.push(line) } as never);
@@ -177,6 +179,7 @@ const event = (name: string, hour: number) => ({
 
 /** Everything that writes something down, through the API and through Outlook, and much of what goes wrong. */
 async function live(world: World): Promise<void> {
+  expectMails('perhaps');
   const { mailbox } = world;
   mailbox.addCalendar(`${MARK} calendar`);
   const there = mailbox.createEvent(event('from Outlook', 8) as never) as { id: string };

@@ -8,6 +8,7 @@ import { newGraphStats } from '../../src/graph/graph-stats.ts';
 import { MailboxLimiter } from '../../src/graph/mailbox-limiter.ts';
 import type { TokenProvider } from '../../src/graph/token.provider.ts';
 import { GraphSimulator, type SimulatedMailbox, type SimulatorSwitches } from '../../src/simulator/index.ts';
+import { watchOutbox } from './outbox-watch.ts';
 
 export const MAILBOX = 'ada@example.com';
 export const START = '2026-03-02T08:00:00Z';
@@ -66,6 +67,7 @@ export function openGraphWorld(options: GraphWorldOptions = {}) {
     now: () => clock.now().getTime(),
     ...(options.switches ? { switches: options.switches } : {}),
   });
+  watchOutbox(sim);
   const mailbox = sim.addMailbox({ address: MAILBOX, name: 'Ada Lemke', timeZone: 'W. Europe Standard Time' });
   const token = sim.accessToken();
   const limiter = new MailboxLimiter({ clock, concurrency: options.concurrency ?? 4 });

@@ -22,6 +22,7 @@ import type { RunRequest } from '../../src/sync/run-queue.ts';
 import { systemRandom } from '../../src/system-runtime.ts';
 import { openEmbedded } from './embedded-database.ts';
 import { ManualClock } from './jobs-world.ts';
+import { expectMails, watchOutbox } from './outbox-watch.ts';
 import { readMailbox } from './read-mailbox.ts';
 
 export const USER = 'ada' as UserId;
@@ -41,6 +42,8 @@ export interface SyncWorldOptions {
   /** Furnishes the mailbox before it is connected. */
   readonly furnish?: (mailbox: SimulatedMailbox, simulator: GraphSimulator) => void;
   readonly settings?: Partial<SyncSettings>;
+  /** The test is about sending: it fails when nobody is mailed, as others do when somebody is. */
+  readonly mailsAreExpected?: boolean;
 }
 
 /**
@@ -90,6 +93,8 @@ export class SyncWorld {
       ...(options.switches ? { switches: options.switches } : {}),
       ...(options.webhookFetch ? { webhookFetch: options.webhookFetch } : {}),
     });
+    watchOutbox(simulator);
+    if (options.mailsAreExpected) expectMails();
     const db = await emptyDatabase();
     const mailbox = simulator.addMailbox({ address: MAILBOX, name: 'Ada Lemke', timeZone: 'W. Europe Standard Time' });
     options.furnish?.(mailbox, simulator);
