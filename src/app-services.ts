@@ -32,6 +32,7 @@ import { ConnectionState } from './sync/connection-state.ts';
 import { DeltaSyncManager } from './sync/delta-sync.manager.ts';
 import { DepartureManager } from './sync/departure.manager.ts';
 import { EventService } from './sync/event.service.ts';
+import { GuestMailBudget } from './sync/guest-mail-budget.ts';
 import { HealthService } from './sync/health.service.ts';
 import { JournalService } from './sync/journal.service.ts';
 import { PlanApplier } from './sync/plan-applier.ts';
@@ -122,11 +123,13 @@ export function createServices(parts: {
     relinks: new RelinkManager({ ...common, planner, applier, absences, recorder }),
     tokenExpiryMs: config.deltaTokenExpiryMs,
   });
+  const mails = new GuestMailBudget({ ...common, guestMailsPerDay: config.guestMailsPerDay });
   const push = new PushManager({
     ...common,
     recorder: new PushRecorder({ ...common, recorder }),
     reconciler: new Reconciler({ ...common, planner, applier, recorder }),
     series: new SeriesPusher({ ...common, recorder }),
+    mails,
   });
   const responseManager = new ResponseManager({ ...common, recorder: new ResponseRecorder(common) });
   const attachmentGraph = new AttachmentClient({ client, batchSize: config.graphLimits.batchSize });
@@ -138,6 +141,7 @@ export function createServices(parts: {
     queue,
     delta,
     push,
+    mails,
     responseManager,
     attachmentManager: new AttachmentManager({ ...common, reader, pusher }),
     maxEventsPerRun: config.maxEventsPerSync,

@@ -32,6 +32,7 @@ describe('readConfig', () => {
       graphLimits: { batchSize: 20, pageSize: 200, mailboxConcurrency: 4 },
       syncIntervalMinutes: 15,
       maxEventsPerSync: 1000,
+      guestMailsPerDay: 1000,
       deltaTokenExpiryMs: 24 * 60 * 60 * 1000,
       webhookAllowedHosts: [],
       retention: { historyDays: 90, auditDays: 365, conflictsDays: 180, tombstonesDays: 90, pastEventsDays: 0 },

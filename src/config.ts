@@ -52,6 +52,7 @@ export interface Config {
   /** 0 = no background syncs. */
   readonly syncIntervalMinutes: number;
   readonly maxEventsPerSync: number;
+  readonly guestMailsPerDay: number;
   readonly deltaTokenExpiryMs: number;
   /** How long what gets old is kept. */
   readonly retention: RetentionPeriods;
@@ -124,6 +125,12 @@ export function readConfig(env: Environment, readFile?: ReadSecretFile): Config 
       min: 1,
       max: 1_000_000,
       meaning: 'a whole number of events, 1 or more',
+    }),
+    guestMailsPerDay: reader.wholeNumber('CALENDAR_GUEST_MAILS_PER_DAY', {
+      default: 1000,
+      min: 0,
+      max: 1_000_000,
+      meaning: 'a whole number of mails to guests of one user a day',
     }),
     deltaTokenExpiryMs:
       HOUR_MS *

@@ -43,6 +43,7 @@ describe('errors of the services', () => {
     'reauth-required': [409, 'REAUTH_REQUIRED'],
     'conflict-state': [409, 'CONFLICT_STATE'],
     'mass-delete-refused': [409, 'MASS_DELETE_REFUSED'],
+    'guest-mail-budget': [409, 'GUEST_MAIL_BUDGET'],
     cancelled: [409, 'CANCELLED'],
     'version-mismatch': [412, 'VERSION_MISMATCH'],
     'impossible-input': [422, 'IMPOSSIBLE_INPUT'],

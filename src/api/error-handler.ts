@@ -24,6 +24,7 @@ const ANSWERS: Record<SyncErrorCode, readonly [status: number, code: string]> = 
   'not-connected': [409, 'NOT_CONNECTED'],
   'reauth-required': [409, 'REAUTH_REQUIRED'],
   'mass-delete-refused': [409, 'MASS_DELETE_REFUSED'],
+  'guest-mail-budget': [409, 'GUEST_MAIL_BUDGET'],
   cancelled: [409, 'CANCELLED'],
   'version-mismatch': [412, 'VERSION_MISMATCH'],
   throttled: [429, 'THROTTLED'],

@@ -13,6 +13,7 @@ export type SyncErrorCode =
   // what our own rules say
   | 'lease-lost'
   | 'mass-delete-refused'
+  | 'guest-mail-budget'
   | 'cancelled'
   | 'not-connected'
   | 'reauth-required'
@@ -39,6 +40,7 @@ const RECOVERY: Record<SyncErrorCode, Recovery> = {
   rejected: 'give-up',
   'lease-lost': 'abandon',
   'mass-delete-refused': 'ask',
+  'guest-mail-budget': 'ask',
   cancelled: 'abandon',
   'not-connected': 'ask',
   'reauth-required': 'ask',

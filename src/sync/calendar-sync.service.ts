@@ -12,6 +12,7 @@ import type { RunRepository, StoredRun } from '../store/run.repository.ts';
 import type { AttachmentManager } from './attachment.manager.ts';
 import { assertUsable, type ConnectionState } from './connection-state.ts';
 import type { DeltaSyncManager } from './delta-sync.manager.ts';
+import type { GuestMailBudget } from './guest-mail-budget.ts';
 import { findAgain, type LostCalendarParts } from './lost-calendar.ts';
 import type { PullOutcome } from './pull-round.ts';
 import type { PushManager } from './push.manager.ts';
@@ -46,6 +47,7 @@ export class CalendarSyncService {
   readonly #queue: RunQueue;
   readonly #delta: DeltaSyncManager;
   readonly #push: PushManager;
+  readonly #mails: GuestMailBudget;
   readonly #attachments: AttachmentManager;
   readonly #responses: ResponseManager;
   readonly #clock: Clock;
@@ -66,6 +68,7 @@ export class CalendarSyncService {
     queue: RunQueue;
     delta: DeltaSyncManager;
     push: PushManager;
+    mails: GuestMailBudget;
     attachmentManager: AttachmentManager;
     responseManager: ResponseManager;
     clock: Clock;
@@ -86,6 +89,7 @@ export class CalendarSyncService {
     this.#queue = parts.queue;
     this.#delta = parts.delta;
     this.#push = parts.push;
+    this.#mails = parts.mails;
     this.#attachments = parts.attachmentManager;
     this.#responses = parts.responseManager;
     this.#clock = parts.clock;
@@ -232,14 +236,17 @@ export class CalendarSyncService {
     const pull = await this.#pull(context, calendar, pulled);
     // Creating before everything at Graph has been seen could double what already exists there.
     if (pull.outcome === 'out-of-capacity') return pull;
-    const { failure } = pull;
+    let { failure } = pull;
     if (context.direction !== 'pull' && calendar.canEdit) {
+      const waitedBefore = context.counters.waitingForMails;
       const outcome = await this.#push.push(context);
+      const waiting = context.counters.waitingForMails - waitedBefore;
+      if (waiting > 0) failure ??= await this.#mails.refusal(context, waiting);
       if (outcome === 'out-of-capacity') return { outcome, failure };
     }
     const attachments = await this.#attachments.carry(context, calendar);
     if (attachments === 'out-of-capacity') return { outcome: attachments, failure };
-    if (failure) return pull;
+    if (failure) return { ...pull, failure };
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
       await this.#calendars.saveLastSynced(tx, context.userId, context.calendarId, this.#clock.now());

@@ -14,16 +14,29 @@ export interface Mail {
 
 /** Who would be mailed what if this were sent. */
 export function mailsOf(target: Outgoing): Mail[] {
+  return joined(allMailsOf(target));
+}
+
+function allMailsOf(target: Outgoing): Mail[] {
   const { operation, base, change, sent, event } = target;
   if (operation?.kind === 'create') {
     const invited = operation.sendAttendees ? addressesOf(sent.attendees) : [];
-    return joined([{ operation: 'invite', recipients: invited }, ...mailsOfDates(target, sent)]);
+    return [{ operation: 'invite', recipients: invited }, ...mailsOfDates(target, sent)];
   }
   const known = base?.remote;
   if (!known || event.facts?.isOrganizer === false) return [];
   const wanted = change.units.includes('attendees') ? event.content : known;
   const mails = operation ? mailsBetween(known, wanted, change.units) : [];
-  return joined([...mails, ...mailsOfDates(target, known)]);
+  return [...mails, ...mailsOfDates(target, known)];
+}
+
+/** The same as a number of mails: who is told of several dates one by one counts once for each. */
+export function mailCountOf(target: Outgoing): number {
+  return allMailsOf(target).reduce((sum, { recipients }) => sum + recipients.length, 0);
+}
+
+export function mailCountOfDeletion(target: OutgoingDeletion): number {
+  return mailsOfDeletion(target).reduce((sum, { recipients }) => sum + recipients.length, 0);
 }
 
 /** Guests of a meeting of ours that is deleted, and of those of its dates that have guests of their own. */

@@ -9,6 +9,7 @@ import type { EventRepository, StoredEvent } from '../store/event.repository.ts'
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import { parkUnsettled } from '../store/unsettled-dates.ts';
 import { massDeleteRefused } from './absence.manager.ts';
+import type { GuestMailBudget } from './guest-mail-budget.ts';
 import { hasOccurrencesToPush, isUndecided, prepare, sortDeletions, type UndecidedEvent } from './outgoing.ts';
 import type { Outgoing, OutgoingDeletion } from './outgoing-event.ts';
 import type { PullOutcome } from './pull-round.ts';
@@ -39,6 +40,7 @@ export class PushManager {
   readonly #recorder: PushRecorder;
   readonly #reconciler: Reconciler;
   readonly #series: SeriesPusher;
+  readonly #mails: GuestMailBudget;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #logger: Logger;
@@ -52,6 +54,7 @@ export class PushManager {
     recorder: PushRecorder;
     reconciler: Reconciler;
     series: SeriesPusher;
+    mails: GuestMailBudget;
     clock: Clock;
     random: Random;
     logger: Logger;
@@ -64,6 +67,7 @@ export class PushManager {
     this.#recorder = parts.recorder;
     this.#reconciler = parts.reconciler;
     this.#series = parts.series;
+    this.#mails = parts.mails;
     this.#clock = parts.clock;
     this.#random = parts.random;
     this.#logger = parts.logger;
@@ -127,7 +131,9 @@ export class PushManager {
       .map(({ event, base }) => prepare(context, event, base));
     const restless = restlessOf(prepared, this.#clock.now());
     await this.#recorder.settle(context, restless);
-    const outgoing = prepared.filter((target) => !restless.some((refused) => refused.target === target));
+    const calm = prepared.filter((target) => !restless.some((refused) => refused.target === target));
+    const outgoing = await this.#mails.take(context, calm);
+    if (pass === 1) context.counters.waitingForMails += calm.length - outgoing.length;
     const quiet = outgoing.filter(({ operation, change }) => !operation && change.occurrences.length === 0);
     const sent = outgoing.filter(({ operation }) => operation !== undefined);
     await this.#recorder.agree(context, quiet);
@@ -202,6 +208,10 @@ export class PushManager {
       else settled.push({ target, outcome });
     }
     await this.#recorder.settle(context, settled);
+    await this.#mails.giveBack(
+      context,
+      sent.filter(({ event }) => byKey.get(event.id)?.ok !== true),
+    );
     return { stale, fatal };
   }
 
@@ -215,7 +225,9 @@ export class PushManager {
       assertNotCancelled(context);
       if (context.counters.isExhausted) return 'out-of-capacity';
       const step = due.slice(from, from + PUSH_STEP);
-      await this.#pushDeletionStep(context, step);
+      const allowed = await this.#mails.take(context, step);
+      context.counters.waitingForMails += step.length - allowed.length;
+      await this.#pushDeletionStep(context, allowed);
     }
     return 'complete';
   }

@@ -24,6 +24,8 @@ export class RunCounters {
   processed = 0;
   conflicts = 0;
   failed = 0;
+  /** Changes that would mail guests and wait, because the day's mails are spent. */
+  waitingForMails = 0;
   /** How many more are to come at least, beside `total`: Graph never says how many there are. For the progress only. */
   expected = 0;
   readonly local: SideCounts = { created: 0, updated: 0, deleted: 0 };

@@ -3,6 +3,7 @@ import { isSyncError, type SyncError, type SyncErrorCode } from '../core/errors.
 /** Errors that say something of one calendar only, not of its mailbox, the way to Graph, or this worker. */
 const OF_ONE_CALENDAR: ReadonlySet<SyncErrorCode> = new Set<SyncErrorCode>([
   'mass-delete-refused',
+  'guest-mail-budget',
   'not-found',
   'forbidden',
   'rejected',

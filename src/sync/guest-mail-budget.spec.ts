@@ -1,0 +1,120 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { aGuest } from '../../test/support/events.ts';
+import { SyncWorld, type SyncWorldOptions } from '../../test/support/sync-world.ts';
+import type { EventInput } from '../core/event-input.ts';
+import type { EventId } from '../core/ids.ts';
+
+let world: SyncWorld;
+afterEach(async () => {
+  await world?.close();
+});
+
+const berlin = (dateTime: string) => ({ dateTime, timeZone: 'Europe/Berlin' });
+const HOURS = { start: berlin('2026-03-10T09:00:00'), end: berlin('2026-03-10T10:00:00') };
+const DAY_MS = 24 * 60 * 60_000;
+
+async function open(mailsPerDay: number, options: SyncWorldOptions = {}): Promise<void> {
+  world = await SyncWorld.open({
+    env: { CALENDAR_GUEST_MAILS_PER_DAY: String(mailsPerDay) },
+    settings: { notifyAttendees: 'all' },
+    mailsAreExpected: true,
+    ...options,
+  });
+}
+
+const meeting = (subject: string, guests: number, more: EventInput = {}): EventInput => ({
+  subject,
+  ...HOURS,
+  attendees: Array.from({ length: guests }, (_, at) => aGuest(`guest${at}@example.org`)),
+  ...more,
+});
+const mailed = () => world.simulator.outbox.reduce((sum, { to }) => sum + to.length, 0);
+const inOutlook = () => world.mailbox.listEvents().map(({ subject }) => subject);
+
+describe('mails to guests', () => {
+  it('end with the day’s budget; what mails nobody goes on, and the run says what waits', async () => {
+    await open(10);
+    for (const name of ['One', 'Two', 'Three', 'Four']) await world.book(meeting(name, 4));
+    await world.book({ subject: 'Alone', ...HOURS });
+    const run = await world.sync();
+    expect(mailed()).toBe(8);
+    expect(inOutlook().sort()).toEqual(['Alone', 'One', 'Two']);
+    expect(run).toMatchObject({
+      status: 'FAILED',
+      errorCode: 'GUEST_MAIL_BUDGET',
+      errorDetails: { waiting: 2, sent: 8, budget: 10, freeAt: expect.any(String) },
+    });
+    expect(await world.differences()).toMatchObject([{ units: 'only here' }, { units: 'only here' }]);
+  });
+
+  it('go on once the day has passed, each once', async () => {
+    await open(10);
+    for (const name of ['One', 'Two', 'Three', 'Four']) await world.book(meeting(name, 4));
+    await world.sync();
+    await world.sync();
+    expect(mailed()).toBe(8);
+    world.clock.advance(DAY_MS + 60 * 60_000);
+    const run = await world.sync();
+    expect(run.status).toBe('COMPLETED');
+    expect(mailed()).toBe(16);
+    expect(inOutlook()).toHaveLength(4);
+    expect((await world.sync()).status).toBe('COMPLETED');
+    expect(mailed()).toBe(16);
+  });
+
+  it('count changes, dates of a series and cancellations too', async () => {
+    await open(12);
+    const rule = {
+      pattern: { type: 'daily' as const, interval: 1 },
+      range: { type: 'numbered' as const, startDate: '2026-03-10', numberOfOccurrences: 5 },
+    };
+    const ids: EventId[] = [];
+    for (const input of [meeting('Single', 2), meeting('Series', 2, { recurrence: rule })])
+      ids.push(await world.book(input));
+    await world.sync();
+    expect(mailed()).toBe(4);
+    const [single, series] = ids as [EventId, EventId];
+    await world.edit(single, { start: berlin('2026-03-10T11:00:00'), end: berlin('2026-03-10T12:00:00') });
+    await world.editContent(series, (content) => ({
+      ...content,
+      occurrences: { '2026-03-11': { isCancelled: true }, '2026-03-12': { isCancelled: true } },
+    }));
+    await world.sync();
+    expect(mailed()).toBe(10);
+    await world.remove(single);
+    expect((await world.sync()).status).toBe('COMPLETED');
+    expect(mailed()).toBe(12);
+    await world.remove(series);
+    expect(await world.sync()).toMatchObject({ status: 'FAILED', errorCode: 'GUEST_MAIL_BUDGET' });
+    expect(mailed()).toBe(12);
+    expect(inOutlook()).toEqual(['Series']);
+  });
+
+  it('let one meeting through that is larger than the whole budget, when nothing else was mailed', async () => {
+    await open(3);
+    await world.book(meeting('Large', 8));
+    expect((await world.sync()).status).toBe('COMPLETED');
+    expect(mailed()).toBe(8);
+    await world.book(meeting('Small', 1));
+    expect((await world.sync()).errorCode).toBe('GUEST_MAIL_BUDGET');
+    expect(mailed()).toBe(8);
+  });
+
+  it('are given back when Graph refuses the write', async () => {
+    await open(4);
+    world.simulator.failNext({ status: 400, code: 'ErrorInvalidRequest', path: /events$/ });
+    await world.book(meeting('Refused', 4));
+    expect((await world.sync()).failedEvents).toBe(1);
+    await world.book(meeting('Good', 4));
+    expect((await world.sync()).status).toBe('COMPLETED');
+    expect(mailed()).toBe(4);
+  });
+
+  it('cost nothing to count where nobody would be mailed', async () => {
+    await open(0, { settings: { notifyAttendees: 'never' }, mailsAreExpected: false });
+    await world.book(meeting('Quiet', 4));
+    expect((await world.sync()).status).toBe('COMPLETED');
+    expect(mailed()).toBe(0);
+    expect(inOutlook()).toEqual(['Quiet']);
+  });
+});
