@@ -74,10 +74,14 @@ describe.each(BOTH)('$kind', ({ change }) => {
     expect(await syncAll()).toMatchObject({ localUpdated: 1 });
     await world.edit(id, { location: { displayName: 'Yard' } });
     expect(await syncAll()).toMatchObject({ remoteUpdated: 1 });
+    // Out there our own write comes back as a tombstone, which is asked about once.
+    expect(await syncAll()).toMatchObject({ status: 'COMPLETED', ...NOTHING });
     await expectQuietAll(2);
     world.mailbox.updateEvent(there.id, visit('back', '2026-03-11', change));
     expect(await syncAll()).toMatchObject({ localUpdated: 1, localDeleted: 0, localCreated: 0 });
-    expect(await world.all()).toMatchObject([{ id, content: { subject: 'back', location: { displayName: 'Yard' } } }]);
+    expect(await world.all()).toMatchObject([
+      { id, content: { subject: 'back', locations: [{ displayName: 'Yard' }] } },
+    ]);
     expect(await world.differences()).toEqual([]);
     await expectQuietAll(2);
   });
@@ -167,7 +171,7 @@ describe.each(BOTH)('$kind', ({ change }) => {
 
   it('that was in a calendar removed in Outlook is kept here, also when it was moved out just before', async () => {
     const saved = world.mailbox.createEvent(visit('saved', '2026-03-11', change), { calendarId: teamThere });
-    world.mailbox.createEvent(visit('lost', '2026-03-12', change), { calendarId: teamThere });
+    world.mailbox.createEvent(visit('lost', '2026-03-11', change), { calendarId: teamThere });
     await syncAll();
     const { id } = await world.bySubject('saved');
     world.mailbox.moveEvent(saved.id, defaultThere());
