@@ -18,6 +18,13 @@ describe('what is flat', () => {
     expect(judged('service heap MB', (seconds) => 80 + 30 * Math.sin(seconds / 40))).toMatchObject({ isFlat: true });
   });
 
+  it('is what took a step and came to rest', () => {
+    const step = (seconds: number) => 190 + 110 * Math.min(1, Math.max(0, (seconds - 700) / 150));
+    const trend = judged('service rss MB', step);
+    expect(trend?.perHour).toBeGreaterThan(trend?.bound ?? 0);
+    expect(trend).toMatchObject({ isFlat: true });
+  });
+
   it('is not memory, handles or connections that go on growing', () => {
     expect(judged('service rss MB', (seconds) => 200 + seconds / 20)).toMatchObject({ isFlat: false });
     expect(judged('worker 1 handles', (seconds) => 30 + seconds / 60)).toMatchObject({ isFlat: false });

@@ -9,6 +9,8 @@ export interface Trend {
   readonly most: number;
   /** The slope of the second half, by least squares: the first is for warming up. */
   readonly perHour: number;
+  /** The slope of the last quarter alone. */
+  readonly restPerHour: number;
   /** What it may grow by in an hour; without one it is only reported. */
   readonly bound: number | undefined;
   readonly isFlat: boolean;
@@ -31,6 +33,10 @@ const BOUNDS: readonly (readonly [name: RegExp, bound: (level: number) => number
   [/^lag ms$/, (level) => Math.max(10_000, level * 2)],
 ];
 
+/**
+ * A figure is flat when the second half does not rise by more than its bound allows; or when it took a step in there and came
+ * to rest, as memory does when the collector has chosen a larger heap: what leaks does not rest.
+ */
 export function judgeFlatness(samples: readonly Sample[]): Trend[] {
   const half = samples.slice(Math.floor(samples.length / 2));
   const names = [...new Set(samples.flatMap((sample) => Object.keys(sample)))].filter((name) => name !== 'atS');
@@ -39,13 +45,14 @@ export function judgeFlatness(samples: readonly Sample[]): Trend[] {
     if (points.length < 2) return [];
     const levels = points.map(([, level]) => level);
     const perHour = slopeOf(points) * 3600;
+    const restPerHour = slopeOf(points.slice(Math.floor(points.length / 2))) * 3600;
     const middle = levels.reduce((sum, level) => sum + level, 0) / levels.length;
     const bound = BOUNDS.find(([pattern]) => pattern.test(name))?.[1](middle);
     return [
       {
-        ...{ name, atHalf: levels[0] ?? 0, atEnd: levels.at(-1) ?? 0, perHour, bound },
+        ...{ name, atHalf: levels[0] ?? 0, atEnd: levels.at(-1) ?? 0, perHour, restPerHour, bound },
         ...{ least: Math.min(...levels), most: Math.max(...levels) },
-        isFlat: bound === undefined || perHour <= bound,
+        isFlat: bound === undefined || perHour <= bound || restPerHour <= bound,
       },
     ];
   });

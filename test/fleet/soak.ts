@@ -46,13 +46,14 @@ const soaked = await Promise.all(
 for (const { store, trends, complaints, writes, tables } of soaked) {
   console.log(`\n${store}: ${writes} acknowledged writes`);
   console.table(
-    trends.map(({ name, atHalf, atEnd, least, most, perHour, bound, isFlat }) => ({
+    trends.map(({ name, atHalf, atEnd, least, most, perHour, restPerHour, bound, isFlat }) => ({
       figure: name,
       'at half': round(atHalf),
       'at the end': round(atEnd),
       least: round(least),
       most: round(most),
       'an hour': round(perHour),
+      'in the last quarter': round(restPerHour),
       bound: bound === undefined ? '' : round(bound),
       flat: bound === undefined ? '' : isFlat,
     })),
