@@ -69,6 +69,33 @@ describe('a delta round', () => {
     );
   });
 
+  it('goes on for several streams in one request, each with its own page size and its own outcome', async () => {
+    const world = openGraphWorld({ pageSize: 2 });
+    const later = { start: WINDOW.end, end: new Date('2026-09-01T00:00:00Z') };
+    const { deltaLink } = await whole(world);
+    world.mailbox.createEvent(anEvent());
+    world.sim.clearLog();
+    const outcomes = await world.graph.fetchDeltaPages(world.session, [
+      { link: deltaLink },
+      { calendarId: world.calendarId, window: later },
+      { link: `${deltaLink}xyz` },
+      { link: deltaLink.replace(/^http:\/\/[^/]+/, 'http://elsewhere.example.com') },
+      { link: deltaLink.replace('/v1.0/', '/beta/') },
+    ]);
+    expect(outcomes).toMatchObject([
+      { ok: true, page: { items: [{ kind: 'event' }] } },
+      { ok: true, page: { items: [] } },
+      ...[1, 2, 3].map(() => ({ ok: false, error: { code: 'cursor-expired' } })),
+    ]);
+    const [batch, ...others] = world.sim.requests.filter(({ batchItem }) => !batchItem);
+    expect(others).toEqual([]);
+    expect(batch?.children).toHaveLength(3);
+    for (const { headers } of batch!.children) {
+      expect(headers['prefer']).toContain('odata.maxpagesize=2');
+      expect(headers['prefer']).toContain('IdType="ImmutableId"');
+    }
+  });
+
   it('tells single events whole, masters with their first date, exceptions with their original one, and bare occurrences', async () => {
     const world = openGraphWorld();
     const single = world.mailbox.createEvent(anEvent());

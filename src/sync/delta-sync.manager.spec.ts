@@ -146,6 +146,18 @@ describe('a delta round', () => {
     await expectQuiet(world);
   });
 
+  it('trusts a token that was issued a while ago, however long ago everything was read', async () => {
+    await openWith(5, { env: { CALENDAR_DELTA_TOKEN_EXPIRY: '24' } });
+    await world.sync();
+    for (let half = 0; half < 4; half += 1) {
+      world.clock.advance(12 * 60 * 60_000);
+      await world.sync();
+    }
+    world.simulator.clearLog();
+    await expectQuiet(world);
+    expect(deltaRequests().filter(({ url }) => url.includes('startDateTime'))).toEqual([]);
+  });
+
   it('is started over when the window of the settings changes, and takes in what was outside', async () => {
     await openWith(1);
     world.mailbox.createEvent(lunch('next year', '2027-05-03'));
