@@ -82,7 +82,8 @@ describe('a field', () => {
   it('arrives here from Outlook, and is changed from there', async () => {
     const made = FIELDS.map(([subject, first]) => world.mailbox.createEvent({ ...VISIT, subject, ...wire(first) }).id);
     await world.sync();
-    const here = async () => new Map((await world.all()).map((event) => [event.graphEventId, event.content]));
+    const here = async (): Promise<Map<string | undefined, EventFields>> =>
+      new Map((await world.all()).map((event) => [event.graphEventId, event.content]));
     const first = await here();
     for (const [nth, [name, values]] of FIELDS.entries()) {
       expect(pick(first.get(made[nth]) as EventFields, values), name).toEqual(comparable(values));
