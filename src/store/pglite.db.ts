@@ -24,12 +24,14 @@ import { ScopeSetter } from './scoped-connection.ts';
 class EmbeddedDriver extends PGliteDriver {
   readonly #scopes = new ScopeSetter();
   #inTransaction = false;
+  #hasPanicked = false;
   #connection: EmbeddedConnection | undefined;
 
   override async acquireConnection() {
     if (!this.#connection) {
       const connection = tellingAway((await super.acquireConnection()) as EmbeddedConnection);
-      const execute = connection.executeQuery.bind(connection);
+      const ask = connection.executeQuery.bind(connection);
+      const execute: typeof ask = (query) => this.#untilPanic(() => ask(query));
       connection.executeQuery = (query) =>
         this.#inTransaction || scopeSetting() === '' ? execute(query) : this.#alone(connection, query);
       this.#connection = connection;
@@ -38,7 +40,7 @@ class EmbeddedDriver extends PGliteDriver {
   }
 
   override async beginTransaction(connection: EmbeddedConnection) {
-    await super.beginTransaction(connection);
+    await this.#untilPanic(() => super.beginTransaction(connection));
     this.#inTransaction = true;
     const scope = scopeSetting();
     if (scope === '') return;
@@ -52,7 +54,7 @@ class EmbeddedDriver extends PGliteDriver {
 
   override async commitTransaction(connection: EmbeddedConnection) {
     try {
-      await super.commitTransaction(connection);
+      await this.#untilPanic(() => super.commitTransaction(connection));
     } finally {
       this.#inTransaction = false;
     }
@@ -60,9 +62,25 @@ class EmbeddedDriver extends PGliteDriver {
 
   override async rollbackTransaction(connection: EmbeddedConnection) {
     try {
-      await super.rollbackTransaction(connection);
+      if (!this.#hasPanicked) await super.rollbackTransaction(connection);
     } finally {
       this.#inTransaction = false;
+    }
+  }
+
+  /** After a panic (no room for its log, say) PostgreSQL answers nothing any more, and whoever asked would wait for ever. */
+  async #untilPanic<T>(ask: () => Promise<T>): Promise<T> {
+    if (this.#hasPanicked) {
+      throw new SyncError(
+        'unavailable',
+        'the embedded database has stopped and comes back when the service is restarted',
+      );
+    }
+    try {
+      return await ask();
+    } catch (error) {
+      if (hasPanicked(error)) this.#hasPanicked = true;
+      throw error;
     }
   }
 
@@ -77,6 +95,11 @@ class EmbeddedDriver extends PGliteDriver {
       throw error;
     }
   }
+}
+
+function hasPanicked(error: unknown): boolean {
+  const { severity, cause } = error as { severity?: unknown; cause?: { severity?: unknown } };
+  return [severity, cause?.severity].includes('PANIC');
 }
 
 type EmbeddedConnection = Parameters<PGliteDriver['beginTransaction']>[0];
