@@ -28,6 +28,8 @@ export async function silenceKept(weather: Weather): Promise<void> {
       status: 429,
       retryAfter: SILENCE_SECONDS,
       mailbox,
+      // One of a batch's items would be told of inside an answer that is a success.
+      batchItem: false,
       path: '/events|/calendarView',
     });
     const told = await untilTold(weather, mailbox, since);
