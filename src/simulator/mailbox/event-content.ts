@@ -89,6 +89,8 @@ function writeTimes(content: Content, input: EventInput, before: Content | undef
   if (before !== undefined && becomes !== before.isAllDay && (start === undefined || end === undefined)) {
     throw validationFailure();
   }
+  // What is not written is not checked: stored times may be any.
+  if (before !== undefined && becomes === before.isAllDay && start === undefined && end === undefined) return;
   content.isAllDay = becomes;
   const name = (zone: string) => (rules.storedZoneNames === 'windows' ? windowsName(zone) : zone);
   if (start !== undefined) {

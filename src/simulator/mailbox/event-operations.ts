@@ -162,6 +162,9 @@ function readRecurrenceOf(actor: Actor, input: EventInput, content: Content, sta
   return recurrence;
 }
 
+/** What a write says of when an event is. */
+const TIMES = ['start', 'end', 'recurrence'] as const;
+
 /** PATCH of a single event or of a series master. */
 export function updateItem(actor: Actor, item: StoredItem, body: unknown): StoredItem {
   const { world, mailbox } = actor;
@@ -172,7 +175,8 @@ export function updateItem(actor: Actor, item: StoredItem, body: unknown): Store
   const before = item.content;
   let content = writeContent(before, input, rulesFor(world));
   const recurrence = input['recurrence'] === null ? null : recurrenceAfter(actor, item, input, content);
-  if (recurrence !== null) content = startOnPattern(content, recurrence);
+  const isMoved = TIMES.some((name) => input[name] !== undefined);
+  if (recurrence !== null && isMoved) content = startOnPattern(content, recurrence);
   const extended = extendedAfter(actor, item, input);
 
   const seriesBefore = JSON.stringify(item.recurrence);

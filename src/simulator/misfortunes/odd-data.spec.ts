@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { anEvent, aSeries, MARCH_TO_MAY, simulate } from '../../../test/support/simulator-client.ts';
+import { anEvent, aSeries, at, MARCH_TO_MAY, simulate } from '../../../test/support/simulator-client.ts';
 import { ODDITIES, type Oddity } from './odd-data.ts';
 
 const ALL = Object.keys(ODDITIES) as Oddity[];
@@ -87,6 +87,18 @@ describe('stored data no request could have written', () => {
     mailbox.misfortunes.corrupt(id, { shown: { subject: '\uFFFD', type: 'unknownFutureValue' } });
     const { body } = await call('PATCH', `~/events/${id}`, { subject: 'New' });
     expect(body).toMatchObject({ subject: 'New', type: 'unknownFutureValue' });
+  });
+
+  it.each(ALL)('%s is left as it is, times and all, by a write of something else', async (oddity) => {
+    const allDay = { isAllDay: true, start: at('2026-03-02T00:00:00'), end: at('2026-03-03T00:00:00') };
+    for (const event of [anEvent(), anEvent(allDay), aSeries(), aSeries(allDay)]) {
+      const { mailbox, call } = simulate();
+      const { id } = mailbox.createEvent(event);
+      mailbox.misfortunes.corrupt(id, oddity);
+      const { start, end, recurrence } = (await call('GET', `~/events/${id}`)).body;
+      const answer = await call('PATCH', `~/events/${id}`, { subject: 'New', isAllDay: event['isAllDay'] === true });
+      expect(answer).toMatchObject({ status: 200, body: { subject: 'New', start, end, recurrence } });
+    }
   });
 
   it.each(ALL)('%s on a series breaks neither lists nor delta, whatever the zone', async (oddity) => {
