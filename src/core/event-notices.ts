@@ -1,12 +1,18 @@
-import type { Unit } from './canonical-event.ts';
+import { sameUnit, type Unit } from './canonical-event.ts';
 import type { EventContent, GraphFacts } from './event.ts';
 import { STALE_CHANGE } from './stale-change.ts';
 
 /** What a person should know of an event although nothing is wrong with it. */
-export type NoticeCode = 'ONLINE_MEETING_NOT_PROVIDED' | 'STALE_CHANGE_HELD' | 'CHANGE_HELD' | 'RESPONSE_REFUSED';
+export type NoticeCode =
+  | 'ONLINE_MEETING_NOT_PROVIDED'
+  | 'STALE_CHANGE_HELD'
+  | 'CHANGE_HELD'
+  | 'RESPONSE_REFUSED'
+  | 'TIME_ZONE_UNKNOWN';
 
 export const NOTICE_CODES: readonly NoticeCode[] = [
   ...(['ONLINE_MEETING_NOT_PROVIDED', 'STALE_CHANGE_HELD', 'CHANGE_HELD', 'RESPONSE_REFUSED'] as const),
+  'TIME_ZONE_UNKNOWN',
 ];
 
 export interface Notice {
@@ -44,7 +50,21 @@ export function noticesOf(of: {
     );
   }
   if (refusedResponse) notices.push({ code: 'RESPONSE_REFUSED', message: refusedResponse.message });
+  const { unknownTimeZone } = facts ?? {};
+  // Once another time is here, what Graph called the zone of the former one is no matter any more.
+  const isOfGraph = agreed?.remote ? sameUnit(agreed.remote, content, 'time') : true;
+  if (unknownTimeZone !== undefined && isOfGraph) {
+    const message = unknownZoneMessage(unknownTimeZone, content);
+    notices.push({ code: 'TIME_ZONE_UNKNOWN', message });
+  }
   return notices;
+}
+
+function unknownZoneMessage(name: string, { start, recurrence }: EventContent): string {
+  const named =
+    name === '' ? 'Outlook names no time zone for this series' : `Outlook names a time zone nobody knows, ${name}`;
+  const doubt = recurrence ? '; its dates may be an hour off while the clocks of the two differ' : '';
+  return `${named}: the times are shown in ${start.timeZone}${doubt}`;
 }
 
 function heldReason(facts: GraphFacts | undefined): string {

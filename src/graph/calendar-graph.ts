@@ -154,6 +154,8 @@ export type WriteOperation =
       readonly sendAttendees: boolean;
       /** Of an occurrence: writes to one series are carried out one after the other. */
       readonly seriesMasterId?: GraphEventId | undefined;
+      /** Under this tag it is no series at Graph, so that no rule has to be taken from it. */
+      readonly isSingle?: boolean;
     }
   | {
       readonly kind: 'delete';

@@ -56,8 +56,9 @@ function prepare(
     case 'update': {
       if (online && 'error' in online) return online.error;
       const content = online ? { ...operation.content, body: online.body } : operation.content;
-      // An occurrence has no rule to lose; elsewhere "no rule" has to be said, or a series would stay one.
-      const endsSeries = operation.seriesMasterId === undefined && content.recurrence === null;
+      // What is a series, or may have become one, has to be told that it has no rule, or it would stay one.
+      const hasNoRule = operation.seriesMasterId !== undefined || (operation.isSingle && operation.etag !== undefined);
+      const endsSeries = !hasNoRule && content.recurrence === null;
       const body = toUpdateBody(content, operation.units, { ...operation, endsSeries });
       return { key, method: 'PATCH', path: eventPath(session, operation.id), ifMatch: operation.etag, body };
     }

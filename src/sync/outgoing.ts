@@ -42,6 +42,7 @@ export function prepare(context: OutgoingContext, event: StoredEvent, base: Even
           content: event.content,
           units: [...change.units],
           sendAttendees: change.sendAttendees,
+          isSingle: agreed.remote.recurrence === null,
         };
   return { ...shared, change, operation };
 }

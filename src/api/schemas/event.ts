@@ -38,7 +38,8 @@ const READ_ONLY = {
     description:
       'what a person should know although nothing is wrong: ONLINE_MEETING_NOT_PROVIDED (asked for, and the calendar offers none), ' +
       'STALE_CHANGE_HELD (changed too long ago to mail guests about it now), CHANGE_HELD (notifyAttendees, the rules or the ' +
-      'organizer keep it here), RESPONSE_REFUSED (Outlook did not take the answer)',
+      'organizer keep it here), RESPONSE_REFUSED (Outlook did not take the answer), TIME_ZONE_UNKNOWN (Outlook names a zone ' +
+      'nobody knows: the times are shown in another)',
   }),
   syncError: Nullable(Type.Object({ code: Type.String(), message: Type.String() })),
   etag: Type.String({ description: 'for If-Match' }),
