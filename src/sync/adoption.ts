@@ -96,14 +96,17 @@ export async function adoptionIndexOf(
 
 /**
  * What was agreed on with an event we created without hearing the answer: our own words where Graph still says the same,
- * so that only what a person changed there afterwards counts as a change.
+ * so that only what a person changed there afterwards counts as a change. A create makes the rule alone; what is said about
+ * single dates goes after it, so that a date Graph does not show as we have it was not agreed on.
  */
 export function agreedAfterLostAnswer(sent: EventContent, remote: EventContent): AgreedContent {
-  let agreedRemote = sent;
-  for (const unit of unitsOf(sent, remote)) {
-    if (sameUnit(sent, remote, unit)) agreedRemote = withUnit(agreedRemote, unit, remote);
+  const dates = Object.entries(sent.occurrences).filter(([date]) => sameUnit(sent, remote, `occurrence:${date}`));
+  const made = { ...sent, occurrences: Object.fromEntries(dates) };
+  let agreedRemote = made;
+  for (const unit of unitsOf(made, remote)) {
+    if (sameUnit(made, remote, unit)) agreedRemote = withUnit(agreedRemote, unit, remote);
   }
-  return { local: sent, remote: agreedRemote, conflictUnits: [] };
+  return { local: made, remote: agreedRemote, conflictUnits: [] };
 }
 
 function append(index: Map<string, EventId[]>, key: string, eventId: EventId): void {

@@ -1,6 +1,7 @@
 import type { GraphEventId } from '../core/ids.ts';
+import type { Clock } from '../core/runtime.ts';
 import type { CalendarGraph } from '../graph/calendar-graph.ts';
-import type { BaseRepository } from '../store/base.repository.ts';
+import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { CursorRepository, SeriesMark } from '../store/cursor.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
@@ -18,6 +19,9 @@ const SERIES_PER_READ = 20;
 /** More than any calendar has: what SQL takes for a limit. */
 const ALL_MARKS = 2_147_483_647;
 
+/** No server of Graph's is behind the others for longer. */
+const FRESH_MS = 10 * 60_000;
+
 /**
  * Reads the series a round marked, each whole and once: master, exceptions and cancelled dates are one aggregate, compared
  * and saved as one. Marks are rows, so a crash between pages and series loses nothing.
@@ -32,6 +36,7 @@ export class SeriesManager {
   readonly #applier: PlanApplier;
   readonly #absences: AbsenceManager;
   readonly #recorder: RunRecorder;
+  readonly #clock: Clock;
 
   constructor(parts: {
     db: Db;
@@ -43,6 +48,7 @@ export class SeriesManager {
     applier: PlanApplier;
     absences: AbsenceManager;
     recorder: RunRecorder;
+    clock: Clock;
   }) {
     this.#db = parts.db;
     this.#graph = parts.graph;
@@ -53,6 +59,7 @@ export class SeriesManager {
     this.#applier = parts.applier;
     this.#absences = parts.absences;
     this.#recorder = parts.recorder;
+    this.#clock = parts.clock;
   }
 
   /** Begins the marks of a round that keeps no cursor. */
@@ -71,12 +78,14 @@ export class SeriesManager {
       await this.#readOwn(context, round, adoption, own);
       return 'complete';
     }
+    const doubtful = new Set<GraphEventId>();
     for (;;) {
       assertNotCancelled(context);
-      const marks = await this.#stored(context, SERIES_PER_READ);
+      const stored = await this.#stored(context, SERIES_PER_READ + doubtful.size);
+      const marks = stored.filter(({ graphEventId }) => !doubtful.has(graphEventId));
       if (marks.length === 0) return 'complete';
       if (context.counters.isExhausted) return 'out-of-capacity';
-      await this.#readStep(context, round, adoption, { marks, cleared: marks });
+      for (const id of await this.#readStep(context, round, adoption, { marks, cleared: marks })) doubtful.add(id);
     }
   }
 
@@ -93,13 +102,17 @@ export class SeriesManager {
     }
   }
 
-  /** Reads a few series and commits what they are like, with the end of their marks. */
+  /**
+   * Reads a few series and commits what they are like, with the end of their marks.
+   *
+   * @returns those of which Graph says two things: they stay marked, for the next run to ask again
+   */
   async #readStep(
     context: RunContext,
     round: PullRound,
     adoption: AdoptionIndex,
     { marks, cleared }: { marks: readonly SeriesMark[]; cleared: readonly SeriesMark[] },
-  ): Promise<void> {
+  ): Promise<ReadonlySet<GraphEventId>> {
     const ids = marks.map((mark) => mark.graphEventId);
     const bases = await this.#bases.findByGraphIds(this.#db, context.userId, ids);
     const dirty = marks.filter((mark) => !isSeriesEcho(mark, bases.get(mark.graphEventId), context.calendarId));
@@ -108,8 +121,10 @@ export class SeriesManager {
       dirty.map((mark) => mark.graphEventId),
       round.window,
     );
-    const known = new Set(bases.keys());
-    const gone = states.filter((state) => state.event === 'gone' && known.has(state.id)).map((state) => state.id);
+    const missing = states.filter((state) => state.event === 'gone' && bases.has(state.id)).map((state) => state.id);
+    const now = this.#clock.now();
+    const contradicted = new Set(missing.filter((id) => isListedAlive(id, marks, { base: bases.get(id), now })));
+    const gone = missing.filter((id) => !contradicted.has(id));
     const present = states.filter((state) => state.event !== 'gone');
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
@@ -119,12 +134,13 @@ export class SeriesManager {
       if (round.isFullRound && round.isCursorKept) {
         await this.#bases.markSeen(tx, context.userId, ids, round.roundId);
       }
-      const clearedIds = cleared.map((mark) => mark.graphEventId);
+      const clearedIds = cleared.flatMap(({ graphEventId }) => (contradicted.has(graphEventId) ? [] : [graphEventId]));
       await this.#cursors.clearDirtySeries(tx, context.userId, context.calendarId, clearedIds);
       context.counters.found(dirty.length);
       context.counters.handled(dirty.length, { isCharged: round.isCursorKept });
       await this.#recorder.saveProgress(tx, context);
     });
+    return contradicted;
   }
 
   #stored({ userId, calendarId }: RunContext, limit: number): Promise<SeriesMark[]> {
@@ -136,4 +152,19 @@ export class SeriesManager {
     const series = await this.#graph.readSeries(context.session, [...ids], window);
     return [...series].map(([id, event]) => ({ id, event }));
   }
+}
+
+/**
+ * Graph listed dates of a series and said nothing of an end: that it is not found then is the word of a server that has not
+ * heard of it yet, or of one that will tell of its end in the next page. Neither is proof enough to delete it here, as long
+ * as both of us have just spoken of it.
+ */
+function isListedAlive(
+  id: GraphEventId,
+  marks: readonly SeriesMark[],
+  { base, now }: { base: EventBase | undefined; now: Date },
+): boolean {
+  const isSuspicious = marks.some((mark) => mark.graphEventId === id && mark.suspicious);
+  if (isSuspicious || !base?.syncedAt || base.remoteGoneAt) return false;
+  return now.getTime() - base.syncedAt.getTime() < FRESH_MS;
 }

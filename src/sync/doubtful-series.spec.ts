@@ -1,0 +1,78 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { expectQuiet } from '../../test/support/quiet.ts';
+import { openWorldDatabase, SyncWorld } from '../../test/support/sync-world.ts';
+import type { EventInput } from '../core/event-input.ts';
+
+let world: SyncWorld;
+beforeAll(async () => {
+  await openWorldDatabase();
+});
+beforeEach(async () => {
+  world = await SyncWorld.open();
+});
+afterEach(async () => {
+  await world.close();
+});
+
+const STANDUP: EventInput = {
+  subject: 'Standup',
+  start: { dateTime: '2026-03-09T09:00:00', timeZone: 'UTC' },
+  end: { dateTime: '2026-03-09T09:15:00', timeZone: 'UTC' },
+  recurrence: {
+    pattern: { type: 'daily', interval: 1 },
+    range: { type: 'numbered', startDate: '2026-03-09', numberOfOccurrences: 4 },
+  },
+};
+const OUTSIDE = { '2026-03-10': { isCancelled: false, fields: { subject: 'Standup, outside' } } } as const;
+const CANCELLED = { '2026-03-11': { isCancelled: true } } as const;
+
+describe('a series whose create was carried out and never answered', () => {
+  it('keeps what was said here about single dates, which no create carries', async () => {
+    const id = await world.book(STANDUP);
+    await world.editContent(id, (content) => ({ ...content, occurrences: { ...OUTSIDE, ...CANCELLED } }));
+    world.simulator.failNext({ method: 'POST', path: /events$/, kind: 'drop-after-commit' });
+    world.simulator.failNext({ method: 'POST', path: /events$/, like: 'service-not-available', count: 'always' });
+    await expect(world.syncWhileTimePasses()).rejects.toMatchObject({ code: 'unavailable' });
+    world.simulator.clearFaults();
+
+    await world.sync();
+
+    expect((await world.get(id)).content.occurrences).toMatchObject({ ...OUTSIDE, ...CANCELLED });
+    expect(await world.differences()).toEqual([]);
+    expect(world.mailbox.listEvents()).toHaveLength(1);
+    await world.sync();
+    await expectQuiet(world);
+  });
+});
+
+describe('a series Graph lists and does not find', () => {
+  it('is not deleted here for the word of a server that has not heard of it yet', async () => {
+    const id = await world.book(STANDUP);
+    await world.sync();
+    const { graphEventId } = await world.get(id);
+    world.mailbox.deleteOccurrence(graphEventId!, '2026-03-11');
+    world.simulator.failNext({ method: 'GET', path: /\/events\/[^/]+$|\/events\/[^/?]+\?/, like: 'item-not-found' });
+
+    await world.sync();
+    expect(await world.find(id)).toBeDefined();
+    await world.sync();
+
+    expect((await world.get(id)).content.occurrences).toEqual(CANCELLED);
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('is deleted here once its end is told, also when that comes between the list and the look', async () => {
+    const id = await world.book(STANDUP);
+    await world.sync();
+    const { graphEventId } = await world.get(id);
+    world.mailbox.updateEvent(graphEventId!, { subject: 'Standup, all' });
+    world.onRequest(/\/events\/[^/]+$|\/events\/[^/?]+\?/, () => world.mailbox.deleteSeries(graphEventId!));
+
+    await world.sync();
+    await world.sync();
+
+    expect(await world.find(id)).toBeUndefined();
+    await expectQuiet(world);
+  });
+});
