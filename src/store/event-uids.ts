@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { CalendarId, EventId, UserId } from '../core/ids.ts';
+import type { CalendarId, EventId, GraphEventId, UserId } from '../core/ids.ts';
 import { textList } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 
@@ -21,6 +21,35 @@ export async function listByICalUIds(q: Queryable, userId: UserId, uids: readonl
     calendarId: row.calendarId as CalendarId,
     iCalUId: row.iCalUId,
   }));
+}
+
+/** An event that is linked to one of Graph. */
+export interface LinkedUid {
+  readonly eventId: EventId;
+  readonly graphEventId: GraphEventId;
+  readonly iCalUId: string;
+  readonly isSeries: boolean;
+  /** Graph said that the id is of nothing any more. */
+  readonly isGone: boolean;
+}
+
+/** Which events of a calendar carry one of these UIDs and are linked to Graph. */
+export async function listLinkedByICalUIds(
+  q: Queryable,
+  userId: UserId,
+  calendarId: CalendarId,
+  uids: readonly string[],
+): Promise<LinkedUid[]> {
+  if (uids.length === 0) return [];
+  const found = await sql<LinkedUid>`
+    select e.id as "eventId", b."graphEventId", e."iCalUId", e.recurrence is not null as "isSeries",
+      b."remoteGoneAt" is not null as "isGone"
+    from "CalendarEvent" e join "EventBase" b on b."eventId" = e.id and b."userId" = e."userId"
+    where e."userId" = ${userId} and e."iCalUId" in ${textList(uids)}
+      and b."calendarId" = ${calendarId} and b."graphEventId" is not null
+    order by e.id
+  `.execute(q.kysely);
+  return found.rows;
 }
 
 /** One import of a user at a time looks and writes: two of the same file at once must not both find nothing. */

@@ -11,6 +11,7 @@ import { handledBy, idsIn, isEcho, lastOfEach, RoundLinks } from './delta-page.t
 import type { PlanApplier } from './plan-applier.ts';
 import type { OwnMarks, PullOutcome } from './pull-round.ts';
 import type { RemotePlanner, RemoteState } from './remote-planner.ts';
+import { adoptReplaced } from './replaced-events.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
 import { type FirstPages, startOf } from './rung-pages.ts';
@@ -137,6 +138,10 @@ export class RungManager {
     const asked = isFirst ? first.unexplained(number, removed) : removed;
     const proven = round.mode === 'apply' ? await this.#absences.prove(context, asked, round.window) : NO_PROOFS;
     const handled = singles.length + proven.gone.length + proven.singles.length;
+    if (round.mode === 'apply') {
+      const parts = { db: this.#db, absences: this.#absences };
+      await adoptReplaced(parts, context, { events: singles, gone: proven.gone, adoption });
+    }
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
       const proofs = withoutThose(proven, await this.#absences.takeOut(tx, context, proven.away));

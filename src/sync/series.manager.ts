@@ -10,6 +10,7 @@ import type { AdoptionIndex } from './adoption.ts';
 import type { PlanApplier } from './plan-applier.ts';
 import { OwnMarks, type PullOutcome, type PullRound } from './pull-round.ts';
 import type { RemotePlanner, RemoteState } from './remote-planner.ts';
+import { adoptReplaced } from './replaced-events.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
 import { isSeriesEcho } from './series-reader.ts';
@@ -126,6 +127,10 @@ export class SeriesManager {
     const contradicted = new Set(missing.filter((id) => isListedAlive(id, marks, { base: bases.get(id), now })));
     const gone = missing.filter((id) => !contradicted.has(id));
     const present = states.filter((state) => state.event !== 'gone');
+    if (round.mode === 'apply') {
+      const events = present.flatMap(({ event }) => (event === 'gone' ? [] : [event]));
+      await adoptReplaced({ db: this.#db, absences: this.#absences }, context, { events, gone, adoption });
+    }
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
       await this.#applier.apply(tx, context, await this.#planner.plan(tx, context, present, adoption, round.mode));
