@@ -23,6 +23,8 @@ export interface FetchInit {
   method?: string;
   headers?: Record<string, string>;
   body?: string;
+  /** What moved is answered as such, and not followed. */
+  redirect?: 'manual';
   signal?: AbortSignal;
 }
 

@@ -3,10 +3,11 @@ import { isSyncError, SyncError } from '../core/errors.ts';
 import type { GraphEventId } from '../core/ids.ts';
 import type { GraphSession } from './calendar-graph.ts';
 import type { GraphClient } from './graph.client.ts';
+import { itemsOf } from './graph-access.ts';
 import { type BatchItem, sendBatch } from './graph-batch.ts';
 import { isGone } from './graph-errors.ts';
 import { eventPath, query, segment } from './graph-paths.ts';
-import { list, members, optionalText, text, type WireEvent } from './wire-values.ts';
+import { members, optionalText, text, type WireEvent } from './wire-values.ts';
 
 /** Content is asked for file by file: a list with all of it could be of any size. */
 const LISTED = query({
@@ -14,6 +15,7 @@ const LISTED = query({
 });
 /** An event with more attachments than this many pages hold is turning in a circle. */
 const MAX_PAGES = 50;
+const MAX_FILES = 50_000;
 
 export interface NewAttachment {
   readonly name: string;
@@ -108,12 +110,8 @@ export class AttachmentClient {
     const found: ListedAttachment[] = [];
     let page = members(first);
     for (let pages = 1; ; pages += 1) {
-      found.push(
-        ...list(page['value'])
-          .map(members)
-          .filter(({ id }) => text(id) !== '')
-          .map(fromWire),
-      );
+      for (const wire of itemsOf(page)) if (text(wire['id']) !== '') found.push(fromWire(wire));
+      if (found.length > MAX_FILES) throw new SyncError('rejected', `Graph lists more than ${MAX_FILES} attachments`);
       const next = page['@odata.nextLink'];
       if (typeof next !== 'string') return found;
       if (pages >= MAX_PAGES)

@@ -18,6 +18,22 @@ export interface GraphAccess {
 
 /** Lists are small (calendars, one series' dates); this many pages mean that Graph turns in a circle. */
 const MAX_LIST_PAGES = 200;
+/** What one page, or a whole list, may hold: many times what is asked for, and what memory does not notice. */
+const MAX_ITEMS = 50_000;
+
+/**
+ * The members of a page of Graph's.
+ *
+ * @throws {SyncError} `unavailable` for one that has no list: taken for an empty one, everything would seem to be gone;
+ *   `rejected` for one without measure
+ */
+export function itemsOf(page: unknown): WireEvent[] {
+  const { value } = members(page);
+  if (!Array.isArray(value)) throw new SyncError('unavailable', 'Graph answered a list without its items');
+  if (value.length > MAX_ITEMS)
+    throw new SyncError('rejected', `Graph answered a page of more than ${MAX_ITEMS} items`);
+  return value.map(members);
+}
 
 export async function batch(
   access: GraphAccess,
@@ -48,9 +64,10 @@ export async function readList(
     'path' in first ? (await access.client.send(session, { method: 'GET', path: first.path })).body : first.body;
   const listed: WireEvent[] = [];
   for (let pages = 1; ; pages += 1) {
-    const { value, '@odata.nextLink': next } = (body ?? {}) as { value?: unknown; '@odata.nextLink'?: unknown };
-    if (Array.isArray(value)) listed.push(...value.map(members));
+    for (const item of itemsOf(body)) listed.push(item);
+    const { '@odata.nextLink': next } = members(body);
     if (typeof next !== 'string') return listed;
+    if (listed.length > MAX_ITEMS) throw new SyncError('rejected', `Graph's list has more than ${MAX_ITEMS} items`);
     if (pages >= MAX_LIST_PAGES)
       throw new SyncError('unavailable', `Graph's list has more than ${MAX_LIST_PAGES} pages`);
     body = (await access.client.send(session, { method: 'GET', path: next })).body;

@@ -4,6 +4,7 @@ import { type GraphClient, type GraphRequest, PREFER } from './graph.client.ts';
 import { readFailure } from './graph-errors.ts';
 import { countFailure } from './graph-stats.ts';
 import { parseRetryAfter } from './retry-after.ts';
+import { list, members, optionalText, text } from './wire-values.ts';
 
 /** One request of a batch. */
 export interface BatchItem extends GraphRequest {
@@ -22,9 +23,8 @@ const MAX_ROUNDS = 5;
 const ITEMS_AT_A_TIME = 4;
 
 interface BatchAnswer {
-  readonly id: string;
   readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, unknown>>;
   readonly body?: unknown;
 }
 
@@ -111,8 +111,7 @@ class Chunk {
     try {
       const path = '/$batch';
       const { body } = await this.#client.send(this.#session, { method: 'POST', path, body: { requests }, slots });
-      const { responses = [] } = (body ?? {}) as { responses?: readonly BatchAnswer[] };
-      const byNumber = new Map(responses.map((answer) => [String(answer.id), answer]));
+      const byNumber = answersIn(body);
       return new Map(
         [...numbers].flatMap(([key, number]) => {
           const answer = byNumber.get(number);
@@ -164,11 +163,11 @@ class Chunk {
   #read(item: BatchItem, answer: BatchAnswer): BatchOutcome {
     const { key } = item;
     if (answer.status >= 200 && answer.status < 300) return { key, ok: true, body: answer.body };
-    const names = Object.entries(answer.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const);
+    const names = Object.entries(answer.headers).map(([name, value]) => [name.toLowerCase(), value] as const);
     const headers = new Map(names);
     const failure = readFailure(answer.status, answer.body, {
       retryAfterMs: parseRetryAfter(headers.get('retry-after'), this.#client.serverNow),
-      requestId: headers.get('request-id'),
+      requestId: optionalText(headers.get('request-id')),
     });
     const error = this.#client.errorOf(item, failure, `${item.method} in a batch`);
     countFailure(this.#session.stats, error.code);
@@ -197,6 +196,21 @@ class Chunk {
     this.#outcomes.set(outcome.key, outcome);
     this.#open = this.#open.filter(({ key }) => key !== outcome.key);
   }
+}
+
+/** Each item's answer by its number. What is no answer, and what is answered in two ways, is as good as left out. */
+function answersIn(body: unknown): ReadonlyMap<string, BatchAnswer> {
+  const found = new Map<string, BatchAnswer>();
+  const doubled = new Set<string>();
+  for (const { id, status: stated, headers, body: answered } of list(members(body)['responses']).map(members)) {
+    const number = typeof id === 'number' ? String(id) : text(id);
+    const status = typeof stated === 'string' ? Number(stated) : stated;
+    if (typeof status !== 'number' || !Number.isInteger(status) || status < 100 || status > 599) continue;
+    if (found.has(number)) doubled.add(number);
+    found.set(number, { status, headers: members(headers), body: answered });
+  }
+  for (const number of doubled) found.delete(number);
+  return found;
 }
 
 function waitOf({ retryAfterMs = 0 }: SyncError): number {

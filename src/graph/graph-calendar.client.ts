@@ -18,7 +18,7 @@ import type {
 import { fetchTogether } from './delta-batch.ts';
 import { writeEvents } from './event-writing.ts';
 import type { GraphClient, GraphRequest } from './graph.client.ts';
-import { type GraphAccess, getEvents, toRemoteEvents } from './graph-access.ts';
+import { type GraphAccess, getEvents, itemsOf, toRemoteEvents } from './graph-access.ts';
 import { isDoubtful, isGone } from './graph-errors.ts';
 import type { WireEvent } from './graph-event-reader.ts';
 import { calendarPath, query } from './graph-paths.ts';
@@ -27,6 +27,7 @@ import { MailboxZones } from './mailbox-zones.ts';
 import { copyOf, sendResponse } from './meeting-response.ts';
 import { searchOccurrences } from './occurrence-search.ts';
 import { readSeriesWhole } from './series-reading.ts';
+import { members, text } from './wire-values.ts';
 
 /** Properties every complete event has, if only as `null`; an item without one of them tells only what changed. */
 const ALWAYS_THERE = ['subject', 'body', 'start', 'end', 'isAllDay', 'recurrence'];
@@ -137,9 +138,12 @@ export class GraphCalendarClient implements CalendarGraph {
   }
 
   async #deltaPage(session: GraphSession, body: unknown): Promise<DeltaPage> {
-    const page = (body ?? {}) as { value?: unknown; '@odata.nextLink'?: unknown; '@odata.deltaLink'?: unknown };
-    const { '@odata.nextLink': nextLink, '@odata.deltaLink': deltaLink } = page;
-    const items = await this.#deltaItems(session, Array.isArray(page.value) ? (page.value as WireEvent[]) : []);
+    const { '@odata.nextLink': nextLink, '@odata.deltaLink': deltaLink } = members(body);
+    const wires = itemsOf(body);
+    if (wires.some((wire) => idOf(wire) === '')) {
+      throw new SyncError('unavailable', 'Graph sent a delta page with an item that has no id');
+    }
+    const items = await this.#deltaItems(session, wires);
     if (typeof nextLink === 'string') return { items, nextLink };
     if (typeof deltaLink === 'string') return { items, deltaLink };
     throw new SyncError('unavailable', 'Graph sent a delta page with neither nextLink nor deltaLink');
@@ -148,7 +152,8 @@ export class GraphCalendarClient implements CalendarGraph {
   /** Bare occurrences and tombstones carry an id and little else; anything else is complete, or is read again whole. */
   async #deltaItems(session: GraphSession, wires: readonly WireEvent[]): Promise<DeltaItem[]> {
     const complete = wires.filter((wire) => isFull(wire) && ALWAYS_THERE.every((name) => name in wire));
-    const partial = wires.filter((wire) => isFull(wire) && !complete.includes(wire)).map(idOf);
+    const read = new Set(complete);
+    const partial = wires.filter((wire) => isFull(wire) && !read.has(wire)).map(idOf);
     const events = new Map<WireEvent | GraphEventId, RemoteEvent | 'gone'>();
     const mapped = await toRemoteEvents(this.#access, session, complete);
     for (const [index, wire] of complete.entries()) events.set(wire, mapped[index] as RemoteEvent);
@@ -157,7 +162,7 @@ export class GraphCalendarClient implements CalendarGraph {
       const id = idOf(wire);
       if (isBare(wire)) {
         const { seriesMasterId } = wire as { seriesMasterId: GraphEventId };
-        return { kind: 'occurrence', id, seriesMasterId, etag: String(wire['@odata.etag']) };
+        return { kind: 'occurrence', id, seriesMasterId, etag: text(wire['@odata.etag']) };
       }
       const event = events.get(wire) ?? events.get(id);
       return event === undefined || event === 'gone' ? { kind: 'removed', id } : { kind: 'event', event };
@@ -171,7 +176,7 @@ function deltaPath(session: GraphSession, from: Extract<DeltaStart, { calendarId
 }
 
 function idOf(wire: WireEvent): GraphEventId {
-  return String(wire['id']) as GraphEventId;
+  return text(wire['id']) as GraphEventId;
 }
 
 function isFull(wire: WireEvent): boolean {

@@ -75,6 +75,12 @@ const FINAL_STATUS = new Set([501, 505, 507, 510]);
 const TOKEN_DEATH = /^(syncstate|resync|errorinvalidsyncstatedata|errorsyncfoldernotfound)/;
 
 const BY_STATUS: Readonly<Record<number, SyncErrorCode>> = {
+  // Something between us and Graph wants to be asked first; no redirection is followed.
+  301: 'unavailable',
+  302: 'unavailable',
+  303: 'unavailable',
+  307: 'unavailable',
+  308: 'unavailable',
   401: 'unauthenticated',
   403: 'forbidden',
   404: 'not-found',

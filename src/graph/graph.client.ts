@@ -1,8 +1,10 @@
 import { isSyncError, SyncError } from '../core/errors.ts';
 import { retryDelayMs } from '../core/retry-policy.ts';
 import type { Clock, Fetch, Logger, Random } from '../core/runtime.ts';
+import { boundedText } from './bounded-answer.ts';
 import { Breakers } from './breakers.ts';
 import type { GraphSession } from './calendar-graph.ts';
+import { PROBE_WAIT_MS } from './circuit-breaker.ts';
 import { type GraphFailure, isTokenDeath, readFailure, toSyncError } from './graph-errors.ts';
 import { countFailure } from './graph-stats.ts';
 import type { MailboxLimiter } from './mailbox-limiter.ts';
@@ -40,9 +42,13 @@ interface Destination {
 
 /** Tries of one request, the first included. What is not settled then is left to the job's own retries. */
 const MAX_ATTEMPTS = 5;
+/** Each of these takes a minute of a worker's time. */
+const MAX_TIMEOUTS = 2;
 /** A longer wait is not sat out while a run holds its mailbox; the run is put back and the pause stays in force. */
 const LONGEST_WAIT_MS = 120_000;
 const REQUEST_TIMEOUT_MS = 60_000;
+/** Delta links are one or two thousand characters long; no server takes one of this length back. */
+const LONGEST_LINK = 64 * 1024;
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** On every request and every page: ids that survive moves, UTC, and bodies as HTML (they are not part of a link). */
@@ -173,12 +179,15 @@ export class GraphClient {
           ...(request.body === undefined ? {} : { 'Content-Type': 'application/json' }),
         },
         ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+        // Graph moves nothing; whoever does would be sent what we write.
+        redirect: 'manual',
         signal,
       });
       this.#serverClock.note(response, { sentAt, answeredAt: this.#clock.now() });
-      text = await response.text();
+      text = await boundedText(response, `Graph's answer to ${request.method}`);
     } catch (cause) {
       session.signal?.throwIfAborted();
+      if (isSyncError(cause)) throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new SyncError('unavailable', `no answer from Graph to ${request.method} (${reason})`, { cause });
     }
@@ -225,9 +234,12 @@ export class GraphClient {
   async waitForRetry(session: GraphSession, error: SyncError, attempt: number): Promise<void> {
     if (error.code === 'throttled') session.stats.throttled += 1;
     if (error.recovery !== 'retry') throw error;
+    // Nothing is sent for now: a worker that sat that out would be missing to other mailboxes.
+    if (error.details?.['isUnasked'] && (error.retryAfterMs ?? 0) > PROBE_WAIT_MS) throw error;
     const delayMs = retryDelayMs({ attempt, retryAfterMs: error.retryAfterMs, jitter: this.#random.next() });
     if (error.code === 'throttled') this.#limiter.pause(session.mailbox, delayMs);
-    if (attempt >= MAX_ATTEMPTS || delayMs > LONGEST_WAIT_MS) throw withWait(error, delayMs);
+    const isSlow = isTimeout(error) && attempt >= MAX_TIMEOUTS;
+    if (attempt >= MAX_ATTEMPTS || isSlow || delayMs > LONGEST_WAIT_MS) throw withWait(error, delayMs);
     this.#logger.debug({ mailbox: session.mailbox, code: error.code, delayMs, attempt }, 'waiting before a retry');
     await this.#clock.sleep(delayMs, session.signal);
   }
@@ -256,10 +268,11 @@ export class GraphClient {
    * @throws {SyncError} `rejected`; for a delta link `cursor-expired`, as it may be one of another `GRAPH_BASE_URL`
    */
   #urlOf({ path, isDelta }: GraphRequest): string {
-    if (!path.startsWith('http')) return this.#root + path;
+    if (path.startsWith('/')) return this.#root + path;
     const link = URL.canParse(path) ? new URL(path) : undefined;
-    if (link?.origin === new URL(this.#root).origin) return path;
-    const where = link?.host ?? 'no host at all';
+    const isOurs = link?.origin === new URL(this.#root).origin && link.username === '' && link.password === '';
+    if (isOurs && path.length <= LONGEST_LINK) return path;
+    const where = isOurs ? `nowhere in ${path.length} characters` : (link?.host ?? 'no host at all');
     throw new SyncError(
       isDelta ? 'cursor-expired' : 'rejected',
       `a link leads to ${where} instead of Graph; it is not followed`,
@@ -281,7 +294,11 @@ function withWait(error: SyncError, retryAfterMs: number): SyncError {
 /** Whether Graph was reached: it answered, however badly, or kept us waiting until we gave up. */
 function isConnected(error: SyncError): boolean {
   if (error.httpStatus !== undefined || error.cause === undefined) return true;
-  return error.cause instanceof Error && error.cause.name === 'TimeoutError';
+  return isTimeout(error);
+}
+
+function isTimeout({ cause }: SyncError): boolean {
+  return cause instanceof Error && cause.name === 'TimeoutError';
 }
 
 function readClaims(encoded: unknown): string | undefined {

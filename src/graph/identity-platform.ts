@@ -8,6 +8,7 @@ import {
 import { graphResource, isManyTenants } from '../core/clouds.ts';
 import { SyncError } from '../core/errors.ts';
 import type { Clock, Fetch } from '../core/runtime.ts';
+import { boundedText } from './bounded-answer.ts';
 import type { OperatorAlarm } from './operator-alarm.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
@@ -27,6 +28,8 @@ export interface SeenAnswer {
 }
 
 const REQUEST_TIMEOUT_MS = 30_000;
+/** A token with all the groups somebody is in is a few thousand characters long. */
+const ANSWER_BYTES = 1024 * 1024;
 /** A token is renewed this long before it expires: a request must not outlive the token it carries. */
 const EXPIRY_MARGIN_MS = 5 * 60_000;
 /** What an answer without `expires_in` is taken to mean; Microsoft's shortest lifetime. */
@@ -155,14 +158,16 @@ export class IdentityPlatform {
       method,
       headers: options?.headers ?? {},
       ...(options?.body === undefined ? {} : { body: options.body }),
+      // What is sent holds the application's secret.
+      redirect: 'manual',
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     });
     const { status } = response;
     const headers = Object.fromEntries(response.headers);
-    const body = parsed(await response.text());
+    const body = parsed(await boundedText(response, 'the identity platform’s answer', ANSWER_BYTES));
     if (status === 429 || status >= 500 || body === undefined) {
       const retryAfterMs = parseRetryAfter(headers['retry-after'], this.#clock.now());
-      const what = body === undefined ? `${status} without JSON` : String(status);
+      const what = body === undefined ? `${status} without a JSON object` : String(status);
       throw new SyncError('unavailable', `the identity platform answered ${what}`, {
         httpStatus: status,
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
@@ -197,9 +202,11 @@ export function withoutWords(error: unknown): unknown {
   return new Error(`the identity platform answered ${words.filter(Boolean).join(' ')}`);
 }
 
-function parsed(text: string): unknown {
+/** @returns the object an answer is, `undefined` for anything else */
+function parsed(text: string): object | undefined {
   try {
-    return JSON.parse(text);
+    const body: unknown = JSON.parse(text);
+    return typeof body === 'object' && body !== null && !Array.isArray(body) ? body : undefined;
   } catch {
     return undefined;
   }

@@ -5,6 +5,7 @@ import { batch, type GraphAccess, readList } from './graph-access.ts';
 import type { BatchItem } from './graph-batch.ts';
 import type { WireEvent } from './graph-event-reader.ts';
 import { eventPath, query, segment, userPath } from './graph-paths.ts';
+import { members, text } from './wire-values.ts';
 
 /** Graph's pages are ten long unless asked; nobody has hundreds of calendars. */
 const CALENDARS_PER_PAGE = '100';
@@ -13,7 +14,7 @@ const CALENDARS_PER_PAGE = '100';
 export async function readMailbox(access: GraphAccess, session: GraphSession): Promise<RemoteMailbox> {
   const path = `${userPath(session)}${query({ $select: 'id,displayName,mail,userPrincipalName' })}`;
   const { body } = await access.client.send(session, { method: 'GET', path });
-  const { id, displayName, mail, userPrincipalName } = (body ?? {}) as Record<string, unknown>;
+  const { id, displayName, mail, userPrincipalName } = members(body);
   if (typeof id !== 'string') throw new SyncError('unavailable', "Graph answered without the mailbox's id");
   const address = [mail, userPrincipalName].find((value): value is string => typeof value === 'string' && value !== '');
   const timeZone = await access.zones.refresh(access.client, { ...session, mailbox: id });
@@ -39,6 +40,8 @@ export async function readCalendars(access: GraphAccess, session: GraphSession):
     if (!outcome.ok) throw outcome.error;
     calendars.push(...(await readList(access, session, { body: outcome.body })));
   }
+  if (calendars.some(({ id }) => text(id) === ''))
+    throw new SyncError('unavailable', 'Graph listed a calendar without id');
   const byId = new Map<GraphCalendarId, RemoteCalendar>();
   for (const calendar of calendars.map(toRemoteCalendar)) if (!byId.has(calendar.id)) byId.set(calendar.id, calendar);
   return [...byId.values()];
@@ -56,7 +59,7 @@ export async function readCalendarsOf(
   const found = new Map<GraphEventId, GraphCalendarId>();
   for (const [key, outcome] of await batch(access, session, items)) {
     if (!outcome.ok && outcome.error.recovery !== 'give-up') throw outcome.error;
-    const { id } = (outcome.ok ? (outcome.body ?? {}) : {}) as { id?: unknown };
+    const { id } = members(outcome.ok ? outcome.body : undefined);
     if (typeof id === 'string' && id !== '') found.set(key as GraphEventId, id as GraphCalendarId);
   }
   return found;
@@ -75,10 +78,10 @@ async function readGroups(access: GraphAccess, session: GraphSession): Promise<s
 }
 
 function toRemoteCalendar(calendar: WireEvent): RemoteCalendar {
-  const { address } = (calendar['owner'] ?? {}) as { address?: unknown };
+  const { address } = members(calendar['owner']);
   const color = [calendar['hexColor'], calendar['color']].find((value) => typeof value === 'string' && value !== '');
   return {
-    id: String(calendar['id']) as GraphCalendarId,
+    id: text(calendar['id']) as GraphCalendarId,
     name: typeof calendar['name'] === 'string' ? calendar['name'] : '',
     isDefault: calendar['isDefaultCalendar'] === true,
     canEdit: calendar['canEdit'] !== false,

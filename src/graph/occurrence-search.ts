@@ -5,6 +5,7 @@ import type { BatchItem } from './graph-batch.ts';
 import { statedOriginalDate, type WireEvent } from './graph-event-reader.ts';
 import { eventPath, query } from './graph-paths.ts';
 import { dateOfInstance, instancesPath } from './series-reading.ts';
+import { list, members, text } from './wire-values.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Dates closer than this share one list: a month of a daily series is still a single page. */
@@ -32,23 +33,23 @@ export async function searchOccurrences(
   const found: Found = new Map();
   if (wanted.length === 0) return found;
   const take = (event: WireEvent, date: string | undefined): void => {
-    if (!date || !wanted.includes(date)) return;
-    found.set(date, { id: event['id'] as GraphEventId, etag: String(event['@odata.etag']) });
+    if (!date || !wanted.includes(date) || text(event['id']) === '') return;
+    found.set(date, { id: text(event['id']) as GraphEventId, etag: text(event['@odata.etag']) });
   };
   const expand: BatchItem = { key: 'exceptions', method: 'GET', path: eventPath(session, masterId) + EXCEPTIONS };
   const outcomes = await batch(access, session, [expand, ...lists(session, masterId, wanted, DAY_MS)]);
   const exceptions = outcomes.get(expand.key);
   outcomes.delete(expand.key);
-  const isAllDay = exceptions?.ok ? (exceptions.body as WireEvent)['isAllDay'] === true : undefined;
+  const isAllDay = exceptions?.ok ? members(exceptions.body)['isAllDay'] === true : undefined;
   for (const outcome of outcomes.values()) {
     if (!outcome.ok) throw outcome.error;
     for (const instance of await readList(access, session, { body: outcome.body })) {
       take(instance, dateOfInstance(instance, timeZone, isAllDay));
     }
   }
-  const listed = exceptions?.ok ? (exceptions.body as WireEvent)['exceptionOccurrences'] : undefined;
+  const listed = exceptions?.ok ? members(exceptions.body)['exceptionOccurrences'] : undefined;
   if (exceptions && !exceptions.ok && exceptions.error.code !== 'rejected') throw exceptions.error;
-  for (const exception of Array.isArray(listed) ? (listed as WireEvent[]) : []) {
+  for (const exception of list(listed).map(members)) {
     take(exception, statedOriginalDate(exception, timeZone, isAllDay));
   }
   const missing = wanted.filter((date) => !found.has(date));

@@ -10,6 +10,7 @@ describe('Retry-After', () => {
     [' 7 ', 7_000],
     ['0', 0],
     ['2.128', 2_128],
+    [7, 7_000],
     ['0.0004', 1],
     ['Mon, 02 Mar 2026 08:01:00 GMT', 60_000],
     ['Mon, 02 Mar 2026 07:59:00 GMT', 0],
@@ -17,13 +18,23 @@ describe('Retry-After', () => {
     expect(parseRetryAfter(header, NOW)).toBe(expected);
   });
 
-  it.each(['', '  ', 'soon', '-5', '1e3', '7 s', null, undefined])('%j means nothing', (header) => {
-    expect(parseRetryAfter(header, NOW)).toBeUndefined();
-  });
+  it.each(['', '  ', 'soon', '-5', '1e3', '7 s', null, undefined, {}, [7], -1, Number.NaN])(
+    '%j means nothing',
+    (header) => {
+      expect(parseRetryAfter(header, NOW)).toBeUndefined();
+    },
+  );
+
+  it.each(['86401', '9'.repeat(400), 'Fri, 31 Dec 9999 23:59:59 GMT'])(
+    '%.40s means a day: no mailbox is silenced for good',
+    (header) => {
+      expect(parseRetryAfter(header, NOW)).toBe(24 * 60 * 60 * 1000);
+    },
+  );
 
   it('is never negative and never shorter than what was asked for', () => {
     fc.assert(
-      fc.property(fc.double({ min: 0, max: 100_000, noNaN: true }), (seconds) => {
+      fc.property(fc.double({ min: 0, max: 86_000, noNaN: true }), (seconds) => {
         const text = seconds.toFixed(4);
         const waitMs = parseRetryAfter(text, NOW);
         expect(waitMs).toBeGreaterThanOrEqual(Math.round(Number(text) * 1000 * 1e6) / 1e6 - 1e-6);

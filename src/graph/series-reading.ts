@@ -1,5 +1,5 @@
 import type { Event as PublishedEvent } from '@microsoft/microsoft-graph-types';
-import { assert, isSyncError, type SyncError } from '../core/errors.ts';
+import { assert, isSyncError, SyncError } from '../core/errors.ts';
 import type { GraphEventId } from '../core/ids.ts';
 import { expandOccurrences } from '../core/recurrence.ts';
 import type { GraphSession, RemoteEvent, RemoteSeries } from './calendar-graph.ts';
@@ -8,6 +8,7 @@ import type { BatchItem, BatchOutcome } from './graph-batch.ts';
 import { isDoubtful, isGone } from './graph-errors.ts';
 import { fromWire, seriesFromWire, statedOriginalDate, type WireEvent } from './graph-event-reader.ts';
 import { eventPath, query } from './graph-paths.ts';
+import { members, text } from './wire-values.ts';
 
 /**
  * Series read whole. `cancelledOccurrences` and `exceptionOccurrences` come only when both are selected and the latter
@@ -110,7 +111,7 @@ async function readExpanded(
       else if (!isDoubtful(outcome.error)) throw outcome.error;
       continue;
     }
-    const wire = outcome.body as WireEvent;
+    const wire = members(outcome.body);
     const event = await toRemoteEvent(access, session, wire);
     if (event.seriesMasterId && event.seriesMasterId !== id) {
       masterIds.push(event.seriesMasterId);
@@ -144,8 +145,8 @@ async function withMembers(
   }
   const rest = wire['exceptionOccurrences@odata.nextLink'];
   const further = typeof rest === 'string' ? await readList(access, session, { path: rest }) : [];
-  const exceptions = [...(exceptionOccurrences as WireEvent[]), ...further];
-  const cancelled = cancelledOccurrences.flatMap((name) => /\d{4}-\d{2}-\d{2}$/.exec(String(name))?.[0] ?? []);
+  const exceptions = [...exceptionOccurrences.map(members), ...further];
+  const cancelled = cancelledOccurrences.flatMap((name) => /\d{4}-\d{2}-\d{2}$/.exec(text(name))?.[0] ?? []);
   return seriesFromWire(event, await toExceptions(access, session, event, exceptions), cancelled);
 }
 
@@ -162,14 +163,17 @@ async function fromInstances(
     end: new Date(window.end.getTime() + MARGIN_MS),
   });
   const present = new Set(instances.map((instance) => dateOfInstance(instance, start.timeZone, isAllDay)));
+  // A date that cannot be read would pass for one that was cancelled.
+  if (present.has('')) throw new SyncError('unavailable', 'Graph listed an instance of a series without its date');
   const expected = expandOccurrences(event.content, window).map(({ originalDate }) => originalDate);
   const exceptionIds = instances
     .filter(({ type }) => type === 'exception')
-    .map((instance) => instance['id'] as GraphEventId);
+    .map((instance) => text(instance['id']) as GraphEventId)
+    .filter((exceptionId) => exceptionId !== '');
   const outcomes = [...(await getEvents(access, session, exceptionIds)).values()];
   const failed = outcomes.find((outcome) => !outcome.ok && !isGone(outcome.error));
   if (failed && !failed.ok) throw failed.error;
-  const exceptions = outcomes.flatMap((outcome) => (outcome.ok ? [outcome.body as WireEvent] : []));
+  const exceptions = outcomes.flatMap((outcome) => (outcome.ok ? [members(outcome.body)] : []));
   const cancelled = expected.filter((date) => !present.has(date));
   const series = seriesFromWire(event, await toExceptions(access, session, event, exceptions), cancelled);
   return { ...series, seenWithin: window };
@@ -203,8 +207,8 @@ export function instancesPath(session: GraphSession, id: GraphEventId, window: W
 
 /** An unmoved occurrence has the date it starts on; `originalStart` was selected, so moved ones state theirs. */
 export function dateOfInstance(instance: WireEvent, zone: string, isSeriesAllDay: boolean | undefined): string {
-  const { start } = instance as { start?: { dateTime?: string } };
-  const started = { ...instance, originalStart: instance['originalStart'] ?? start?.dateTime };
+  const { dateTime } = members(instance['start']);
+  const started = { ...instance, originalStart: instance['originalStart'] ?? dateTime };
   return statedOriginalDate(started, zone, isSeriesAllDay) ?? '';
 }
 
@@ -215,19 +219,22 @@ async function toExceptions(
   master: RemoteEvent,
   exceptions: readonly WireEvent[],
 ): Promise<RemoteEvent[]> {
+  if (exceptions.some(({ id }) => text(id) === '')) {
+    throw new SyncError('unavailable', 'Graph answered an exception of a series without its id');
+  }
   const { isAllDay } = master.content;
   const zone = master.content.start.timeZone;
   const dateOf = (exception: WireEvent) => statedOriginalDate(exception, zone, isAllDay);
   const unstated = exceptions.filter((exception) => dateOf(exception) === undefined);
   const items = unstated.map((exception): BatchItem => {
-    const id = exception['id'] as GraphEventId;
+    const id = text(exception['id']) as GraphEventId;
     return { key: id, method: 'GET', path: eventPath(session, id) + query({ $select: 'id,isAllDay,originalStart' }) };
   });
   const answers = await batch(access, session, items);
   const stated = exceptions.map((exception): WireEvent => {
-    const answer = answers.get(String(exception['id']));
+    const answer = answers.get(text(exception['id']));
     if (answer && !answer.ok && !isGone(answer.error)) throw answer.error as SyncError;
-    const { originalStart } = (answer?.ok ? answer.body : {}) as { originalStart?: unknown };
+    const { originalStart } = members(answer?.ok ? answer.body : undefined);
     return originalStart ? { ...exception, originalStart } : exception;
   });
   return stated.map((exception): RemoteEvent => {

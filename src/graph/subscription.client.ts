@@ -1,6 +1,8 @@
 import { isSyncError, SyncError } from '../core/errors.ts';
 import type { GraphSession } from './calendar-graph.ts';
 import type { GraphClient } from './graph.client.ts';
+import { itemsOf } from './graph-access.ts';
+import { members, text } from './wire-values.ts';
 
 /** A change-notification subscription, as Graph tells of it (Microsoft Graph "subscription"). */
 export interface RemoteSubscription {
@@ -78,8 +80,7 @@ export class SubscriptionClient {
 
   async #list(session: GraphSession): Promise<RemoteSubscription[]> {
     const { body } = await this.#client.send(session, { method: 'GET', path: '/subscriptions' });
-    const { value } = (body ?? {}) as { value?: unknown };
-    return Array.isArray(value) ? value.map(subscriptionOf) : [];
+    return itemsOf(body).map(subscriptionOf);
   }
 }
 
@@ -88,10 +89,10 @@ const resourceOf = ({ mailbox }: GraphSession): string => `/users/${mailbox}/eve
 const pathOf = (id: string): string => `/subscriptions/${encodeURIComponent(id)}`;
 
 function subscriptionOf(body: unknown): RemoteSubscription {
-  const { id, resource, notificationUrl, expirationDateTime } = (body ?? {}) as Record<string, unknown>;
-  const expiresAt = new Date(String(expirationDateTime));
+  const { id, resource, notificationUrl, expirationDateTime } = members(body);
+  const expiresAt = new Date(text(expirationDateTime));
   if (typeof id !== 'string' || Number.isNaN(expiresAt.getTime())) {
     throw new SyncError('unavailable', 'Graph answered without the subscription');
   }
-  return { id, resource: String(resource ?? ''), notificationUrl: String(notificationUrl ?? ''), expiresAt };
+  return { id, resource: text(resource), notificationUrl: text(notificationUrl), expiresAt };
 }
