@@ -1,6 +1,6 @@
 import type { JobId } from '../../src/core/ids.ts';
 import type { Engine } from './engine.ts';
-import { DatabaseFaults } from './plugs.ts';
+import { DatabaseFaults, Delays } from './plugs.ts';
 import { ModelProcess } from './process.ts';
 import type { Story } from './story.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -9,7 +9,11 @@ export interface Worker {
   readonly engine: Engine;
   readonly process: ModelProcess;
   readonly database: DatabaseFaults;
+  readonly network: Delays;
 }
+
+/** Starts a process on the same store. */
+export type Open = (of: Omit<Worker, 'engine'>) => Promise<Engine>;
 
 /** A worker that is not heard of for so long loses its job to another. */
 const HEARTBEAT_MS = 30_000;
@@ -18,7 +22,7 @@ const HEARTBEAT_MS = 30_000;
 export class Crew {
   readonly #time: VirtualTime;
   readonly #story: Story;
-  readonly #open: (process: ModelProcess, faults: DatabaseFaults) => Promise<Engine>;
+  readonly #open: Open;
   readonly #enqueue: () => Promise<string>;
   readonly #doorbells: { runId: string; atMs: number }[] = [];
   readonly #stalled: { worker: Worker; work: Promise<void> }[] = [];
@@ -29,8 +33,7 @@ export class Crew {
   constructor(parts: {
     time: VirtualTime;
     story: Story;
-    /** Starts a process on the same store. */
-    open: (process: ModelProcess, faults: DatabaseFaults) => Promise<Engine>;
+    open: Open;
     /** Queues a run as the scheduler does. @returns its id */
     enqueue: () => Promise<string>;
   }) {
@@ -69,8 +72,8 @@ export class Crew {
   async #newWorker(): Promise<Worker> {
     this.#count += 1;
     const process = new ModelProcess(`worker ${this.#count}`, this.#time);
-    const database = new DatabaseFaults();
-    return { process, database, engine: await this.#open(process, database) };
+    const worker = { process, database: new DatabaseFaults(), network: new Delays() };
+    return { ...worker, engine: await this.#open(worker) };
   }
 
   /** The run whose bell is due, or one that is queued for it. */
@@ -125,6 +128,7 @@ export class Crew {
       this.#story.tell(`${worker.process.name} wakes up`);
       worker.process.onInstant = undefined;
       worker.database.clear();
+      worker.network.clear();
       worker.process.thaw();
       this.#aside.push(work);
     }

@@ -29,7 +29,7 @@ export type DeedKind =
   | 'wait';
 
 /** What happens to the process that works, or to what it asks for. */
-export type StrikeKind = 'kill' | 'stall' | 'second-worker' | 'fault' | 'database-fault';
+export type StrikeKind = 'kill' | 'stall' | 'second-worker' | 'fault' | 'database-fault' | 'delay';
 
 /** A step draws its details from `draw` alone, so that taking others away changes nothing about it. */
 export interface Step {
@@ -88,6 +88,7 @@ const STRIKES: Readonly<Record<StrikeKind, number>> = {
   'second-worker': 1,
   fault: 8,
   'database-fault': 3,
+  delay: 1,
 };
 /** Instants of a run that are likely to come, and those of its beginning. */
 const INSTANTS = 60;

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { type History, sizeOf } from './history.ts';
 import { historyOf, Theatre } from './play.ts';
 import { addOutcome, addReport, emptyReport, type Report, summary } from './report.ts';
-import { shrink } from './shrink.ts';
+import { idsOf, leaveOut, shrink } from './shrink.ts';
 import type { Outcome } from './world.ts';
 
 const USAGE = `npm run test:model -- --seed N --histories M [--from K] [--jobs J] [--report FILE] [--no-shrink]
@@ -16,10 +16,12 @@ npm run test:model -- --seed N --history K [--whole]     one history again, step
   --jobs       processes that share the work (1)
   --report     where the figures go, as JSON
   --no-shrink  a failing history is told as it was drawn
-  --whole      with --history: not made smaller, also when it fails`;
+  --whole      with --history: not made smaller, also when it fails
+  --steps      with --history: these of its steps alone, e.g. 3,4,7`;
 
 /** More failures than this are counted and not told. */
 const MOST_TOLD = 10;
+const PROGRESS_EVERY = 100;
 
 const { values } = parseArgs({
   options: {
@@ -31,6 +33,7 @@ const { values } = parseArgs({
     report: { type: 'string' },
     shrink: { type: 'boolean', default: true },
     whole: { type: 'boolean', default: false },
+    steps: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
   allowNegative: true,
@@ -48,16 +51,20 @@ async function mine(): Promise<Report> {
   const theatre = await Theatre.open();
   const report = emptyReport(seed, from);
   const startedAt = performance.now();
+  const cpuAtStart = process.cpuUsage();
   let told = 0;
   for (let index = from; index < from + histories; index += 1) {
     const history = historyOf(seed, index);
     const outcome = await theatre.play(history);
     addOutcome(report, outcome);
+    if ((index + 1 - from) % PROGRESS_EVERY === 0) console.error(`${index + 1 - from} histories of ${histories}`);
     if (outcome.violations.length === 0) continue;
     told += 1;
     if (told <= MOST_TOLD) await tellFailure(theatre, { index, history, outcome, isShrinking: values.shrink });
   }
   report.seconds = (performance.now() - startedAt) / 1000;
+  const { user, system } = process.cpuUsage(cpuAtStart);
+  report.cpuSeconds = (user + system) / 1e6;
   await theatre.close();
   process.send?.(report);
   return report;
@@ -85,7 +92,10 @@ async function shared(jobs: number): Promise<Report> {
 /** Plays one history again and tells it. @returns the exit code */
 async function again(index: number): Promise<number> {
   const theatre = await Theatre.open();
-  const history = historyOf(seed, index);
+  const drawn = historyOf(seed, index);
+  const wanted = values.steps?.split(',').map(Number);
+  const left = new Set(wanted ? idsOf(drawn).filter((id) => !wanted.includes(id)) : []);
+  const history = leaveOut(drawn, left);
   const outcome = await theatre.play(history);
   const hasFailed = outcome.violations.length > 0;
   if (hasFailed && !values.whole) await tellFailure(theatre, { index, history, outcome, isShrinking: values.shrink });

@@ -128,7 +128,8 @@ function risen(ledger: Ledger, { local, remote, conflicts }: Findings): Violatio
     ...[...remote.values()].map(({ subject }) => subject),
   ];
   return [...new Set(subjects.map((subject) => ledger.eventOf(subject)))].flatMap((event): Violation[] => {
-    if (!event || event.deletedOn.size === 0 || excused.has(event)) return [];
+    // Of a series that was split, the other half may well be there.
+    if (!event || event.mayBeSeveral || event.deletedOn.size === 0 || excused.has(event)) return [];
     return [{ kind: 'resurrected', what: `event ${event.number}, deleted on ${[...event.deletedOn].join(' and ')}` }];
   });
 }

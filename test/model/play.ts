@@ -9,6 +9,7 @@ import { openEmbedded } from '../support/embedded-database.ts';
 import { seedOf } from './chance.ts';
 import { drawHistory, type History } from './history.ts';
 import { speedUp } from './quick-database.ts';
+import type { Sabotage } from './sabotage.ts';
 import { type Outcome, World } from './world.ts';
 
 /** Small pages and steps, so that few events make several of them. */
@@ -31,7 +32,6 @@ const KEPT_HISTORIES = 50;
 /** One database for all histories of a process; each has a user of its own in it. */
 export class Theatre {
   readonly #db: Db;
-  #played = 0;
   /** Ids are drawn, so a history that is played again has those it had. */
   readonly #kept = new Set<number>();
 
@@ -46,13 +46,11 @@ export class Theatre {
     return new Theatre(db);
   }
 
-  async play(history: History): Promise<Outcome> {
-    this.#played += 1;
+  async play(history: History, o: { sabotage?: Sabotage } = {}): Promise<Outcome> {
     if (this.#kept.size >= KEPT_HISTORIES || this.#kept.has(history.seed)) await this.#makeRoom();
     this.#kept.add(history.seed);
-    // The same length always, and in the same order as they come: nothing may hang on what a user is called.
-    const name = `user-${String(this.#played).padStart(8, '0')}`;
-    return World.play(history, { db: this.#db, config: CONFIG, name });
+    const name = `user-${history.seed}`;
+    return World.play(history, { db: this.#db, config: CONFIG, name, ...o });
   }
 
   async close(): Promise<void> {

@@ -6,7 +6,7 @@ import type {
   RootOperationNode,
   UnknownRow,
 } from 'kysely';
-import type { Fetch } from '../../src/core/runtime.ts';
+import type { Fetch, FetchInit } from '../../src/core/runtime.ts';
 import { type Db, databaseError, type Tx } from '../../src/store/db.ts';
 import { Killed, type ModelProcess } from './process.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -117,14 +117,41 @@ class StatementInstants implements KyselyPlugin {
   }
 }
 
+/** How late a slow request comes, or its answer: not long enough to be given up, longer than a lease's life. */
+const LATE_MS = 50_000;
+
+/** What of the network is slow next, for one process. */
+export class Delays {
+  readonly #waiting: ('request' | 'answer')[] = [];
+
+  add(what: 'request' | 'answer'): void {
+    this.#waiting.push(what);
+  }
+
+  clear(): void {
+    this.#waiting.length = 0;
+  }
+
+  takeMs(what: 'request' | 'answer'): number {
+    if (this.#waiting[0] !== what) return 0;
+    this.#waiting.shift();
+    return LATE_MS;
+  }
+}
+
 /** The network as one process reaches it. */
 export function modelFetch(
-  send: (url: string, init: RequestInit) => Promise<Response>,
-  parts: { process: ModelProcess; time: VirtualTime },
+  send: (url: string, init: FetchInit) => Promise<Response>,
+  parts: { process: ModelProcess; delays: Delays; time: VirtualTime },
 ): Fetch {
-  const { process, time } = parts;
+  const { process, delays, time } = parts;
+  const late = async (what: 'request' | 'answer', signal: AbortSignal | undefined) => {
+    const ms = delays.takeMs(what);
+    if (ms > 0) await process.clock.sleep(ms, signal);
+  };
   return async (url, init = {}) => {
     await process.at('request');
+    await late('request', init.signal);
     const answered = time
       .during(() => send(url, init))
       .then(
@@ -132,6 +159,7 @@ export function modelFetch(
         (error: unknown) => ({ error }),
       );
     const outcome = await answered;
+    await late('answer', init.signal);
     await process.at('answer');
     if ('error' in outcome) throw outcome.error;
     return outcome.response;

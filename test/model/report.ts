@@ -20,13 +20,15 @@ export interface Report {
   mostRequestsAtATime: number;
   convergedAfterMs: number[];
   seconds: number;
+  /** What all processes together kept a core busy for. */
+  cpuSeconds: number;
 }
 
 export function emptyReport(seed: number, from: number): Report {
   return {
     ...{ seed, from, histories: 0, operations: 0, runs: 0, faults: {}, crashes: 0, stalledWorkers: 0 },
     ...{ failedHistories: {}, violations: {}, unaskedMails: 0, needlessWrites: 0, echoes: 0 },
-    ...{ mostRequestsAtATime: 0, convergedAfterMs: [], seconds: 0 },
+    ...{ mostRequestsAtATime: 0, convergedAfterMs: [], seconds: 0, cpuSeconds: 0 },
   };
 }
 
@@ -56,6 +58,7 @@ export function addReport(all: Report, part: Report): void {
   all.mostRequestsAtATime = Math.max(all.mostRequestsAtATime, part.mostRequestsAtATime);
   all.convergedAfterMs.push(...part.convergedAfterMs);
   all.seconds = Math.max(all.seconds, part.seconds);
+  all.cpuSeconds += part.cpuSeconds;
   for (const name of ['faults', 'violations', 'failedHistories'] as const) addUp(all[name], part[name]);
 }
 
@@ -75,8 +78,13 @@ export function summary(report: Report): object {
     needlessWritesPer1000Echoes: echoes === 0 ? 0 : (needlessWrites * 1000) / echoes,
     echoes,
     virtualSecondsToConverge: { median: at(0.5) / 1000, p99: at(0.99) / 1000, worst: (times.at(-1) ?? 0) / 1000 },
-    historiesASecond: report.seconds === 0 ? 0 : Number((report.histories / report.seconds).toFixed(2)),
+    historiesASecond: perSecond(report.histories, report.seconds),
+    historiesASecondOfOneCore: perSecond(report.histories, report.cpuSeconds),
   };
+}
+
+function perSecond(count: number, seconds: number): number {
+  return seconds === 0 ? 0 : Number((count / seconds).toFixed(2));
 }
 
 function addUp(all: Record<string, number>, part: Readonly<Record<string, number>>): void {

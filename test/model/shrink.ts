@@ -30,11 +30,12 @@ export async function shrink(history: History, stillFails: (smaller: History) =>
   return smallest;
 }
 
-function idsOf({ steps }: History): number[] {
+export function idsOf({ steps }: History): number[] {
   return steps.flatMap(({ id, during = [] }) => [id, ...during.map(({ step }) => step.id)]);
 }
 
-function leaveOut({ seed, steps }: History, without: ReadonlySet<number>): History {
+/** @returns the history without these steps, by their numbers */
+export function leaveOut({ seed, steps }: History, without: ReadonlySet<number>): History {
   const kept = steps.filter(({ id }) => !without.has(id));
   return {
     seed,

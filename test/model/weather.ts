@@ -29,6 +29,8 @@ const DEAD_TOKENS: NonNullable<ScriptedFault['like']>[] = [
   ...(['sync-state-not-found', 'sync-state-not-found-camel', 'sync-state-not-found-404'] as const),
   ...(['sync-state-invalid', 'resync-required'] as const),
 ];
+/** Silences Graph asks for: such as a run sits out, and such as it does not. */
+const PAUSES_SECONDS = [30, 90, 300, 1_800];
 const HOUR_MS = 3_600_000;
 
 /** Lets one of the requests to come meet a fault. @returns what, for the script */
@@ -53,7 +55,9 @@ function detailsOf(kind: FaultKind, chance: Chance): ScriptedFault {
   switch (kind) {
     case 'status':
     case 'status-after-commit':
-      return chance.isLucky(0.1) ? { like: 'conflict-412' } : { like: chance.pick(PASSING) };
+      if (chance.isLucky(0.1)) return { like: 'conflict-412' };
+      if (chance.isLucky(0.15)) return { like: 'too-many-requests', retryAfter: chance.pick(PAUSES_SECONDS) };
+      return { like: chance.pick(PASSING) };
     case 'resync':
       return { like: chance.pick(DEAD_TOKENS), location: chance.isLucky(0.2) };
     case 'stale-read':

@@ -1,18 +1,20 @@
 import { createHash } from 'node:crypto';
 import type { AppConfig } from '../../src/config.ts';
 import { DEFAULT_CALENDAR_ID, type JobId, type UserId } from '../../src/core/ids.ts';
+import type { FetchInit } from '../../src/core/runtime.ts';
 import { GraphSimulator, type SimulatedMailbox } from '../../src/simulator/index.ts';
 import type { Db } from '../../src/store/db.ts';
 import { inScopeOf } from '../../src/store/row-scope.ts';
 import { Chance, seedOf } from './chance.ts';
-import { Crew, shortId } from './crew.ts';
+import { Crew, shortId, type Worker } from './crew.ts';
 import { Deeds } from './deeds.ts';
 import { type Engine, openEngine } from './engine.ts';
 import type { History, Step } from './history.ts';
 import { Ledger } from './ledger.ts';
 import { judge, look, type Violation } from './oracle.ts';
-import { DatabaseFaults, modelDb, modelFetch } from './plugs.ts';
+import { DatabaseFaults, Delays, modelDb, modelFetch } from './plugs.ts';
 import { type InstantKind, isOutside, ModelProcess } from './process.ts';
+import { pathsIn, type Sabotage, sabotaged } from './sabotage.ts';
 import { Silence } from './silence.ts';
 import { type Counts, Story } from './story.ts';
 import { HungError, VirtualTime } from './virtual-time.ts';
@@ -33,8 +35,18 @@ const MOST_TIME_MS = 2 * 60 * 60_000;
 const MOST_RUNS = 200;
 /** One that brings the rest over, one that proves it; what takes more is told of. */
 const MOST_SETTLING_RUNS = 4;
+/** Of a request's path, as much as tells what it is about. */
+const TOLD_OF_A_PATH = 120;
 /** As many requests as Graph lets an application have under way in one mailbox. */
 const MOST_REQUESTS = 4;
+
+export interface Stage {
+  readonly db: Db;
+  readonly config: AppConfig;
+  /** The user's, and their mailbox's. */
+  readonly name: string;
+  readonly sabotage?: Sabotage | undefined;
+}
 
 /** One user, one mailbox, the service between them, and everything that can happen to the three. */
 export class World {
@@ -49,11 +61,13 @@ export class World {
   readonly #silence = new Silence(this.#time);
   readonly #story = new Story(this.#time);
   readonly #crew: Crew;
+  readonly #sabotage: Sabotage | undefined;
   #api!: Engine;
   #deeds!: Deeds;
 
-  private constructor(parts: { db: Db; config: AppConfig; seed: number; name: string }) {
+  private constructor(parts: Stage & { readonly seed: number }) {
     this.#db = parts.db;
+    this.#sabotage = parts.sabotage;
     this.#config = parts.config;
     this.#chance = new Chance(parts.seed);
     this.#simulator = new GraphSimulator({
@@ -67,14 +81,14 @@ export class World {
     this.#crew = new Crew({
       time: this.#time,
       story: this.#story,
-      open: (process, faults) => this.#engine(process, faults),
+      open: (worker) => this.#engine(worker),
       enqueue: () => this.#enqueue(),
     });
   }
 
   /** Plays a history from beginning to end. */
-  static async play(history: History, parts: { db: Db; config: AppConfig; name: string }): Promise<Outcome> {
-    const world = new World({ ...parts, seed: history.seed });
+  static async play(history: History, stage: Stage): Promise<Outcome> {
+    const world = new World({ ...stage, seed: history.seed });
     const story = world.#story;
     try {
       await world.#open();
@@ -92,7 +106,8 @@ export class World {
 
   async #open(): Promise<void> {
     const userId = this.#userId;
-    this.#api = await this.#engine(new ModelProcess('api', this.#time), new DatabaseFaults());
+    const process = new ModelProcess('api', this.#time);
+    this.#api = await this.#engine({ process, database: new DatabaseFaults(), network: new Delays() });
     await this.#passing(() =>
       inScopeOf(userId, () =>
         this.#api.services.connectionService.connectApplication(
@@ -109,14 +124,14 @@ export class World {
     this.#simulator.clearLog();
   }
 
-  #engine(process: ModelProcess, faults: DatabaseFaults): Promise<Engine> {
+  #engine({ process, database: faults, network: delays }: Omit<Worker, 'engine'>): Promise<Engine> {
     const time = this.#time;
     return this.#passing(() =>
       openEngine({
         process,
         config: this.#config,
         db: modelDb(this.#db, { process, faults, time }),
-        fetch: modelFetch((url, init) => this.#send(process, url, init), { process, time }),
+        fetch: modelFetch((url, init) => this.#send(process, url, init), { process, delays, time }),
         random: this.#chance,
         logger: this.#story.logger(process.name),
         token: () => this.#simulator.accessToken(),
@@ -125,11 +140,20 @@ export class World {
     );
   }
 
-  async #send(process: ModelProcess, url: string, init: RequestInit): Promise<Response> {
+  async #send(process: ModelProcess, url: string, init: FetchInit): Promise<Response> {
     const undercut = this.#silence.check(process.name);
     if (undercut) this.#story.blame('undercut', undercut);
-    const response = await this.#simulator.fetch(url, init);
+    for (const path of pathsIn(url, init)) {
+      if (!path.includes(this.#mailbox.id) && !path.includes(this.#mailbox.address)) {
+        this.#story.blame('touched another', `${init.method ?? 'GET'} ${path}`);
+      }
+    }
+    const response = await this.#simulator.fetch(url, this.#sabotage ? sabotaged(init, this.#sabotage) : init);
     this.#silence.note(process.name, response);
+    const asked = pathsIn(url, init).map((path) =>
+      path.replace(/^.*\/(users|v1\.0)\/[^/]+/, '').slice(0, TOLD_OF_A_PATH),
+    );
+    this.#story.tell(`      ${process.name}: ${init.method ?? 'GET'} ${asked.join(' ')} → ${response.status}`);
     return response;
   }
 
@@ -175,6 +199,7 @@ export class World {
     this.#story.tell('the weather clears');
     this.#simulator.clearFaults();
     this.#crew.worker.database.clear();
+    this.#crew.worker.network.clear();
     await this.#crew.thaw();
     const fromMs = this.#time.nowMs;
     await this.#workOff(fromMs);
@@ -235,6 +260,12 @@ export class World {
       this.#story.blame('too many requests', `${counts.mostRequests} at a time`);
     }
     for (const { kind, what } of judge(this.#ledger, findings)) this.#story.blame(kind, what);
+    if (this.#story.violations.length === 0) return;
+    for (const { id, content } of findings.local) this.#story.tell(`here ${id}: ${JSON.stringify(content)}`);
+    for (const [id, content] of findings.remote) this.#story.tell(`in Outlook ${id}: ${JSON.stringify(content)}`);
+    for (const { conflictType, data } of findings.conflicts) {
+      this.#story.tell(`conflict ${conflictType}: ${JSON.stringify(data)}`);
+    }
   }
 
   async #passing<T>(work: () => Promise<T>): Promise<T> {
