@@ -4,6 +4,7 @@ import type { Db } from '../store/db.ts';
 import { type LinkedUid, listLinkedByICalUIds } from '../store/event-uids.ts';
 import type { AbsenceManager } from './absence.manager.ts';
 import type { AdoptionIndex } from './adoption.ts';
+import type { RemoteState } from './remote-planner.ts';
 import type { RunContext } from './run-context.ts';
 
 /**
@@ -20,16 +21,17 @@ export async function adoptReplaced(
   { db, absences }: { readonly db: Db; readonly absences: AbsenceManager },
   context: RunContext,
   of: {
-    readonly events: readonly RemoteEvent[];
-    readonly gone: readonly GraphEventId[];
+    readonly states: readonly RemoteState[];
+    readonly gone: Iterable<GraphEventId>;
     readonly adoption: AdoptionIndex;
   },
 ): Promise<void> {
-  const uids = [...new Set(of.events.flatMap(({ facts }) => facts.iCalUId ?? []))];
+  const events = of.states.flatMap(({ event }) => (event === 'gone' ? [] : [event]));
+  const uids = [...new Set(events.flatMap(({ facts }) => facts.iCalUId ?? []))];
   const known = await listLinkedByICalUIds(db, context.userId, context.calendarId, uids);
   if (known.length === 0) return;
   const linked = new Set(known.map(({ graphEventId }) => graphEventId));
-  const strangers = of.events.filter(({ id }) => !linked.has(id));
+  const strangers = events.filter(({ id }) => !linked.has(id));
   const suspects = known.filter((event) => strangers.some((stranger) => isAlike(stranger, event)));
   const proven = new Set(of.gone);
   const open = suspects.filter(({ graphEventId, isGone }) => !isGone && !proven.has(graphEventId));

@@ -139,8 +139,9 @@ export class RungManager {
     const proven = round.mode === 'apply' ? await this.#absences.prove(context, asked, round.window) : NO_PROOFS;
     const handled = singles.length + proven.gone.length + proven.singles.length;
     if (round.mode === 'apply') {
+      const states = singles.map((event) => ({ id: event.id, event }));
       const parts = { db: this.#db, absences: this.#absences };
-      await adoptReplaced(parts, context, { events: singles, gone: proven.gone, adoption });
+      await adoptReplaced(parts, context, { states, gone: proven.gone, adoption });
     }
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);

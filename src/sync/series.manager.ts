@@ -128,8 +128,7 @@ export class SeriesManager {
     const gone = missing.filter((id) => !contradicted.has(id));
     const present = states.filter((state) => state.event !== 'gone');
     if (round.mode === 'apply') {
-      const events = present.flatMap(({ event }) => (event === 'gone' ? [] : [event]));
-      await adoptReplaced({ db: this.#db, absences: this.#absences }, context, { events, gone, adoption });
+      await adoptReplaced({ db: this.#db, absences: this.#absences }, context, { states: present, gone, adoption });
     }
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
