@@ -16,6 +16,7 @@ import { nextBase, type PlannedEvent } from './plan-applier.ts';
 import type { PreviewTally } from './preview-tally.ts';
 import type { PullMode, PullRound } from './pull-round.ts';
 import type { RemotePlanner, RemoteState } from './remote-planner.ts';
+import { adoptReplaced } from './replaced-events.ts';
 import type { RunContext } from './run-context.ts';
 import { FirstPages, isRead, startOf } from './rung-pages.ts';
 import { isSeriesEcho, seriesMarksIn } from './series-reader.ts';
@@ -198,10 +199,8 @@ export class PreviewPull {
       );
       const states = [...read].map(([id, event]): RemoteState => ({ id, event }));
       for (const { id, event } of states) if (event === 'gone' && known.has(id)) this.#gone.add(id);
-      await this.#plan(
-        states.filter(({ event }) => event !== 'gone'),
-        round.mode,
-      );
+      const present = states.filter(({ event }) => event !== 'gone');
+      await this.#plan(present, round.mode);
     }
   }
 
@@ -239,9 +238,12 @@ export class PreviewPull {
     const fresh = states.filter(({ id }) => !this.#planned.has(digest(id)));
     if (fresh.length === 0) return [];
     const { db, planner } = this.#parts;
-    const planned = await db.transaction((tx) => planner.plan(tx, this.#context, fresh, this.#adoption, mode));
+    const adoption = this.#adoption;
+    const replaced = { states: fresh, gone: this.#gone, adoption };
+    if (mode === 'apply') await adoptReplaced(this.#parts, this.#context, replaced);
+    const planned = await db.transaction((tx) => planner.plan(tx, this.#context, fresh, adoption, mode));
     for (const target of planned) {
-      if (target.graphEventId) this.#planned.add(digest(target.graphEventId));
+      for (const id of [target.graphEventId, target.base?.graphEventId]) if (id) this.#planned.add(digest(id));
       this.#tally.addLocal(target);
       this.#lookAhead(target);
     }
