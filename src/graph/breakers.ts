@@ -3,6 +3,8 @@ import { type BreakerState, CircuitBreaker } from './circuit-breaker.ts';
 
 /** This many mailboxes in trouble, with nobody's request answered in between, are no trouble of theirs any more. */
 const MAILBOXES_TO_BLAME_GRAPH = 3;
+/** A mailbox that stays dead costs a worker one request in this time, which may take a minute to fail. */
+const LONGEST_PAUSE_MS = 8 * 60_000;
 /** Mailboxes in trouble that are remembered; beyond, the one whose trouble began first is given another chance. */
 const MOST_REMEMBERED = 10_000;
 
@@ -76,7 +78,7 @@ export class Breakers {
     if (known) return known;
     const [oldest] = this.#mailboxes.keys();
     if (this.#mailboxes.size >= MOST_REMEMBERED && oldest !== undefined) this.#mailboxes.delete(oldest);
-    const breaker = new CircuitBreaker(this.#clock, 'the mailbox');
+    const breaker = new CircuitBreaker(this.#clock, 'the mailbox', LONGEST_PAUSE_MS);
     this.#mailboxes.set(mailbox, breaker);
     return breaker;
   }

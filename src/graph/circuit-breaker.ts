@@ -5,6 +5,8 @@ import type { Clock } from '../core/runtime.ts';
 const FAILURES_TO_OPEN = 10;
 /** How long nothing is sent; then one request tries whether it is back. */
 const OPEN_MS = 30_000;
+/** Some pauses are too short for a run to be put back because of them: a probe's answer is waited for. */
+export const PROBE_WAIT_MS = 1_000;
 
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
@@ -15,13 +17,17 @@ export type BreakerState = 'closed' | 'open' | 'half-open';
 export class CircuitBreaker {
   readonly #clock: Clock;
   readonly #name: string;
+  readonly #longestOpenMs: number;
   #failures = 0;
+  #probes = 0;
   #openUntilMs = 0;
   #isProbing = false;
 
-  constructor(clock: Clock, name: string) {
+  /** @param longestOpenMs  how long the pause may grow, twice as long with each probe that fails */
+  constructor(clock: Clock, name: string, longestOpenMs: number = OPEN_MS) {
     this.#clock = clock;
     this.#name = name;
+    this.#longestOpenMs = longestOpenMs;
   }
 
   get state(): BreakerState {
@@ -37,19 +43,26 @@ export class CircuitBreaker {
       this.#isProbing = true;
       return;
     }
-    const retryAfterMs = Math.max(1_000, this.#openUntilMs - this.#clock.now().getTime());
-    throw new SyncError('unavailable', `${this.#name} does not answer; nothing is sent for a while`, { retryAfterMs });
+    const retryAfterMs = Math.max(PROBE_WAIT_MS, this.#openUntilMs - this.#clock.now().getTime());
+    throw new SyncError('unavailable', `${this.#name} does not answer; nothing is sent for a while`, {
+      retryAfterMs,
+      details: { isUnasked: true },
+    });
   }
 
   succeeded(): void {
     this.#failures = 0;
+    this.#probes = 0;
     this.#isProbing = false;
   }
 
   failed(): void {
+    if (this.#isProbing) this.#probes += 1;
     this.#failures += 1;
     this.#isProbing = false;
-    if (this.#failures >= FAILURES_TO_OPEN) this.#openUntilMs = this.#clock.now().getTime() + OPEN_MS;
+    if (this.#failures < FAILURES_TO_OPEN) return;
+    const openMs = Math.min(OPEN_MS * 2 ** this.#probes, this.#longestOpenMs);
+    this.#openUntilMs = this.#clock.now().getTime() + openMs;
   }
 
   /** The probe ended without telling anything, e.g. because its run was cancelled. */

@@ -224,12 +224,14 @@ describe('a mailbox that gets no answer', () => {
       expect((await errorOf(world.through(read(world)))).httpStatus).toBe(503);
     }
     expect(world.client.breakers.stateOf(world.mailbox.id)).toBe('open');
-    const waiting = read(world);
-    for (let turns = 0; turns < 20; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+    // Nobody sits that out: the job is told when to come back.
+    const refused = await errorOf(read(world));
+    expect(refused.code).toBe('unavailable');
+    expect(refused.retryAfterMs).toBeGreaterThan(25_000);
     expect(world.session.stats.requests).toBe(10);
     world.state.isDown = false;
     world.clock.advance(30_000);
-    await waiting;
+    await read(world);
     expect(world.session.stats.requests).toBe(11);
   });
 
@@ -243,15 +245,22 @@ describe('a mailbox that gets no answer', () => {
     expect(world.client.breakers.stateOf(world.mailbox.id)).toBe('closed');
   });
 
-  it('is left alone for another half minute when the probe fails', async () => {
+  it('is left alone twice as long when the probe fails, up to eight minutes', async () => {
     const world = downWorld();
     for (let run = 0; run < 2; run += 1) await errorOf(world.through(read(world)));
     world.clock.advance(30_000);
-    const pending = read(world);
-    await expect.poll(() => world.client.breakers.stateOf(world.mailbox.id)).toBe('open');
-    expect(world.session.stats.requests).toBe(11);
+    const waits: (number | undefined)[] = [];
+    for (let probes = 1; probes <= 6; probes += 1) {
+      await errorOf(world.through(read(world)));
+      expect(world.session.stats.requests).toBe(10 + probes);
+      const { retryAfterMs = 0 } = await errorOf(read(world));
+      waits.push(Math.round(retryAfterMs / 60_000));
+      world.clock.advance(retryAfterMs);
+    }
+    expect(waits).toEqual([1, 2, 4, 8, 8, 8]);
     world.state.isDown = false;
-    await world.through(pending);
+    await read(world);
+    expect(world.client.breakers.stateOf(world.mailbox.id)).toBe('closed');
   });
 
   it('is not taken for down because of single failures', async () => {

@@ -77,6 +77,18 @@ describe('SyncWorker', () => {
     expect(await delayOfDoorbell(jobId)).toBe(2);
   });
 
+  it('puts a run back at once while its mailbox is not asked, which counts as no attempt', async () => {
+    const jobId = await aRun({ attempts: MAX_ATTEMPTS - 1 });
+    const { worker, failed } = workerWith(async () => {
+      throw new SyncError('unavailable', 'does not answer', { retryAfterMs: 240_000, details: { isUnasked: true } });
+    });
+    await worker.handle(jobId);
+    expect(failed).toEqual([]);
+    expect(await delayOfDoorbell(jobId)).toBe(240);
+    expect((await world.runs.find(world.db, ALICE, jobId))?.attempts).toBe(MAX_ATTEMPTS - 1);
+    expect(await isMailboxFree()).toBe(true);
+  });
+
   it('claims no mailbox at which Graph asked anybody for silence, and comes back when it is over', async () => {
     const jobId = await aRun();
     await world.db.transaction(async (tx) => {

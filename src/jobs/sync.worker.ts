@@ -162,6 +162,8 @@ export class SyncWorker {
     if (this.#shutdown.signal.aborted) return this.#putBack(run, 0);
     // Whoever has the mailbox now works on a run of their own; this one goes on after it.
     if (isSyncError(error, 'lease-lost')) return this.#putBack(run, BUSY_DELAY_MS);
+    // Nothing was sent to a mailbox, or a Graph, that does not answer: that is no attempt, and the slot is free for others.
+    if (isUnasked(error)) return this.#putBack(run, error.retryAfterMs ?? BUSY_DELAY_MS);
     const attempts = run.attempts + 1;
     const fields = { jobId: run.id, userId: run.userId, attempts, err: error };
     if (attempts >= MAX_ATTEMPTS || (isSyncError(error) && error.recovery !== 'retry')) {
@@ -227,4 +229,8 @@ export class SyncWorker {
       },
     };
   }
+}
+
+function isUnasked(error: unknown): error is SyncError {
+  return isSyncError(error, 'unavailable') && error.details?.['isUnasked'] === true;
 }
