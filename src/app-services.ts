@@ -29,6 +29,7 @@ import { CalendarSyncService } from './sync/calendar-sync.service.ts';
 import { ConflictService } from './sync/conflict.service.ts';
 import { ConnectionService } from './sync/connection.service.ts';
 import { ConnectionState } from './sync/connection-state.ts';
+import { DeletionGuard } from './sync/deletion-guard.ts';
 import { DeltaSyncManager } from './sync/delta-sync.manager.ts';
 import { DepartureManager } from './sync/departure.manager.ts';
 import { EventService } from './sync/event.service.ts';
@@ -113,7 +114,8 @@ export function createServices(parts: {
   const planner = new RemotePlanner(common);
   const applier = new PlanApplier(common);
   const departures = new DepartureManager(common);
-  const absences = new AbsenceManager({ ...common, departures, planner, applier, recorder });
+  const guard = new DeletionGuard(common);
+  const absences = new AbsenceManager({ ...common, guard, departures, planner, applier, recorder });
   const series = new SeriesManager({ ...common, planner, applier, absences, recorder });
   const delta = new DeltaSyncManager({
     ...common,
@@ -129,6 +131,7 @@ export function createServices(parts: {
     recorder: new PushRecorder({ ...common, recorder }),
     reconciler: new Reconciler({ ...common, planner, applier, recorder }),
     series: new SeriesPusher({ ...common, recorder }),
+    guard,
     mails,
   });
   const responseManager = new ResponseManager({ ...common, recorder: new ResponseRecorder(common) });
@@ -187,6 +190,7 @@ export function createServices(parts: {
     conflicts: store.conflicts,
     settings,
     planner,
+    guard,
     absences,
     departures,
     responseManager,

@@ -29,11 +29,14 @@ export interface CalendarGraph {
   /**
    * Series whole: master, exceptions and cancelled dates. One that became a single event comes as such, without a rule; a
    * member of a series is answered under its master's id. What is left out is neither there nor gone, as above.
+   *
+   * @param unread  takes those on which Graph breaks down while it answers; without it the others are not read either
    */
   readSeries(
     session: GraphSession,
     masterIds: readonly GraphEventId[],
     window: { readonly start: Date; readonly end: Date },
+    unread?: Set<GraphEventId>,
   ): Promise<Map<GraphEventId, RemoteSeries | 'gone'>>;
   /** Writes in batches. An event may appear once in a call; every operation gets its outcome, in any order. */
   write(session: GraphSession, operations: readonly WriteOperation[]): Promise<WriteOutcome[]>;

@@ -6,9 +6,10 @@ import { batch, type GraphAccess, getEvents, toRemoteEvent } from './graph-acces
 import type { BatchItem, BatchOutcome } from './graph-batch.ts';
 import { isDoubtful, isGone } from './graph-errors.ts';
 import { toCreateBody, toUpdateBody } from './graph-event.mapper.ts';
-import { fromWire, type WireEvent } from './graph-event-reader.ts';
+import { fromWire } from './graph-event-reader.ts';
 import { calendarPath, eventPath } from './graph-paths.ts';
 import { withJoinBlock } from './join-block.ts';
+import { members, text } from './wire-values.ts';
 
 type Create = Extract<WriteOperation, { kind: 'create' }>;
 type Update = Extract<WriteOperation, { kind: 'update' }>;
@@ -112,7 +113,13 @@ async function onlineBodies(
       bodies.set(key, { error: answer.error });
       continue;
     }
-    const { content: there, facts } = fromWire(answer.body as WireEvent);
+    const wire = members(answer.body);
+    // Taken for an event without a meeting, its join block would be written over.
+    if (text(wire['id']) === '') {
+      bodies.set(key, { error: new SyncError('unavailable', 'Graph answered without the event') });
+      continue;
+    }
+    const { content: there, facts } = fromWire(wire);
     const joinUrl = facts.onlineMeeting?.joinUrl;
     if (joinUrl === undefined && !there.isOnlineMeeting) continue;
     const body = withJoinBlock(content.body, there.body, joinUrl ?? '');
@@ -160,12 +167,11 @@ async function settle(
 ): Promise<WriteOutcome | undefined> {
   const { key, kind } = operation;
   if (!answer) return undefined;
-  if (!answer.ok) {
-    const isAnswered = kind === 'create' && answer.error.code === 'duplicate-transaction';
-    return isAnswered ? adopt(access, session, operation, answer.error) : { key, ok: false, error: answer.error };
-  }
+  const isAnswered = !answer.ok && kind === 'create' && answer.error.code === 'duplicate-transaction';
+  if (!answer.ok && !isAnswered) return { key, ok: false, error: answer.error };
   if (kind === 'delete') return { key, ok: true };
   try {
+    if (!answer.ok) return kind === 'create' ? await adopt(access, session, operation, answer.error) : undefined;
     return { key, ok: true, event: await toRemoteEvent(access, session, answer.body) };
   } catch (error) {
     // Carried out, but nobody knows what became of it: an outcome of this one, not the loss of all.
@@ -191,6 +197,9 @@ async function adopt(
     if (event.transactionId === transactionId) return { key, ok: true, event };
   } else if (answer && !isGone(answer.error) && !isDoubtful(answer.error)) {
     return { key, ok: false, error: answer.error };
+  } else if (answer && isGone(answer.error)) {
+    // The marker is used up by an event that is not there any more: whoever knows why decides.
+    return { key, ok: false, error };
   }
   return { key, ok: false, error: rejected(error) };
 }

@@ -98,8 +98,9 @@ export class GraphCalendarClient implements CalendarGraph {
     session: GraphSession,
     masterIds: readonly GraphEventId[],
     window: { readonly start: Date; readonly end: Date },
+    unread?: Set<GraphEventId>,
   ): Promise<Map<GraphEventId, RemoteSeries | 'gone'>> {
-    return readSeriesWhole(this.#access, session, masterIds, window);
+    return readSeriesWhole(this.#access, session, masterIds, { window, unread });
   }
 
   async write(session: GraphSession, operations: readonly WriteOperation[]): Promise<WriteOutcome[]> {

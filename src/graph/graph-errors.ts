@@ -69,6 +69,12 @@ export function isDoubtful(error: SyncError): boolean {
   return error.code === 'not-found' && !isGone(error) && !MAILBOX_CODES.has((error.graphCode ?? '').toLowerCase());
 }
 
+/** Graph, or the way to it, broke over one request: an answer of 5xx, or none in time. */
+export function isBreakdown({ code, httpStatus, cause }: SyncError): boolean {
+  const isTimeout = cause instanceof Error && cause.name === 'TimeoutError';
+  return code === 'unavailable' && (httpStatus !== undefined || isTimeout);
+}
+
 /** Server errors that will be the same tomorrow: not implemented, version, full. */
 const FINAL_STATUS = new Set([501, 505, 507, 510]);
 

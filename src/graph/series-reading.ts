@@ -5,7 +5,7 @@ import { expandOccurrences } from '../core/recurrence.ts';
 import type { GraphSession, RemoteEvent, RemoteSeries } from './calendar-graph.ts';
 import { batch, type GraphAccess, getEvents, readList, toRemoteEvent } from './graph-access.ts';
 import type { BatchItem, BatchOutcome } from './graph-batch.ts';
-import { isDoubtful, isGone } from './graph-errors.ts';
+import { isBreakdown, isDoubtful, isGone } from './graph-errors.ts';
 import { fromWire, seriesFromWire, statedOriginalDate, type WireEvent } from './graph-event-reader.ts';
 import { eventPath, query } from './graph-paths.ts';
 import { members, text } from './wire-values.ts';
@@ -82,12 +82,12 @@ export async function readSeriesWhole(
   access: GraphAccess,
   session: GraphSession,
   ids: readonly GraphEventId[],
-  window: Window,
+  { window, unread }: { window: Window; unread?: Set<GraphEventId> | undefined },
 ): Promise<SeriesById> {
   const found: SeriesById = new Map();
-  const masterIds = await readExpanded(access, session, [...new Set(ids)], { window, found });
+  const masterIds = await readExpanded(access, session, [...new Set(ids)], { window, found, unread });
   const further = masterIds.filter((id) => !found.has(id));
-  if (further.length > 0) await readExpanded(access, session, [...new Set(further)], { window, found });
+  if (further.length > 0) await readExpanded(access, session, [...new Set(further)], { window, found, unread });
   return found;
 }
 
@@ -96,19 +96,26 @@ async function readExpanded(
   access: GraphAccess,
   session: GraphSession,
   ids: readonly GraphEventId[],
-  to: { window: Window; found: SeriesById },
+  to: { window: Window; found: SeriesById; unread: Set<GraphEventId> | undefined },
 ): Promise<GraphEventId[]> {
   const items = ids.map((id): BatchItem => ({ key: id, method: 'GET', path: eventPath(session, id) + WITH_MEMBERS }));
   const outcomes = await batch(access, session, items);
   const refused = ids.filter((id) => isRefused(outcomes.get(id)));
   const plain = refused.length > 0 ? await getEvents(access, session, refused) : new Map<string, BatchOutcome>();
   const masterIds: GraphEventId[] = [];
+  // Where none of several is read, it is no series that is the trouble.
+  const isServed =
+    ids.length === 1 || [...outcomes.values()].some((outcome) => outcome.ok || !isBreakdown(outcome.error));
+  const leave = (id: GraphEventId, error: unknown): void => {
+    if (!isSyncError(error) || !isBreakdown(error) || !isServed || !to.unread) throw error;
+    to.unread.add(id);
+  };
   for (const id of ids) {
     const outcome = plain.get(id) ?? outcomes.get(id);
     assert(outcome, 'a batch answers every item');
     if (!outcome.ok) {
       if (isGone(outcome.error)) to.found.set(id, 'gone');
-      else if (!isDoubtful(outcome.error)) throw outcome.error;
+      else if (!isDoubtful(outcome.error)) leave(id, outcome.error);
       continue;
     }
     const wire = members(outcome.body);
@@ -121,7 +128,7 @@ async function readExpanded(
       to.found.set(id, await withMembers(access, session, { id, wire, event, window: to.window }));
     } catch (error) {
       // Without one of its members a series would seem to have lost it.
-      if (!isSyncError(error) || !isDoubtful(error)) throw error;
+      if (!isSyncError(error) || !isDoubtful(error)) leave(id, error);
     }
   }
   return masterIds;

@@ -32,6 +32,10 @@ export interface EventBase {
   readonly errorMessage?: string | undefined;
   /** The revision Graph refused for good: not sent again before it changes. */
   readonly failedRevision?: bigint | undefined;
+  /** How often in a row Graph failed on this event while it served others. */
+  readonly failures?: number | undefined;
+  /** When the failed revision is sent again nevertheless. */
+  readonly retryAt?: Date | undefined;
   readonly seenRound?: string | undefined;
   readonly syncedAt?: Date | undefined;
   /** What was sent and changed back lately; left out when saving, it stays as it is. */
@@ -57,6 +61,8 @@ export interface BaseRow {
   readonly errorCode: string | null;
   readonly errorMessage: string | null;
   readonly failedRevision: unknown;
+  readonly failures: number | null;
+  readonly retryAt: unknown;
   readonly seenRound: string | null;
   readonly syncedAt: unknown;
   readonly rounds: unknown;
@@ -83,6 +89,8 @@ export function fromBaseRow(row: BaseRow, cipher: UserCipher): EventBase {
     errorMessage: optional(row.errorMessage),
     failedRevision:
       row.failedRevision === null || row.failedRevision === undefined ? undefined : toBigInt(row.failedRevision),
+    failures: row.failures || undefined,
+    retryAt: toOptionalDate(row.retryAt),
     seenRound: optional(row.seenRound),
     syncedAt: toOptionalDate(row.syncedAt),
     rounds: optional(cipher.decryptJson('base.rounds', row.rounds) as readonly Round[] | null),
@@ -97,6 +105,8 @@ export function toBaseRow(base: EventBase, cipher: UserCipher): Record<string, u
     rounds: base.rounds === undefined ? null : cipher.encryptJson('base.rounds', base.rounds),
     remoteModifiedAt: base.remoteModifiedAt ? timestamp(base.remoteModifiedAt) : null,
     remoteGoneAt: base.remoteGoneAt?.toISOString() ?? null,
+    failures: base.failures ?? 0,
+    retryAt: base.failedRevision === undefined ? null : (base.retryAt?.toISOString() ?? null),
     syncedAt: base.syncedAt?.toISOString() ?? null,
   };
 }

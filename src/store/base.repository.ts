@@ -47,17 +47,18 @@ export class BaseRepository {
       await sql`
         insert into "EventBase" ("eventId", "userId", "calendarId", "graphEventId", "iCalUId", etag, "agreedRevision", local,
           remote, "seriesEtags", generation, "remoteModifiedAt", "remoteGoneAt", "conflictUnits", "heldUnits", "errorCode",
-          "errorMessage", "failedRevision", "seenRound", "syncedAt", rounds)
+          "errorMessage", "failedRevision", "seenRound", "syncedAt", rounds, failures, "retryAt")
         select r."eventId", ${userId}, r."calendarId", r."graphEventId", r."iCalUId", r.etag, r."agreedRevision",
           r.local, r.remote, r."seriesEtags", r.generation,
           r."remoteModifiedAt", r."remoteGoneAt", array(select jsonb_array_elements_text(r."conflictUnits")),
           array(select jsonb_array_elements_text(r."heldUnits")), r."errorCode", r."errorMessage", r."failedRevision",
-          r."seenRound", r."syncedAt", r.rounds
+          r."seenRound", r."syncedAt", r.rounds, r.failures, r."retryAt"
         from jsonb_to_recordset(${rows}) as r(
           "eventId" text, "calendarId" text, "graphEventId" text, "iCalUId" text, etag text, "agreedRevision" bigint,
           local jsonb, remote jsonb, "seriesEtags" jsonb, generation integer, "remoteModifiedAt" timestamptz,
           "remoteGoneAt" timestamptz, "conflictUnits" jsonb, "heldUnits" jsonb, "errorCode" text, "errorMessage" text,
-          "failedRevision" bigint, "seenRound" text, "syncedAt" timestamptz, rounds jsonb)
+          "failedRevision" bigint, "seenRound" text, "syncedAt" timestamptz, rounds jsonb,
+          failures integer, "retryAt" timestamptz)
         on conflict ("userId", "eventId") do update set
           "calendarId" = excluded."calendarId", "graphEventId" = excluded."graphEventId", "iCalUId" = excluded."iCalUId",
           etag = excluded.etag, "agreedRevision" = excluded."agreedRevision", local = excluded.local,
@@ -66,7 +67,8 @@ export class BaseRepository {
           "conflictUnits" = excluded."conflictUnits", "heldUnits" = excluded."heldUnits",
           "errorCode" = excluded."errorCode", "errorMessage" = excluded."errorMessage",
           "failedRevision" = excluded."failedRevision", "seenRound" = coalesce(excluded."seenRound", "EventBase"."seenRound"),
-          "syncedAt" = excluded."syncedAt", rounds = coalesce(excluded.rounds, "EventBase".rounds)
+          "syncedAt" = excluded."syncedAt", rounds = coalesce(excluded.rounds, "EventBase".rounds),
+          failures = excluded.failures, "retryAt" = excluded."retryAt"
       `.execute(tx.kysely);
     }
   }
@@ -191,7 +193,7 @@ export class BaseRepository {
       update "EventBase" set "graphEventId" = null, "iCalUId" = null, etag = null, "agreedRevision" = 0,
         local = case when "graphEventId" is null then local end, remote = null, "seriesEtags" = null,
         "remoteModifiedAt" = null, "remoteGoneAt" = null, "conflictUnits" = '{}', "heldUnits" = '{}', "errorCode" = null,
-        "errorMessage" = null, "failedRevision" = null, "seenRound" = null, "syncedAt" = null
+        "errorMessage" = null, "failedRevision" = null, failures = 0, "retryAt" = null, "seenRound" = null, "syncedAt" = null
       where "userId" = ${userId}
     `.execute(tx.kysely);
   }

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { assert } from '../core/errors.ts';
 import type { GraphFacts } from '../core/event.ts';
 import type { CalendarId, EventId, GraphEventId, UserId } from '../core/ids.ts';
@@ -152,7 +152,7 @@ export class EventRepository {
     q: Queryable,
     userId: UserId,
     calendarId: CalendarId,
-    page: { limit: number; after?: bigint; range?: { start: Date; end: Date } },
+    page: { limit: number; now?: Date; after?: bigint; range?: { start: Date; end: Date } },
   ): Promise<PendingEvent[]> {
     const { range } = page;
     const found = await sql<EventRow & { base: BaseRow | null }>`
@@ -160,7 +160,7 @@ export class EventRepository {
       from "CalendarEvent" e left join "EventBase" b on b."eventId" = e.id and b."userId" = e."userId"
       where e."userId" = ${userId} and e."calendarId" = ${calendarId}
         and e.revision > coalesce(b."agreedRevision", 0)
-        and (b."failedRevision" is null or b."failedRevision" < e.revision)
+        and (b."failedRevision" is null or b."failedRevision" < e.revision or ${isDueAgain(page.now)})
         ${page.after === undefined ? sql`` : sql`and e.revision > ${page.after.toString()}::bigint`}
         ${range ? sql`and ${overlaps(range)}` : sql``}
       order by e.revision limit ${page.limit}
@@ -178,12 +178,13 @@ export class EventRepository {
     q: Queryable,
     userId: UserId,
     calendarId: CalendarId,
+    now?: Date,
   ): Promise<{ tombstone: Tombstone; base: EventBase; facts?: GraphFacts | undefined }[]> {
     const found = await sql<TombstoneRow & { facts: unknown; base: BaseRow }>`
       select t.*, to_jsonb(b) as base
       from "CalendarEventTombstone" t join "EventBase" b on b."eventId" = t."eventId" and b."userId" = t."userId"
       where t."userId" = ${userId} and b."calendarId" = ${calendarId} and t.revision > b."agreedRevision"
-        and (b."failedRevision" is null or b."failedRevision" < t.revision)
+        and (b."failedRevision" is null or b."failedRevision" < t.revision or ${isDueAgain(now)})
       order by t.revision
     `.execute(q.kysely);
     if (found.rows.length === 0) return [];
@@ -333,6 +334,11 @@ interface TombstoneRow {
   readonly graphEventId: string | null;
   readonly revision: unknown;
   readonly deletedAt: unknown;
+}
+
+/** Graph failed on it, and the pause it was given is over. */
+function isDueAgain(now: Date | undefined): RawBuilder<unknown> {
+  return now ? sql`b."retryAt" <= ${now.toISOString()}::timestamptz` : sql`false`;
 }
 
 function fromTombstone(row: TombstoneRow): Tombstone {

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { assert } from '../core/errors.ts';
 import type { EventContent } from '../core/event.ts';
 import type { CalendarId, EventId, GraphEventId, JobId, UserId } from '../core/ids.ts';
-import { jsonChunks, optional, toBigInt, toDate } from './columns.ts';
+import { jsonChunks, optional, textList, toBigInt, toDate } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 import type { ContentCipher } from './encryption.ts';
 
@@ -114,6 +114,54 @@ export class OperationRepository {
       order by "eventId", id limit ${page.limit}
     `.execute(q.kysely);
     return found.rows.length === 0 ? [] : this.#withContents(q, userId, found.rows);
+  }
+
+  /**
+   * By how many events less than at its largest since then a calendar is synced, because of deletions nobody was asked
+   * about. What came meanwhile makes up for what went.
+   *
+   * @param of.reasonHere  of deletions here that follow one in Outlook; others are somebody's own doing
+   */
+  async shrunkSince(
+    q: Queryable,
+    userId: UserId,
+    calendarId: CalendarId,
+    of: { since: Date; reasonHere: string },
+  ): Promise<number> {
+    const since = sql`${of.since.toISOString()}::timestamptz`;
+    const found = await sql<{ shrunk: unknown }>`
+      with runs as materialized (
+        select id, "confirmationIds" from "CalendarSyncState"
+        where "userId" = ${userId} and ("completedAt" is null or "completedAt" > ${since})
+      ), asked as materialized (
+        select distinct refused.id from "CalendarSyncState" s, jsonb_array_elements_text(s."confirmationIds") as refused(id)
+        where s."userId" = ${userId} and s."errorCode" = 'MASS_DELETE_REFUSED'
+      ), balance as (
+        select sum(case when o.operation = 'delete' then 1 else -1 end) over (order by o.sequence desc) as shrunk
+        from "SyncOperation" o join runs on runs.id = o."runId"
+        where o."userId" = ${userId} and o."calendarId" = ${calendarId} and o.at > ${since}
+          and (o.operation in ('create', 'adopt') or o.operation = 'delete'
+            and (o.side = 'remote' or o.reason = ${of.reasonHere}) and o."eventId" not in (select id from asked))
+      )
+      select coalesce(max(shrunk), 0) as shrunk from balance
+    `.execute(q.kysely);
+    return Math.max(0, Number(toBigInt(found.rows[0]?.shrunk)));
+  }
+
+  /** Of these events, those that have been deleted on that side from that moment on. */
+  async listDeletedSince(
+    q: Queryable,
+    userId: UserId,
+    ids: readonly string[],
+    by: { side: 'local' | 'remote'; since: Date },
+  ): Promise<ReadonlySet<string>> {
+    if (ids.length === 0) return new Set();
+    const found = await sql<{ eventId: string }>`
+      select distinct "eventId" from "SyncOperation"
+      where "userId" = ${userId} and "eventId" in ${textList(ids)} and operation = 'delete'
+        and side = ${by.side} and at >= ${by.since.toISOString()}::timestamptz
+    `.execute(q.kysely);
+    return new Set(found.rows.map(({ eventId }) => eventId));
   }
 
   async #withContents(q: Queryable, userId: UserId, rows: readonly OperationRow[]): Promise<OwnSyncOperation[]> {

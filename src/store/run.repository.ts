@@ -237,15 +237,25 @@ export class RunRepository {
     return found.rows.map((row) => ({ ...fromRow(row), requestHash: String(row['requestHash'] ?? '') }));
   }
 
-  /** How many of these deletions earlier runs of the user's have been refused; `ids` are our event ids. */
-  async countRefused(q: Queryable, userId: UserId, ids: readonly EventId[]): Promise<number> {
-    if (ids.length === 0) return 0;
-    const found = await sql<{ count: unknown }>`
-      select count(distinct refused.id) as count
+  /**
+   * How many of these deletions earlier runs of the user's have been refused; `ids` are our event ids.
+   *
+   * @returns `slow`: those of runs that were refused because of the ones before them
+   */
+  async countRefused(
+    q: Queryable,
+    userId: UserId,
+    ids: readonly EventId[],
+  ): Promise<{ readonly all: number; readonly slow: number }> {
+    if (ids.length === 0) return { all: 0, slow: 0 };
+    const found = await sql<{ all: unknown; slow: unknown }>`
+      select count(distinct refused.id) as all,
+        count(distinct refused.id) filter (where s."errorDetails" @? '$.**.deletedBefore') as slow
       from "CalendarSyncState" s, jsonb_array_elements_text(s."confirmationIds") as refused(id)
       where s."userId" = ${userId} and s."errorCode" = 'MASS_DELETE_REFUSED' and refused.id in ${textList(ids)}
     `.execute(q.kysely);
-    return Number(toBigInt(found.rows[0]?.count));
+    const [row] = found.rows;
+    return { all: Number(toBigInt(row?.all)), slow: Number(toBigInt(row?.slow)) };
   }
 
   /** All of a user's, in the order of their ids. */

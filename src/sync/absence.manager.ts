@@ -1,5 +1,3 @@
-import { BRAKE_MIN_DELETIONS, isMassDeletion } from '../core/deletion-brake.ts';
-import { SyncError } from '../core/errors.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import type { CalendarGraph } from '../graph/calendar-graph.ts';
@@ -7,8 +5,8 @@ import type { BaseRepository } from '../store/base.repository.ts';
 import type { CursorRepository, SeriesMark } from '../store/cursor.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
-import type { RunRepository } from '../store/run.repository.ts';
 import type { AdoptionIndex } from './adoption.ts';
+import { type DeletionGuard, massDeleteRefused } from './deletion-guard.ts';
 import type { DepartureManager } from './departure.manager.ts';
 import type { PlanApplier, PlannedEvent } from './plan-applier.ts';
 import type { PullRound } from './pull-round.ts';
@@ -55,7 +53,7 @@ export class AbsenceManager {
   readonly #bases: BaseRepository;
   readonly #cursors: CursorRepository;
   readonly #leases: LeaseRepository;
-  readonly #runs: RunRepository;
+  readonly #guard: DeletionGuard;
   readonly #planner: RemotePlanner;
   readonly #applier: PlanApplier;
   readonly #recorder: RunRecorder;
@@ -69,7 +67,7 @@ export class AbsenceManager {
     bases: BaseRepository;
     cursors: CursorRepository;
     leases: LeaseRepository;
-    runs: RunRepository;
+    guard: DeletionGuard;
     planner: RemotePlanner;
     applier: PlanApplier;
     recorder: RunRecorder;
@@ -82,7 +80,7 @@ export class AbsenceManager {
     this.#bases = parts.bases;
     this.#cursors = parts.cursors;
     this.#leases = parts.leases;
-    this.#runs = parts.runs;
+    this.#guard = parts.guard;
     this.#planner = parts.planner;
     this.#applier = parts.applier;
     this.#recorder = parts.recorder;
@@ -210,17 +208,10 @@ export class AbsenceManager {
     const unconfirmed = gone.filter(({ eventId }) => !context.confirmedDeletions.has(eventId));
     await this.#apply(context, confirmed);
     const synced = await this.#bases.countSynced(this.#db, context.userId, context.calendarId);
-    const deletions = await this.#plannedDeletions(context, unconfirmed);
-    if (isMassDeletion({ deletions: deletions.length, synced }) || (await this.#wereRefused(context, deletions))) {
-      throw massDeleteRefused(context, this.#random, { side: 'local', eventIds: deletions, of: synced });
-    }
+    const eventIds = await this.#plannedDeletions(context, unconfirmed);
+    const refused = await this.#guard.refused(context, { side: 'local', eventIds, of: synced });
+    if (refused) throw massDeleteRefused(context, this.#random, refused);
     await this.#apply(context, unconfirmed);
-  }
-
-  /** What was refused once is not let through because the calendar has grown meanwhile. */
-  async #wereRefused({ userId }: RunContext, deletions: readonly EventId[]): Promise<boolean> {
-    if (deletions.length <= BRAKE_MIN_DELETIONS) return false;
-    return (await this.#runs.countRefused(this.#db, userId, deletions)) > BRAKE_MIN_DELETIONS;
   }
 
   async #plannedDeletions(context: RunContext, gone: readonly GoneEvent[]): Promise<EventId[]> {
@@ -254,28 +245,4 @@ function suspect(graphEventId: GraphEventId): SeriesMark {
 interface GoneEvent {
   readonly eventId: EventId;
   readonly graphEventId: GraphEventId;
-}
-
-/** The refusal, with the token by which a person confirms exactly these deletions. */
-export function massDeleteRefused(
-  context: Pick<RunContext, 'jobId'>,
-  random: Random,
-  refused: { side: 'local' | 'remote'; eventIds: readonly EventId[]; of: number },
-): SyncError {
-  const count = refused.eventIds.length;
-  const where = refused.side === 'local' ? 'here' : 'in Outlook';
-  return new SyncError(
-    'mass-delete-refused',
-    `the run would delete ${count} of ${refused.of} synced events ${where}; nothing was deleted. ` +
-      'If that is intended, start again with confirmDeletions set to error.details.confirmationToken',
-    {
-      details: {
-        side: refused.side,
-        count,
-        of: refused.of,
-        confirmationToken: `${context.jobId}.${random.id()}`,
-        eventIds: refused.eventIds,
-      },
-    },
-  );
 }

@@ -8,6 +8,7 @@ import { type ConnectionRepository, type StoredConnection, signInOf } from '../s
 import type { CursorRepository } from '../store/cursor.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { Lease, LeaseRepository } from '../store/lease.repository.ts';
+import type { OperationRepository } from '../store/operation.repository.ts';
 import type { RunRepository, StoredRun } from '../store/run.repository.ts';
 import type { AttachmentManager } from './attachment.manager.ts';
 import { assertUsable, type ConnectionState } from './connection-state.ts';
@@ -19,7 +20,7 @@ import type { PushManager } from './push.manager.ts';
 import { type ResponseManager, throwOwed } from './response.manager.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import { RunCounters } from './run-counters.ts';
-import { errorColumns, isOfOneCalendar } from './run-errors.ts';
+import { errorColumns, isOfOneCalendar, joined } from './run-errors.ts';
 import type { RunQueue, RunRequest } from './run-queue.ts';
 import { progressOf } from './run-recorder.ts';
 import { calendarsOf, type ScopeParts, scopeOf } from './run-scope.ts';
@@ -59,6 +60,7 @@ export class CalendarSyncService {
     db: Db;
     graph: CalendarGraph;
     runs: RunRepository;
+    operations: OperationRepository;
     calendars: CalendarRepository;
     cursors: CursorRepository;
     connections: ConnectionRepository;
@@ -173,7 +175,7 @@ export class CalendarSyncService {
       signal: AbortSignal;
       startedAt: Date;
     },
-  ): Promise<CalendarResult & { pulled: ReadonlySet<CalendarId> }> {
+  ): Promise<{ outcome: PullOutcome; failure: SyncError | undefined; pulled: ReadonlySet<CalendarId> }> {
     const hasBegun = await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, lease);
       return this.#runs.begin(tx, row.id, shared.startedAt);
@@ -194,14 +196,14 @@ export class CalendarSyncService {
       try {
         const result = await this.#runFound(calendar, contextFor, pulled);
         if (result.outcome === 'out-of-capacity') outcome = result.outcome;
-        if (result.failure) failures.push(result.failure);
+        failures.push(...result.failures);
       } catch (error) {
         // One calendar that a person must look at does not keep the others waiting.
         if (!isOfOneCalendar(error)) throw error;
         failures.push(error);
       }
     }
-    const [failure] = failures;
+    const failure = joined(failures);
     if (!failure) await this.#connectionState.noteWell(connection);
     return { outcome, failure, pulled };
   }
@@ -236,17 +238,18 @@ export class CalendarSyncService {
     const pull = await this.#pull(context, calendar, pulled);
     // Creating before everything at Graph has been seen could double what already exists there.
     if (pull.outcome === 'out-of-capacity') return pull;
-    let { failure } = pull;
+    const failures = [...pull.failures];
     if (context.direction !== 'pull' && calendar.canEdit) {
       const waitedBefore = context.counters.waitingForMails;
-      const outcome = await this.#push.push(context);
+      const { outcome, refusal } = await this.#push.push(context);
+      if (refusal) failures.push(refusal);
       const waiting = context.counters.waitingForMails - waitedBefore;
-      if (waiting > 0) failure ??= await this.#mails.refusal(context, waiting);
-      if (outcome === 'out-of-capacity') return { outcome, failure };
+      if (waiting > 0 && failures.length === 0) failures.push(await this.#mails.refusal(context, waiting));
+      if (outcome === 'out-of-capacity') return { outcome, failures };
     }
     const attachments = await this.#attachments.carry(context, calendar);
-    if (attachments === 'out-of-capacity') return { outcome: attachments, failure };
-    if (failure) return { ...pull, failure };
+    if (attachments === 'out-of-capacity') return { outcome: attachments, failures };
+    if (failures.length > 0) return { ...pull, failures };
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
       await this.#calendars.saveLastSynced(tx, context.userId, context.calendarId, this.#clock.now());
@@ -259,12 +262,12 @@ export class CalendarSyncService {
     const isPulled = pulled.has(calendar.id);
     if (context.direction === 'push') {
       const isLinked = isPulled || calendar.lastSyncedAt !== undefined || (await this.#delta.isLinked(context));
-      if (isLinked) return { outcome: 'complete' };
+      if (isLinked) return { outcome: 'complete', failures: [] };
       const outcome = await this.#delta.pull(context, 'adopt');
       pulled.add(calendar.id);
-      return { outcome };
+      return { outcome, failures: [] };
     }
-    if (isPulled && context.dateRange) return { outcome: 'complete' };
+    if (isPulled && context.dateRange) return { outcome: 'complete', failures: [] };
     const result = await this.#pullChanges(context);
     if (result.outcome === 'complete' && (context.dateRange || context.isFullForced)) pulled.add(calendar.id);
     return result;
@@ -273,10 +276,10 @@ export class CalendarSyncService {
   /** Deletions that a person must confirm are left; what else there is to do is done first. */
   async #pullChanges(context: RunContext): Promise<CalendarResult> {
     try {
-      return { outcome: await this.#delta.pull(context) };
+      return { outcome: await this.#delta.pull(context), failures: [] };
     } catch (error) {
       if (!isSyncError(error, 'mass-delete-refused')) throw error;
-      return { outcome: 'complete', failure: error };
+      return { outcome: 'complete', failures: [error] };
     }
   }
 
@@ -346,10 +349,10 @@ export class CalendarSyncService {
   }
 }
 
-/** How far a run came with one calendar, or all of them; a failure keeps no other work from going on. */
+/** How far a run came with one calendar; a failure keeps no other work from going on. */
 interface CalendarResult {
   readonly outcome: PullOutcome;
-  readonly failure?: SyncError | undefined;
+  readonly failures: readonly SyncError[];
 }
 
 function continuationOf(row: StoredRun, pulled: ReadonlySet<CalendarId>): RunRequest {

@@ -51,7 +51,8 @@ function prepareCreate(context: OutgoingContext, event: StoredEvent, base: Event
   const { facts, content } = event;
   const change = planPolitely(context, event, base, { agreed: null, facts, content });
   // An earlier attempt whose answer never came is repeated word for word: Graph then knows it for the same one.
-  const sent = base?.local ?? (change.sendAttendees ? content : { ...content, attendees: [] });
+  const again = isBrokenOver(event, base) ? undefined : base?.local;
+  const sent = again ?? (change.sendAttendees ? content : { ...content, attendees: [] });
   // Somebody else's meeting, left over here from a mailbox that was disconnected: as ours it would be another meeting.
   const isForeign = facts?.isOrganizer === false;
   if (isForeign || !ruleAllows(context.rules, content)) {
@@ -65,7 +66,12 @@ function prepareCreate(context: OutgoingContext, event: StoredEvent, base: Event
     transactionId: transactionIdFor({ ...event, eventId: event.id, generation: base?.generation ?? 0 }),
     sendAttendees: change.sendAttendees,
   };
-  return { event, base, change, operation, sent, isResent: base?.local !== undefined && base.local !== null };
+  return { event, base, change, operation, sent, isResent: again !== undefined && again !== null };
+}
+
+/** Graph failed on its words, and somebody has changed them since: the same ones would fail for ever. */
+function isBrokenOver({ revision }: StoredEvent, base: EventBase | undefined): boolean {
+  return base?.retryAt !== undefined && base.failedRevision !== undefined && base.failedRevision < revision;
 }
 
 /** Kept here until the rules change, and shown as held. */

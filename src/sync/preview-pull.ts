@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { isMassDeletion } from '../core/deletion-brake.ts';
 import { isSyncError } from '../core/errors.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import type { Clock, Random } from '../core/runtime.ts';
@@ -9,6 +8,7 @@ import type { CursorRepository, SeriesMark } from '../store/cursor.repository.ts
 import type { Db } from '../store/db.ts';
 import { type AbsenceManager, type Proofs, withoutThose } from './absence.manager.ts';
 import type { AdoptionIndex } from './adoption.ts';
+import type { DeletionGuard } from './deletion-guard.ts';
 import { idsIn, isEcho, lastOfEach, RoundLinks } from './delta-page.ts';
 import type { DepartureManager } from './departure.manager.ts';
 import { prepare } from './outgoing.ts';
@@ -34,6 +34,7 @@ export interface PreviewPullParts {
   readonly bases: BaseRepository;
   readonly cursors: CursorRepository;
   readonly planner: RemotePlanner;
+  readonly guard: DeletionGuard;
   readonly absences: AbsenceManager;
   readonly departures: DepartureManager;
   readonly clock: Clock;
@@ -206,13 +207,13 @@ export class PreviewPull {
 
   /** What is proven to be gone in Outlook, and whether the run would stop and ask. */
   async #planDeletions(): Promise<void> {
-    const { db, bases } = this.#parts;
+    const { db, bases, guard } = this.#parts;
     const { userId, calendarId, confirmedDeletions } = this.#context;
     for (const { graphEventId } of await bases.listGone(db, userId, calendarId)) this.#gone.add(graphEventId);
     const ids = [...this.#gone];
     const linked = this.#tally.linked;
     let confirmed = 0;
-    let unconfirmed = 0;
+    const unconfirmed: EventId[] = [];
     for (let at = 0; at < ids.length; at += PROOFS_PER_STEP) {
       const step = ids.slice(at, at + PROOFS_PER_STEP);
       const known = await bases.findByGraphIds(db, userId, step);
@@ -224,13 +225,12 @@ export class PreviewPull {
       for (const { plan, eventId } of planned) {
         if (plan.local.kind !== 'delete') continue;
         if (confirmedDeletions.has(eventId)) confirmed += 1;
-        else unconfirmed += 1;
+        else unconfirmed.push(eventId);
       }
     }
     const synced = (await bases.countSynced(db, userId, calendarId)) + linked - confirmed;
-    if (isMassDeletion({ deletions: unconfirmed, synced })) {
-      this.#tally.refuse({ side: 'local', count: unconfirmed, of: synced });
-    }
+    const refused = await guard.refused(this.#context, { side: 'local', eventIds: unconfirmed, of: synced });
+    if (refused) this.#tally.refuse({ side: 'local', count: unconfirmed.length, of: synced });
   }
 
   async #plan(states: readonly RemoteState[], mode: PullMode): Promise<PlannedEvent[]> {

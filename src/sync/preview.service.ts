@@ -1,4 +1,3 @@
-import { isMassDeletion } from '../core/deletion-brake.ts';
 import { isSyncError, SyncError } from '../core/errors.ts';
 import type { JobId, UserId } from '../core/ids.ts';
 import type { CalendarGraph, GraphSession } from '../graph/calendar-graph.ts';
@@ -7,6 +6,7 @@ import type { CalendarRepository, StoredCalendar } from '../store/calendar.repos
 import type { ConflictRepository } from '../store/conflict.repository.ts';
 import { type ConnectionRepository, type StoredConnection, signInOf } from '../store/connection.repository.ts';
 import type { EventRepository, PendingEvent } from '../store/event.repository.ts';
+import type { OperationRepository } from '../store/operation.repository.ts';
 import type { RunRepository, StoredRunRequest } from '../store/run.repository.ts';
 import { adoptionIndexOf } from './adoption.ts';
 import type { ConnectionState } from './connection-state.ts';
@@ -68,6 +68,7 @@ export class PreviewService {
       connectionState: ConnectionState;
       calendars: CalendarRepository;
       runs: RunRepository;
+      operations: OperationRepository;
       settings: SettingsService;
       responseManager: ResponseManager;
     },
@@ -143,15 +144,16 @@ export class PreviewService {
   }
 
   async #previewDeletions(context: RunContext, tally: PreviewTally, pull: PreviewPull): Promise<void> {
-    const { db, bases } = this.#parts;
+    const { db, bases, guard } = this.#parts;
     const { userId, calendarId } = context;
-    const pending = await this.#events.listPendingDeletions(db, userId, calendarId);
+    const pending = await this.#events.listPendingDeletions(db, userId, calendarId, context.now);
     const standing = pending.filter(({ base }) => !pull.overridden.has(base.eventId));
     const { due, held } = sortDeletions(context, standing);
-    const unconfirmed = due.filter(({ base }) => !context.confirmedDeletions.has(base.eventId)).length;
-    const synced = (await bases.countSynced(db, userId, calendarId)) + tally.linked;
-    if (isMassDeletion({ deletions: unconfirmed, synced }))
-      tally.refuse({ side: 'remote', count: unconfirmed, of: synced });
+    const ids = due.map(({ base }) => base.eventId);
+    const eventIds = ids.filter((id) => !context.confirmedDeletions.has(id));
+    const of = (await bases.countSynced(db, userId, calendarId)) + tally.linked - (ids.length - eventIds.length);
+    const refused = await guard.refused(context, { side: 'remote', eventIds, of });
+    if (refused) tally.refuse({ side: 'remote', count: eventIds.length, of });
     for (const deletion of held) tally.addDeletion(deletion, 'hold');
     for (const deletion of due) tally.addDeletion(deletion, 'delete');
   }
@@ -162,6 +164,7 @@ export class PreviewService {
       context.signal.throwIfAborted();
       const pending = await this.#events.listPending(this.#parts.db, context.userId, context.calendarId, {
         limit: PENDING_PER_STEP,
+        now: context.now,
         ...(after === undefined ? {} : { after }),
         ...(context.dateRange ? { range: context.dateRange } : {}),
       });

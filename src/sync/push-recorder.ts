@@ -8,7 +8,7 @@ import type { EventRepository } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { NewSyncOperation, OperationRepository } from '../store/operation.repository.ts';
 import type { Outgoing, OutgoingDeletion } from './outgoing-event.ts';
-import { acceptedBase, agreedUpTo, emptyBase, isNewlyHeld, parkedBase } from './pushed-base.ts';
+import { acceptedBase, agreedUpTo, emptyBase, isNewlyHeld, parkedBase, parkedWith } from './pushed-base.ts';
 import type { RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
 import { newMark } from './stale-edit.ts';
@@ -86,6 +86,32 @@ export class PushRecorder {
     });
   }
 
+  /**
+   * Events whose first create met a marker that an earlier event under the same id has used up: somebody wrote them again
+   * after they had been deleted on both sides, or after a backup was restored. They are created under another one.
+   */
+  async beginNextLife(context: RunContext, reborn: readonly Outgoing[]): Promise<void> {
+    if (reborn.length === 0) return;
+    const ids = reborn.map(({ event }) => event.id);
+    await this.#inTransaction(context, async (tx) => {
+      await this.#events.lockMany(tx, context.userId, ids);
+      await this.#bases.nextGeneration(tx, context.userId, context.calendarId, ids);
+    });
+  }
+
+  /** Remembers on which events Graph broke down while nothing was written beside them. */
+  async countFailures(context: RunContext, failed: readonly EventBase[]): Promise<void> {
+    if (failed.length === 0) return;
+    const ids = failed.map(({ eventId }) => eventId);
+    await this.#inTransaction(context, async (tx) => {
+      await this.#events.lockMany(tx, context.userId, ids);
+      const fresh = await this.#bases.lockByEventIds(tx, context.userId, ids);
+      const bases = failed.map((base) => fresh.get(base.eventId) ?? base);
+      const counted = bases.map((base) => ({ ...base, failures: (base.failures ?? 0) + 1 }));
+      await this.#bases.saveMany(tx, context.userId, counted);
+    });
+  }
+
   async settle(context: RunContext, settled: readonly { target: Outgoing; outcome: WriteOutcome }[]): Promise<void> {
     if (settled.length === 0) return;
     const now = this.#clock.now();
@@ -107,7 +133,7 @@ export class PushRecorder {
           operations.push(this.#operation(context, target, sideOperation(target), target.change.units, outcome.event));
           count(context, target);
         } else if (!outcome.ok) {
-          bases.push(parkedBase(target, base, outcome.error));
+          bases.push(parkedBase(target, base, outcome.error, now));
           operations.push(this.#operation(context, target, 'fail', target.change.units, undefined, outcome.error));
           context.counters.failed += 1;
         }
@@ -166,8 +192,7 @@ export class PushRecorder {
         await this.#bases.saveMany(tx, context.userId, [
           {
             ...target.base,
-            errorCode: error.graphCode ?? error.code,
-            errorMessage: error.message,
+            ...parkedWith(target.base, error, this.#clock.now()),
             failedRevision: target.tombstone.revision,
           },
         ]);

@@ -1,4 +1,3 @@
-import { isMassDeletion } from '../core/deletion-brake.ts';
 import { SyncError } from '../core/errors.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import type { Clock, Logger, Random } from '../core/runtime.ts';
@@ -8,12 +7,14 @@ import type { Db } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import { parkUnsettled } from '../store/unsettled-dates.ts';
-import { massDeleteRefused } from './absence.manager.ts';
+import { type DeletionGuard, massDeleteRefused } from './deletion-guard.ts';
 import type { GuestMailBudget } from './guest-mail-budget.ts';
+import { blame } from './item-trouble.ts';
 import { hasOccurrencesToPush, isUndecided, prepare, sortDeletions, type UndecidedEvent } from './outgoing.ts';
 import type { Outgoing, OutgoingDeletion } from './outgoing-event.ts';
 import type { PullOutcome } from './pull-round.ts';
 import type { PushRecorder } from './push-recorder.ts';
+import { emptyBase } from './pushed-base.ts';
 import type { Reconciler } from './reconciler.ts';
 import { restlessOf } from './restless.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
@@ -40,6 +41,7 @@ export class PushManager {
   readonly #recorder: PushRecorder;
   readonly #reconciler: Reconciler;
   readonly #series: SeriesPusher;
+  readonly #guard: DeletionGuard;
   readonly #mails: GuestMailBudget;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -54,6 +56,7 @@ export class PushManager {
     recorder: PushRecorder;
     reconciler: Reconciler;
     series: SeriesPusher;
+    guard: DeletionGuard;
     mails: GuestMailBudget;
     clock: Clock;
     random: Random;
@@ -67,16 +70,23 @@ export class PushManager {
     this.#recorder = parts.recorder;
     this.#reconciler = parts.reconciler;
     this.#series = parts.series;
+    this.#guard = parts.guard;
     this.#mails = parts.mails;
     this.#clock = parts.clock;
     this.#random = parts.random;
     this.#logger = parts.logger;
   }
 
-  /** @throws {SyncError} `mass-delete-refused`, `lease-lost`, `cancelled`, and whatever Graph answers for good */
-  async push(context: RunContext): Promise<PullOutcome> {
-    const deletions = await this.#pushDeletions(context);
-    if (deletions === 'out-of-capacity') return deletions;
+  /**
+   * @returns how far it came, and `mass-delete-refused` for deletions that a person must confirm: all else is sent
+   * @throws {SyncError} `lease-lost`, `cancelled`, and whatever Graph answers for good
+   */
+  async push(context: RunContext): Promise<{ outcome: PullOutcome; refusal: SyncError | undefined }> {
+    const { outcome, refusal } = await this.#pushDeletions(context);
+    return { outcome: outcome === 'complete' ? await this.#pushChanges(context) : outcome, refusal };
+  }
+
+  async #pushChanges(context: RunContext): Promise<PullOutcome> {
     await this.#keepParked(context);
     const first = await this.#pushPass(context, { pass: 1 });
     let { unsettled } = first;
@@ -102,6 +112,7 @@ export class PushManager {
       assertNotCancelled(context);
       const found = await this.#events.listPending(this.#db, context.userId, context.calendarId, {
         limit: PUSH_STEP,
+        now: context.now,
         ...(after === undefined ? {} : { after }),
         ...(context.dateRange ? { range: context.dateRange } : {}),
       });
@@ -140,7 +151,7 @@ export class PushManager {
     await this.#recorder.announceCreates(context, sent);
     const operations = sent.flatMap(({ operation }) => (operation ? [operation] : []));
     const outcomes = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
-    const { stale, fatal } = await this.#settle(context, sent, outcomes);
+    const { stale, fatal, reborn } = await this.#settle(context, sent, outcomes);
     if (fatal) throw fatal;
     await this.#reconciler.reconcile(context, stale, { isLastTry: pass >= MAX_PASSES });
     const series = outgoing.filter((target) => !stale.has(target.event.id) && hasOccurrencesToPush(target));
@@ -156,7 +167,7 @@ export class PushManager {
     }
     // A create whose answer was lost before is sent as it was then; what was edited since goes out in the next pass.
     const edited = sent.filter((target) => target.isResent).length;
-    return undecided.length + stale.size + dates.unsettled + edited;
+    return undecided.length + stale.size + dates.unsettled + edited + reborn;
   }
 
   async #keepParked(context: RunContext): Promise<void> {
@@ -189,14 +200,13 @@ export class PushManager {
     context: RunContext,
     sent: readonly Outgoing[],
     outcomes: readonly WriteOutcome[],
-  ): Promise<{ stale: Map<EventId, GraphEventId>; fatal: SyncError | undefined }> {
+  ): Promise<{ stale: Map<EventId, GraphEventId>; fatal: SyncError | undefined; reborn: number }> {
     const byKey = new Map(outcomes.map((outcome) => [outcome.key, outcome]));
     const stale = new Map<EventId, GraphEventId>();
     let fatal: SyncError | undefined;
     const settled: { target: Outgoing; outcome: WriteOutcome }[] = [];
-    // Where other writes go through, one that is forbidden says something of that event only.
-    const isRefusedAlone = (error: SyncError) =>
-      error.code === 'rejected' || (error.code === 'forbidden' && outcomes.some(({ ok }) => ok));
+    const reborn: Outgoing[] = [];
+    const counted: EventBase[] = [];
     for (const target of sent) {
       const outcome = byKey.get(target.event.id);
       if (!outcome) continue;
@@ -204,37 +214,44 @@ export class PushManager {
       // The answer to a repeated create may show an event that somebody edited since: it is compared before anything else.
       if (outcome.ok && target.isResent && outcome.event) stale.set(target.event.id, outcome.event.id);
       if (!outcome.ok && isStale(outcome.error) && graphEventId) stale.set(target.event.id, graphEventId);
-      else if (!outcome.ok && !isRefusedAlone(outcome.error)) fatal ??= outcome.error;
-      else settled.push({ target, outcome });
+      else if (!outcome.ok && outcome.error.code === 'duplicate-transaction' && !target.isResent) reborn.push(target);
+      else if (outcome.ok) settled.push({ target, outcome });
+      else {
+        const whose = blame(outcome.error, { outcomes, failures: target.base?.failures });
+        if (whose === 'event') settled.push({ target, outcome });
+        else fatal ??= outcome.error;
+        if (whose === 'count') counted.push(target.base ?? emptyBase(target.event));
+      }
     }
     await this.#recorder.settle(context, settled);
+    await this.#recorder.countFailures(context, counted);
+    await this.#recorder.beginNextLife(context, reborn);
     await this.#mails.giveBack(
       context,
       sent.filter(({ event }) => byKey.get(event.id)?.ok !== true),
     );
-    return { stale, fatal };
+    return { stale, fatal, reborn: reborn.length };
   }
 
-  async #pushDeletions(context: RunContext): Promise<PullOutcome> {
-    const { due, held, left } = sortDeletions(context, await this.#pendingDeletions(context));
+  async #pushDeletions(context: RunContext): Promise<{ outcome: PullOutcome; refusal: SyncError | undefined }> {
+    const { due: wanted, held, left } = sortDeletions(context, await this.#pendingDeletions(context));
     await this.#recorder.holdDeletions(context, held);
     await this.#recorder.forgetDeletions(context, left);
-    if (due.length === 0) return 'complete';
-    await this.#assertIntended(context, due);
+    const { due, refusal } = await this.#sortOutUnintended(context, wanted);
     for (let from = 0; from < due.length; from += PUSH_STEP) {
       assertNotCancelled(context);
-      if (context.counters.isExhausted) return 'out-of-capacity';
+      if (context.counters.isExhausted) return { outcome: 'out-of-capacity', refusal };
       const step = due.slice(from, from + PUSH_STEP);
       const allowed = await this.#mails.take(context, step);
       context.counters.waitingForMails += step.length - allowed.length;
       await this.#pushDeletionStep(context, allowed);
     }
-    return 'complete';
+    return { outcome: 'complete', refusal };
   }
 
   /** Events deleted here, with the ids of those whose create was never answered. */
   async #pendingDeletions(context: RunContext): Promise<readonly OutgoingDeletion[]> {
-    const list = () => this.#events.listPendingDeletions(this.#db, context.userId, context.calendarId);
+    const list = () => this.#events.listPendingDeletions(this.#db, context.userId, context.calendarId, context.now);
     const pending = await list();
     const unanswered = sortDeletions(context, pending).due.filter(({ base }) => isUnanswered(base));
     if (unanswered.length === 0) return pending;
@@ -259,27 +276,41 @@ export class PushManager {
     const stale = new Map<EventId, GraphEventId>();
     let fatal: SyncError | undefined;
     const settled: { target: OutgoingDeletion; outcome: WriteOutcome | undefined }[] = [];
+    const counted: EventBase[] = [];
     for (const target of step) {
       const outcome = byKey.get(target.base.eventId);
       if (outcome && !outcome.ok && isStale(outcome.error) && target.base.graphEventId) {
         stale.set(target.base.eventId, target.base.graphEventId);
-      } else if (outcome && !outcome.ok && outcome.error.code !== 'rejected') fatal ??= outcome.error;
-      else settled.push({ target, outcome });
+        continue;
+      }
+      const { failures } = target.base;
+      const whose = !outcome || outcome.ok ? 'event' : blame(outcome.error, { outcomes, failures });
+      if (whose === 'event') settled.push({ target, outcome });
+      else if (outcome && !outcome.ok) fatal ??= outcome.error;
+      if (whose === 'count') counted.push(target.base);
     }
     await this.#recorder.settleDeletions(context, settled);
+    await this.#recorder.countFailures(context, counted);
     if (fatal) throw fatal;
     await this.#reconciler.reconcile(context, stale, { isLastTry: false });
     context.counters.found(step.length);
     context.counters.handled(step.length);
   }
 
-  async #assertIntended(context: RunContext, due: readonly OutgoingDeletion[]): Promise<void> {
-    const unconfirmed = due.filter(({ base }) => !context.confirmedDeletions.has(base.eventId));
+  /** Takes out what is suspiciously much, unless a person has confirmed it. */
+  async #sortOutUnintended(
+    context: RunContext,
+    due: readonly OutgoingDeletion[],
+  ): Promise<{ due: readonly OutgoingDeletion[]; refusal: SyncError | undefined }> {
+    const confirmed = due.filter(({ base }) => context.confirmedDeletions.has(base.eventId));
+    const eventIds = due.filter((each) => !confirmed.includes(each)).map(({ base }) => base.eventId);
+    if (eventIds.length === 0) return { due, refusal: undefined };
     const synced = await this.#bases.countSynced(this.#db, context.userId, context.calendarId);
-    if (!isMassDeletion({ deletions: unconfirmed.length, synced })) return;
-    this.#logger.warn({ jobId: context.jobId, count: unconfirmed.length, of: synced }, 'mass deletion refused');
-    const eventIds = unconfirmed.map(({ base }) => base.eventId);
-    throw massDeleteRefused(context, this.#random, { side: 'remote', eventIds, of: synced });
+    const of = synced - confirmed.length;
+    const refused = await this.#guard.refused(context, { side: 'remote', eventIds, of });
+    if (!refused) return { due, refusal: undefined };
+    this.#logger.warn({ jobId: context.jobId, count: eventIds.length, of }, 'mass deletion refused');
+    return { due: confirmed, refusal: massDeleteRefused(context, this.#random, refused) };
   }
 }
 

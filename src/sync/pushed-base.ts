@@ -2,11 +2,14 @@ import { changedUnits, type Unit, unitsOf, withUnit } from '../core/canonical-ev
 import { withRounds } from '../core/convergence.ts';
 import type { SyncError } from '../core/errors.ts';
 import type { EventContent } from '../core/event.ts';
+import { eventRetryMs } from '../core/event-retry.ts';
 import { isOccurrenceUnit, type OutgoingChange } from '../core/outgoing-change.ts';
 import type { RemoteEvent } from '../graph/calendar-graph.ts';
+import { isBreakdown } from '../graph/graph-errors.ts';
 import type { EventBase } from '../store/base.repository.ts';
 import type { StoredEvent } from '../store/event.repository.ts';
 import { agreedAfterLostAnswer } from './adoption.ts';
+import { FAILURES_ALONE } from './item-trouble.ts';
 import type { Outgoing } from './outgoing-event.ts';
 import { byOurClock, type RunContext } from './run-context.ts';
 import { staleMark } from './stale-edit.ts';
@@ -64,6 +67,7 @@ export function acceptedBase(
     conflictUnits: isCreate ? [] : base.conflictUnits,
     ...staleMark(change.stale),
     failedRevision: undefined,
+    failures: undefined,
     syncedAt: now,
   };
   if (isCreate) {
@@ -78,7 +82,10 @@ export function acceptedBase(
     if (change.units.includes(unit)) local = withUnit(local, unit, sent);
   }
   const answered = { ...remote.content, occurrences: base.remote?.occurrences ?? {} };
-  const unseen = unseenUnits(base, answered, change.units);
+  const isSeriesByNow = sent.recurrence === null && !base.remote?.recurrence && answered.recurrence !== null;
+  // A rule nobody spoke of was not taken away by what we sent.
+  const ours = change.units.filter((unit) => unit !== 'time' || !isSeriesByNow);
+  const unseen = unseenUnits(base, answered, ours);
   const known = base.remote ?? answered;
   const agreed = [...unseen, ...base.conflictUnits].reduce((content, unit) => withUnit(content, unit, known), answered);
   const rounds = withRounds(base.rounds, { kind: 'sent', content: sent, units: change.units, at: now });
@@ -120,13 +127,30 @@ function unseenUnits(base: EventBase, answered: EventContent, sent: readonly Uni
   );
 }
 
-/** Refused for good: the event keeps its error and is tried again only when somebody changes it. */
-export function parkedBase({ event, operation }: Outgoing, known: EventBase, error: SyncError): EventBase {
+/**
+ * Refused for good: the event keeps its error and is tried again only when somebody changes it. What Graph merely failed on is
+ * tried again after a pause as well, as it was: it may have been created.
+ */
+export function parkedBase({ event, operation }: Outgoing, known: EventBase, error: SyncError, now: Date): EventBase {
+  const isLost = operation?.kind === 'create' && !isBreakdown(error);
   return {
     ...known,
-    local: operation?.kind === 'create' ? null : known.local,
-    errorCode: error.graphCode ?? error.code,
-    errorMessage: error.message,
+    local: isLost ? null : known.local,
+    ...parkedWith(known, error, now),
     failedRevision: event.revision,
   };
+}
+
+/** The error to show, and when to try again; without a time only once the event changes. */
+export function parkedWith(
+  known: EventBase,
+  error: SyncError,
+  now: Date,
+): Pick<EventBase, 'errorCode' | 'errorMessage' | 'failures' | 'retryAt'> {
+  const shown = { errorCode: error.graphCode || error.code, errorMessage: error.message };
+  if (!isBreakdown(error)) return { ...shown, failures: undefined, retryAt: undefined };
+  // What was counted before it was known to be the event's own trouble makes no pause longer.
+  const before = known.retryAt || (known.failures ?? 0) >= FAILURES_ALONE ? (known.failures ?? 0) : 0;
+  const failures = before + 1;
+  return { ...shown, failures, retryAt: new Date(now.getTime() + eventRetryMs(failures)) };
 }

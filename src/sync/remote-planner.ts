@@ -45,9 +45,14 @@ export class RemotePlanner {
       states.map(({ id }) => id),
     );
     const matches = matchUnknown(states, bases, adoption);
-    const ids = [
-      ...new Set([...[...bases.values()].map((base) => base.eventId), ...[...matches.values()].map((m) => m.eventId)]),
-    ];
+    const strangers = states.filter(({ id, event }) => event !== 'gone' && !bases.has(id) && !matches.has(id));
+    const former = await this.#events.findFormer(
+      tx,
+      context.userId,
+      strangers.map(({ id }) => id),
+    );
+    const known = [...bases.values(), ...matches.values()].map(({ eventId }) => eventId);
+    const ids = [...new Set([...known, ...former.values()])];
     const stored = await this.#events.lockMany(tx, context.userId, ids);
     // Read again under the lock: a person's decision may have come in between.
     const locked = await this.#bases.lockByEventIds(tx, context.userId, ids);
@@ -63,6 +68,7 @@ export class RemotePlanner {
         match,
         stored: eventId ? stored.get(eventId) : undefined,
         tombstone: eventId ? tombstones.get(eventId) : undefined,
+        former: eventId ? undefined : freeId(former.get(state.id), { stored, bases: locked }),
         mode,
       });
       if (plan) planned.push(plan);
@@ -79,6 +85,8 @@ export class RemotePlanner {
       match: Match | undefined;
       stored: StoredEvent | undefined;
       tombstone: Tombstone | undefined;
+      /** The event it was before it left; it is the same one again. */
+      former: EventId | undefined;
       mode: PullMode;
     },
   ): PlannedEvent | undefined {
@@ -113,16 +121,28 @@ export class RemotePlanner {
     });
     const isMoved = mode === 'apply' && event !== 'gone' && stored && stored.calendarId !== context.calendarId;
     return {
-      eventId: base?.eventId ?? match?.eventId ?? (this.#random.id() as EventId),
+      eventId: base?.eventId ?? match?.eventId ?? known.former ?? (this.#random.id() as EventId),
       graphEventId: id,
       plan: isMoved && plan.local.kind === 'keep' ? { ...plan, local: writtenAsItIs(stored) } : plan,
       stored,
       base,
       remote: event === 'gone' ? undefined : event,
       isRemoteGone: event === 'gone',
-      reason: isMoved ? 'moved to another calendar in Outlook' : reasonFor(event, base, match),
+      reason: isMoved
+        ? 'moved to another calendar in Outlook'
+        : known.former
+          ? 'back in a calendar that is synced'
+          : reasonFor(event, base, match),
     };
   }
+}
+
+/** An id an event had once, if it is nobody's now. */
+function freeId(
+  id: EventId | undefined,
+  { stored, bases }: { stored: ReadonlyMap<EventId, StoredEvent>; bases: ReadonlyMap<EventId, EventBase> },
+): EventId | undefined {
+  return id && !stored.has(id) && !bases.has(id) ? id : undefined;
 }
 
 /** Into the calendar of the run: an event follows where it is moved to in Outlook, which changes nothing else of it. */
@@ -130,6 +150,8 @@ function writtenAsItIs({ content }: StoredEvent): LocalStep {
   return { kind: 'write', content, units: [] };
 }
 
+/** Why an event is deleted here, in the audit trail. */
+export const DELETED_THERE = 'deleted in Outlook';
 const UNLINK: EventPlan = { action: 'none', local: { kind: 'keep' }, base: { kind: 'drop' }, isPushNeeded: false };
 const EXCLUDED = 'the rules exclude it';
 
@@ -193,7 +215,7 @@ export function remoteState(event: RemoteState['event'], clockOffsetMs: number):
 }
 
 function reasonFor(event: RemoteState['event'], base: EventBase | undefined, match: Match | undefined): string {
-  if (event === 'gone') return 'deleted in Outlook';
+  if (event === 'gone') return DELETED_THERE;
   if (match?.kind === 'own') return 'our own event, whose creation was never confirmed';
   if (match) return 'the same event exists on both sides';
   return base ? 'changed in Outlook' : 'new in Outlook';

@@ -6,6 +6,7 @@ import type { ConnectionRepository } from '../store/connection.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { RunRepository, StoredRunRequest } from '../store/run.repository.ts';
 import { assertUsable } from './connection-state.ts';
+import { confirmationIn } from './run-errors.ts';
 
 /** What a caller asks a run to do; what is left out comes from the calendar's, then the user's settings, at run time. */
 export interface SyncRequest {
@@ -68,7 +69,8 @@ async function confirmedCalendar(
 ): Promise<string | undefined> {
   if (token === undefined) return undefined;
   const refused = isStorable(token) ? await runs.find(db, userId, token.split('.')[0] as JobId) : undefined;
-  if (refused?.status === 'FAILED' && refused.confirmationToken === token) return refused.calendarId;
+  const confirmation = confirmationIn(refused, token);
+  if (confirmation) return confirmation.calendarId;
   throw new SyncError('invalid-input', 'the confirmation does not belong to a run of yours that was stopped', {
     problems: [
       {

@@ -5,8 +5,10 @@ import type { Clock } from '../core/runtime.ts';
 import type { SyncSettings } from '../core/settings.ts';
 import type { CalendarRepository, StoredCalendar } from '../store/calendar.repository.ts';
 import type { Db } from '../store/db.ts';
+import type { OperationRepository } from '../store/operation.repository.ts';
 import type { RunRepository, StoredRunRequest } from '../store/run.repository.ts';
 import { type RunContext, windowAround } from './run-context.ts';
+import { confirmationIn } from './run-errors.ts';
 import type { SettingsService } from './settings.service.ts';
 
 /** What a run works on and by which rules, from its request and the settings: the same for a preview. */
@@ -32,6 +34,7 @@ export interface ScopeParts {
   readonly db: Db;
   readonly calendars: CalendarRepository;
   readonly runs: RunRepository;
+  readonly operations: OperationRepository;
   readonly settings: SettingsService;
   readonly clock: Clock;
 }
@@ -98,15 +101,22 @@ async function syncedCalendars(
   return synced;
 }
 
-/** The deletions a refused run listed, if this run was started with its confirmation. */
+/**
+ * The deletions a refused run listed, if this run was started with its confirmation. Each is confirmed once: what was
+ * carried out and then came back is another deletion.
+ */
 async function confirmedDeletions(
-  { db, runs }: ScopeParts,
+  { db, runs, operations }: ScopeParts,
   userId: UserId,
   token: string | undefined,
 ): Promise<ReadonlySet<string>> {
   if (!token) return new Set();
   const refused = await runs.find(db, userId, token.split('.')[0] as JobId);
-  return new Set(refused?.confirmationToken === token ? (refused.confirmationIds ?? []) : []);
+  const confirmation = confirmationIn(refused, token);
+  if (!confirmation?.refusedAt) return new Set();
+  const { eventIds, side, refusedAt: since } = confirmation;
+  const used = await operations.listDeletedSince(db, userId, eventIds, { side, since });
+  return new Set(eventIds.filter((id) => !used.has(id)));
 }
 
 /** @returns the same for settings by which the same is read, and another for any other */

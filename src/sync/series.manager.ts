@@ -106,7 +106,7 @@ export class SeriesManager {
   /**
    * Reads a few series and commits what they are like, with the end of their marks.
    *
-   * @returns those of which Graph says two things: they stay marked, for the next run to ask again
+   * @returns those of which Graph says two things, or on which it breaks down: they stay marked, for the next run to ask again
    */
   async #readStep(
     context: RunContext,
@@ -117,15 +117,14 @@ export class SeriesManager {
     const ids = marks.map((mark) => mark.graphEventId);
     const bases = await this.#bases.findByGraphIds(this.#db, context.userId, ids);
     const dirty = marks.filter((mark) => !isSeriesEcho(mark, bases.get(mark.graphEventId), context.calendarId));
-    const states = await this.#read(
-      context,
-      dirty.map((mark) => mark.graphEventId),
-      round.window,
-    );
+    const unread = new Set<GraphEventId>();
+    const dirtyIds = dirty.map((mark) => mark.graphEventId);
+    const states = await this.#read(context, dirtyIds, { window: round.window, unread });
     const missing = states.filter((state) => state.event === 'gone' && bases.has(state.id)).map((state) => state.id);
     const now = this.#clock.now();
     const contradicted = new Set(missing.filter((id) => isListedAlive(id, marks, { base: bases.get(id), now })));
     const gone = missing.filter((id) => !contradicted.has(id));
+    const kept = new Set([...contradicted, ...unread]);
     const present = states.filter((state) => state.event !== 'gone');
     if (round.mode === 'apply') {
       await adoptReplaced({ db: this.#db, absences: this.#absences }, context, { states: present, gone, adoption });
@@ -138,22 +137,26 @@ export class SeriesManager {
       if (round.isFullRound && round.isCursorKept) {
         await this.#bases.markSeen(tx, context.userId, ids, round.roundId);
       }
-      const clearedIds = cleared.flatMap(({ graphEventId }) => (contradicted.has(graphEventId) ? [] : [graphEventId]));
+      const clearedIds = cleared.flatMap(({ graphEventId }) => (kept.has(graphEventId) ? [] : [graphEventId]));
       await this.#cursors.clearDirtySeries(tx, context.userId, context.calendarId, clearedIds);
       context.counters.found(dirty.length);
       context.counters.handled(dirty.length, { isCharged: round.isCursorKept });
       await this.#recorder.saveProgress(tx, context);
     });
-    return contradicted;
+    return kept;
   }
 
   #stored({ userId, calendarId }: RunContext, limit: number): Promise<SeriesMark[]> {
     return this.#cursors.listDirtySeries(this.#db, userId, calendarId, limit);
   }
 
-  async #read(context: RunContext, ids: readonly GraphEventId[], window: RunContext['window']): Promise<RemoteState[]> {
+  async #read(
+    context: RunContext,
+    ids: readonly GraphEventId[],
+    { window, unread }: { window: RunContext['window']; unread: Set<GraphEventId> },
+  ): Promise<RemoteState[]> {
     if (ids.length === 0) return [];
-    const series = await this.#graph.readSeries(context.session, [...ids], window);
+    const series = await this.#graph.readSeries(context.session, [...ids], window, unread);
     return [...series].map(([id, event]) => ({ id, event }));
   }
 }

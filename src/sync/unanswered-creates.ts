@@ -42,7 +42,7 @@ export async function learnIds(
       const sent = { ...(base.local ?? outcome.event.content), occurrences: {} };
       const { local, remote } = agreedAfterLostAnswer(sent, outcome.event.content);
       learned.push({ ...base, graphEventId: outcome.event.id, iCalUId: outcome.event.facts.iCalUId, local, remote });
-    } else if (outcome && !outcome.ok && outcome.error.code !== 'rejected') fatal ??= outcome.error;
+    } else if (outcome && !outcome.ok && !isNotThere(outcome.error)) fatal ??= outcome.error;
   }
   await parts.db.transaction(async (tx) => {
     await parts.leases.assert(tx, context.lease);
@@ -50,6 +50,11 @@ export async function learnIds(
   });
   if (fatal) throw fatal;
   return new Map(learned.flatMap(({ eventId, graphEventId }) => (graphEventId ? [[eventId, graphEventId]] : [])));
+}
+
+/** Refused, or made and gone since. */
+function isNotThere({ code }: SyncError): boolean {
+  return code === 'rejected' || code === 'duplicate-transaction';
 }
 
 function createAgain(context: RunContext, base: EventBase): WriteOperation {
