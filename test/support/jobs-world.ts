@@ -12,7 +12,7 @@ import { migrate } from '../../src/store/migrator.ts';
 import { RunRepository } from '../../src/store/run.repository.ts';
 import { SettingsRepository } from '../../src/store/settings.repository.ts';
 import { systemRandom } from '../../src/system-runtime.ts';
-import { openEmbedded } from './embedded-database.ts';
+import { openMigrated } from './embedded-database.ts';
 
 export const ALICE = 'alice' as UserId;
 export const BOB = 'bob' as UserId;
@@ -73,7 +73,7 @@ export interface JobsWorld {
 export async function openJobsWorld(url?: string): Promise<JobsWorld> {
   const clock = new ManualClock('2026-03-02T08:00:00Z');
   const random = systemRandom;
-  const db = url === undefined ? await openEmbedded() : await openDatabase({ url, logger: silentLogger });
+  const db = url === undefined ? await openMigrated() : await openDatabase({ url, logger: silentLogger });
   await migrate(db, { logger: silentLogger, clock, random });
   const cipher = new ContentCipher(KeyRing.parse(`test:${Buffer.alloc(32, 1).toString('base64')}`), random);
   const boss = createBoss(db, silentLogger);

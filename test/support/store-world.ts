@@ -20,7 +20,7 @@ import { StatisticsRepository } from '../../src/store/statistics.repository.ts';
 import { WebhookRepository } from '../../src/store/webhook.repository.ts';
 import { WebhookDeliveryRepository } from '../../src/store/webhook-delivery.repository.ts';
 import { systemRandom } from '../../src/system-runtime.ts';
-import { openEmbedded } from './embedded-database.ts';
+import { openMigrated } from './embedded-database.ts';
 import { ManualClock } from './jobs-world.ts';
 import { startPostgres } from './postgres-server.ts';
 
@@ -97,7 +97,7 @@ class Shared {
 }
 
 const embedded = new Shared(async () => {
-  const db = await openEmbedded();
+  const db = await openMigrated();
   return { db, close: () => db.close() };
 });
 

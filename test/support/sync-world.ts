@@ -5,7 +5,7 @@ import { changedUnits, equalContent, type Unit } from '../../src/core/canonical-
 import type { EventContent } from '../../src/core/event.ts';
 import { createContent, type EventInput, patchContent } from '../../src/core/event-input.ts';
 import { type CalendarId, DEFAULT_CALENDAR_ID, type EventId, type JobId, type UserId } from '../../src/core/ids.ts';
-import { silentLogger } from '../../src/core/runtime.ts';
+import { type Fetch, silentLogger } from '../../src/core/runtime.ts';
 import type { SyncSettings } from '../../src/core/settings.ts';
 import { GraphSimulator, type SimulatedMailbox, type SimulatorSwitches } from '../../src/simulator/index.ts';
 import { BaseRepository } from '../../src/store/base.repository.ts';
@@ -20,7 +20,7 @@ import { RunRepository, type StoredRun } from '../../src/store/run.repository.ts
 import { SubscriptionRepository } from '../../src/store/subscription.repository.ts';
 import type { RunRequest } from '../../src/sync/run-queue.ts';
 import { systemRandom } from '../../src/system-runtime.ts';
-import { openEmbedded } from './embedded-database.ts';
+import { openMigrated } from './embedded-database.ts';
 import { ManualClock } from './jobs-world.ts';
 import { expectMails, watchOutbox } from './outbox-watch.ts';
 import { readMailbox } from './read-mailbox.ts';
@@ -37,6 +37,8 @@ export interface SyncWorldOptions {
   readonly switches?: Partial<SimulatorSwitches>;
   /** How Graph reaches our webhook. */
   readonly webhookFetch?: typeof fetch;
+  /** Stands between the service and Graph. */
+  readonly wrapFetch?: (fetch: Fetch) => Fetch;
   /** How far Graph's clock is ahead of ours. */
   readonly graphClockAheadMs?: number;
   /** Furnishes the mailbox before it is connected. */
@@ -99,14 +101,15 @@ export class SyncWorld {
     const mailbox = simulator.addMailbox({ address: MAILBOX, name: 'Ada Lemke', timeZone: 'W. Europe Standard Time' });
     options.furnish?.(mailbox, simulator);
     let world: SyncWorld | undefined;
+    const { wrapFetch = (fetch: Fetch) => fetch } = options;
     const app = await createApp(configFor(simulator, options.env), {
       db,
       clock,
       logger: silentLogger,
-      fetch: async (url, init) => {
+      fetch: wrapFetch(async (url, init) => {
         await world?.look(url, init?.method ?? 'GET');
         return simulator.fetch(url, init);
-      },
+      }),
     });
     await app.start({ isApi: false, isWorker: false });
     world = new SyncWorld({ clock, simulator, mailbox, db, app });
@@ -339,7 +342,7 @@ let shared: Promise<Db> | undefined;
 
 /** For a hook of a spec file: the first database takes its time, which no single test should have to bring along. */
 export async function openWorldDatabase(): Promise<Db> {
-  shared ??= openEmbedded();
+  shared ??= openMigrated();
   return shared;
 }
 
