@@ -225,6 +225,28 @@ describe('whole days', () => {
     await expectQuiet(world);
   });
 
+  it('that become hours here while they become a series there, where If-Match is ignored, are a series on both sides', async () => {
+    await world.close();
+    world = await SyncWorld.open({ switches: { ifMatch: 'ignore' } });
+    const id = await world.book({
+      ...{ subject: 'a', isAllDay: true },
+      ...{ start: at('2026-03-09T00:00:00'), end: at('2026-03-10T00:00:00') },
+    });
+    await world.sync();
+    const graphId = await graphIdOf(id);
+    await world.edit(id, { isAllDay: false, start: at('2026-03-09T09:00:00'), end: at('2026-03-09T10:00:00') });
+    const recurrence = {
+      pattern: { type: 'daily', interval: 1 },
+      range: { type: 'numbered', startDate: '2026-03-09', numberOfOccurrences: 3 },
+    };
+    world.onRequest(/\/\$batch|\/events\//, () => world.mailbox.updateEvent(graphId, { recurrence }));
+    await world.sync();
+    await world.sync();
+    expect((await world.get(id)).content.recurrence?.range.type).toBe('numbered');
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+
   it('of a series become hours, and back, with their rule; of a series that ends as one event the end of the rule is said', async () => {
     const hours = { isAllDay: false, start: at('2026-03-09T09:00:00'), end: at('2026-03-09T10:00:00') };
     const days = { isAllDay: true, start: at('2026-03-09T00:00:00'), end: at('2026-03-10T00:00:00') };
