@@ -28,12 +28,13 @@ export interface LinkedUid {
   readonly eventId: EventId;
   readonly graphEventId: GraphEventId;
   readonly iCalUId: string;
-  readonly isSeries: boolean;
+  /** `null`: it is not here any more, and only its base tells. */
+  readonly isSeries: boolean | null;
   /** Graph said that the id is of nothing any more. */
   readonly isGone: boolean;
 }
 
-/** Which events of a calendar carry one of these UIDs and are linked to Graph. */
+/** Which events of a calendar carry one of these UIDs and are linked to Graph; those whose deletion Graph is still to hear of, too. */
 export async function listLinkedByICalUIds(
   q: Queryable,
   userId: UserId,
@@ -47,10 +48,33 @@ export async function listLinkedByICalUIds(
     from "CalendarEvent" e join "EventBase" b on b."eventId" = e.id and b."userId" = e."userId"
     where e."userId" = ${userId} and e."iCalUId" in ${textList(uids)}
       and b."calendarId" = ${calendarId} and b."graphEventId" is not null
-    order by e.id
+    union all
+    select b."eventId", b."graphEventId", b."iCalUId", null, b."remoteGoneAt" is not null
+    from "EventBase" b
+    where ${isDeletedHere(userId, calendarId)} and b."iCalUId" in ${textList(uids)}
+    order by 1
   `.execute(q.kysely);
   return found.rows;
 }
+
+/** Events deleted here whose ids are proven to be of nothing: only by their UIDs what they were can be known again. */
+export async function listGoneDeletions(
+  q: Queryable,
+  userId: UserId,
+  calendarId: CalendarId,
+): Promise<{ eventId: EventId; iCalUId: string }[]> {
+  const found = await sql<{ eventId: EventId; iCalUId: string }>`
+    select b."eventId", b."iCalUId" from "EventBase" b
+    where ${isDeletedHere(userId, calendarId)} and b."iCalUId" is not null and b."remoteGoneAt" is not null
+    order by 1
+  `.execute(q.kysely);
+  return found.rows;
+}
+
+const isDeletedHere = (userId: UserId, calendarId: CalendarId) => sql`
+  b."userId" = ${userId} and b."calendarId" = ${calendarId} and b."graphEventId" is not null
+    and not exists (select 1 from "CalendarEvent" e where e.id = b."eventId" and e."userId" = b."userId")
+`;
 
 /** One import of a user at a time looks and writes: two of the same file at once must not both find nothing. */
 export async function lockImports(tx: Tx, userId: UserId): Promise<void> {

@@ -7,6 +7,7 @@ import type { RemoteEvent } from '../graph/calendar-graph.ts';
 import type { EventBase } from '../store/base.repository.ts';
 import type { Queryable } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
+import { listGoneDeletions } from '../store/event-uids.ts';
 
 /** A local event that is the same as one found at Graph. */
 export interface Match {
@@ -91,6 +92,8 @@ export async function adoptionIndexOf(
     else if (event.graphEventId) index.addElsewhere({ eventId: event.id, graphEventId: event.graphEventId });
   }
   for (const deleted of await events.listUnansweredDeletions(q, of.userId, of.calendarId)) index.addDeleted(deleted);
+  const gone = await listGoneDeletions(q, of.userId, of.calendarId);
+  for (const { eventId, iCalUId } of gone) index.addGone(eventId, iCalUId);
   return index;
 }
 

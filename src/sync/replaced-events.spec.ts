@@ -71,6 +71,21 @@ describe('an invitation that is accepted in Outlook, and has another id from the
     await expectQuiet(world);
   });
 
+  it.each([visit, daily])('stays deleted when it was deleted here before Outlook heard of it', async (event) => {
+    const { id: before, iCalUId } = world.mailbox.createEvent(event);
+    await world.sync();
+    await world.remove((await world.bySubject('Visit')).id);
+
+    world.mailbox.deleteEvent(before as string);
+    world.mailbox.misfortunes.corrupt(world.mailbox.createEvent(event).id, { shown: { iCalUId } });
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', localCreated: 0, remoteDeleted: 1 });
+
+    expect(await namesById()).toEqual(new Map());
+    expect(world.mailbox.listEvents()).toEqual([]);
+    expect(await world.allConflicts()).toEqual([]);
+    await expectQuiet(world);
+  });
+
   it.each([
     { first: 'the new one', pageSize: 1 },
     { first: 'the new one', pageSize: 10 },

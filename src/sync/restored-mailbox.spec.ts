@@ -50,6 +50,26 @@ describe('a mailbox that comes back from a backup, where every id is another', (
     await expectQuiet(world);
   });
 
+  it('does not bring back what was deleted here before Outlook heard of it, and loses no other', async () => {
+    const recurrence = {
+      pattern: { type: 'daily', interval: 1 },
+      range: { type: 'numbered', startDate: '2026-03-09', numberOfOccurrences: 4 },
+    };
+    world.mailbox.createEvent({ subject: 'Cancelled', ...at(9, 8) });
+    world.mailbox.createEvent({ subject: 'Cancelled series', ...at(9, 9), recurrence });
+    world.mailbox.createEvent({ subject: 'Kept', ...at(9, 10) });
+    await world.sync();
+    for (const subject of ['Cancelled', 'Cancelled series']) await world.remove((await world.bySubject(subject)).id);
+
+    world.mailbox.misfortunes.restoreFromBackup();
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', localCreated: 0, remoteDeleted: 2 });
+
+    expect((await world.all()).map(({ content }) => content.subject)).toEqual(['Kept']);
+    expect(world.mailbox.listEvents().map(({ subject }) => subject)).toEqual(['Kept']);
+    expect(await world.allConflicts()).toEqual([]);
+    await expectQuiet(world);
+  });
+
   it('keeps what may not leave the service with its event instead of making two of it', async () => {
     const organizer = { emailAddress: { name: 'Grace', address: 'grace@elsewhere.example' } };
     world.mailbox.addForeignMeeting({ subject: 'Review', ...at(12, 9), organizer });

@@ -140,7 +140,7 @@ export class RungManager {
     const handled = singles.length + proven.gone.length + proven.singles.length;
     if (round.mode === 'apply') {
       const states = singles.map((event) => ({ id: event.id, event }));
-      const parts = { db: this.#db, absences: this.#absences };
+      const parts = { db: this.#db, bases: this.#bases, absences: this.#absences };
       await adoptReplaced(parts, context, { states, gone: proven.gone, adoption });
     }
     await this.#db.transaction(async (tx) => {

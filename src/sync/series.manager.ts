@@ -127,7 +127,8 @@ export class SeriesManager {
     const kept = new Set([...contradicted, ...unread]);
     const present = states.filter((state) => state.event !== 'gone');
     if (round.mode === 'apply') {
-      await adoptReplaced({ db: this.#db, absences: this.#absences }, context, { states: present, gone, adoption });
+      const parts = { db: this.#db, bases: this.#bases, absences: this.#absences };
+      await adoptReplaced(parts, context, { states: present, gone, adoption });
     }
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
