@@ -46,6 +46,24 @@ describe('mailbox leases', () =>
       await expect(assertHeld(world, second)).resolves.toBeUndefined();
     });
 
+    it('left behind by a clock that was set back keep nobody out for that long, and one from a machine that is ahead holds', async () => {
+      const first = await claimed(world, 'one');
+      world.clock.advance(-60_000);
+      expect(await claim(world, 'two')).toBeUndefined();
+      world.clock.advance(-60 * 60_000);
+      const second = await claimed(world, 'two');
+      expect(second.fence).toBeGreaterThan(first.fence);
+      await expect(assertHeld(world, first)).rejects.toMatchObject({ code: 'lease-lost' });
+      expect(await claim(world, 'three')).toBeUndefined();
+    });
+
+    it('left behind by a clock that was set back keep out nobody who is bound to the same mailbox', async () => {
+      await bindTogether(world, [ALICE, BOB]);
+      expect(await claimInTurn(world, ALICE)).toBeDefined();
+      world.clock.advance(-60 * 60_000);
+      expect(await claimInTurn(world, BOB)).toMatchObject({ userId: BOB });
+    });
+
     it('that expired still hold as long as nobody took them: a slow run is not thrown away for nothing', async () => {
       const lease = await claimed(world, 'one');
       world.clock.advance(TTL_MS * 10);

@@ -11,6 +11,12 @@ export interface Lease {
   readonly fence: bigint;
 }
 
+/**
+ * Further than this the clocks of two machines are not apart. A lease that ends later than any could was written before a
+ * clock was set back, and must not keep a mailbox for as long as that was; the fence makes taking it over safe.
+ */
+const MOST_SKEW_MS = 5 * 60_000;
+
 export class LeaseRepository {
   /**
    * @returns `undefined` while somebody else holds a lease that has not expired: of this user, or of another one who is bound
@@ -18,6 +24,7 @@ export class LeaseRepository {
    */
   async claim(tx: Tx, userId: UserId, holder: string, now: Date, ttlMs: number): Promise<Lease | undefined> {
     const expiresAt = new Date(now.getTime() + ttlMs).toISOString();
+    const latest = new Date(now.getTime() + ttlMs + MOST_SKEW_MS).toISOString();
     const claimed = await sql<{ fence: unknown }>`
       insert into "MailboxLease" ("userId", holder, fence, "expiresAt")
       select ${userId}::text, ${holder}::text, 1, ${expiresAt}::timestamptz
@@ -25,10 +32,12 @@ export class LeaseRepository {
         select 1 from "CalendarConnection" own
           join "CalendarConnection" other on other."mailboxId" = own."mailboxId" and other."userId" <> own."userId"
           join "MailboxLease" held on held."userId" = other."userId"
-        where own."userId" = ${userId} and held.holder is not null and held."expiresAt" > ${now.toISOString()}::timestamptz)
+        where own."userId" = ${userId} and held.holder is not null
+          and held."expiresAt" > ${now.toISOString()}::timestamptz and held."expiresAt" <= ${latest}::timestamptz)
       on conflict ("userId") do update set holder = excluded.holder, fence = "MailboxLease".fence + 1,
         "expiresAt" = excluded."expiresAt"
       where "MailboxLease".holder is null or "MailboxLease"."expiresAt" <= ${now.toISOString()}::timestamptz
+        or "MailboxLease"."expiresAt" > ${latest}::timestamptz
       returning fence
     `.execute(tx.kysely);
     const row = claimed.rows[0];

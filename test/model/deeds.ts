@@ -18,8 +18,7 @@ import { Words } from './words.ts';
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const WAITS_MS = [MINUTE_MS, 20 * MINUTE_MS, HOUR_MS, 26 * HOUR_MS];
-/** Leases end by the clock that is set: one that goes back far makes those of the dead last as long. */
-const JUMPS_MS = [-MINUTE_MS, MINUTE_MS, HOUR_MS, 26 * HOUR_MS];
+const JUMPS_MS = [-HOUR_MS, -MINUTE_MS, MINUTE_MS, HOUR_MS, 26 * HOUR_MS];
 
 export interface DeedParts {
   readonly api: Engine;
