@@ -11,6 +11,8 @@ const COOLDOWN_MS = 30_000;
 /** Between two attempts to reach a key server that does not answer. */
 const FAILURE_PAUSE_MS = 5_000;
 const FETCH_TIMEOUT_MS = 5_000;
+/** Of a key set: providers publish a handful of keys, each a few thousand characters with its certificates. */
+const MOST_BYTES = 1024 * 1024;
 
 interface Keys {
   readonly find: JWTVerifyGetKey;
@@ -96,7 +98,7 @@ export class KeySet {
       const headers = { accept: 'application/jwk-set+json, application/json' };
       const answer = await this.#fetch(this.#url, { headers, signal: timeout.signal });
       if (!answer.ok) throw new Error(`answered ${answer.status}`);
-      return (await answer.json()) as JSONWebKeySet;
+      return JSON.parse(await textOf(answer)) as JSONWebKeySet;
     } finally {
       answered.abort();
     }
@@ -105,4 +107,16 @@ export class KeySet {
   #nowMs(): number {
     return this.#clock.now().getTime();
   }
+}
+
+/** Leaving the loop ends the answer: one without end costs no memory. */
+async function textOf(answer: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of (answer.body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength;
+    if (bytes > MOST_BYTES) throw new Error(`answered with more than ${MOST_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks));
 }

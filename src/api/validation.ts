@@ -68,11 +68,15 @@ function emptyBody(schema: TSchema, part: InputPart): unknown {
   return part === 'body' && type === 'object' && required.length === 0 ? {} : null;
 }
 
+/** Deeper than anything that is taken in; nesting without end would be too much for whoever looks through it. */
+const MOST_LEVELS = 64;
+
 /** PostgreSQL keeps no NUL in text; better refused here by name than there by accident. */
 function forbiddenCharacters(value: unknown, path: readonly string[] = []): InputProblem[] {
   if (typeof value === 'string') {
     return value.includes('\0') ? [{ path: path.join('.'), message: 'must not contain the character NUL' }] : [];
   }
   if (typeof value !== 'object' || value === null) return [];
+  if (path.length > MOST_LEVELS) return [{ path: path[0] ?? '', message: 'is nested too deeply' }];
   return Object.entries(value).flatMap(([name, item]) => forbiddenCharacters(item, [...path, name]));
 }

@@ -202,11 +202,16 @@ export function withoutWords(error: unknown): unknown {
   return new Error(`the identity platform answered ${words.filter(Boolean).join(' ')}`);
 }
 
-/** @returns the object an answer is, `undefined` for anything else */
+/** What MSAL hands on, and keeps, as it comes. */
+const TEXTS = ['access_token', 'refresh_token', 'id_token', 'client_info', 'scope', 'token_type'];
+
+/** @returns the object an answer is, `undefined` for anything else, and for tokens that are none */
 function parsed(text: string): object | undefined {
   try {
     const body: unknown = JSON.parse(text);
-    return typeof body === 'object' && body !== null && !Array.isArray(body) ? body : undefined;
+    if (typeof body !== 'object' || body === null || Array.isArray(body)) return undefined;
+    const told = body as Record<string, unknown>;
+    return TEXTS.every((name) => told[name] === undefined || typeof told[name] === 'string') ? body : undefined;
   } catch {
     return undefined;
   }
