@@ -263,6 +263,26 @@ describe('a mailbox that gets no answer', () => {
     expect(world.client.breakers.stateOf(world.mailbox.id)).toBe('closed');
   });
 
+  it('keeps a worker waiting for two requests that hang, not for five', async () => {
+    const clock = new ManualClock(START);
+    let asked = 0;
+    const world = openGraphWorld({
+      clock,
+      wrap: () => async () => {
+        asked += 1;
+        throw new DOMException('The operation was aborted due to timeout', 'TimeoutError');
+      },
+    });
+    const failed = errorOf(read(world));
+    await expect.poll(() => asked).toBe(1);
+    for (let turns = 0; turns < 200; turns += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.advance(1_000);
+    }
+    expect(await failed).toMatchObject({ code: 'unavailable', retryAfterMs: expect.any(Number) });
+    expect(asked).toBe(2);
+  });
+
   it('is not taken for down because of single failures', async () => {
     const world = openGraphWorld();
     for (let failures = 0; failures < 15; failures += 1) {

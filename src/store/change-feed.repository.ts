@@ -41,7 +41,7 @@ export class ChangeFeedRepository {
   /**
    * @param page.forgottenBefore  deletions from before that may not be told any more
    * @throws {SyncError} `invalid-input` for a cursor that is not one of ours; `cursor-expired` for one whose reader may
-   *   miss a deletion: they have to start over
+   *   miss a deletion, or knows what a restored backup does not: they have to start over
    */
   async list(
     q: Queryable,
@@ -93,9 +93,11 @@ export class ChangeFeedRepository {
 
   async #cursorOf(q: Queryable, text: string): Promise<Cursor> {
     const cursor = readCursor(text);
-    const found = await sql<{ next: unknown }>`
-      select pg_snapshot_xmax(pg_current_snapshot())::text as next
+    const found = await sql<{ next: unknown; last: unknown }>`
+      select pg_snapshot_xmax(pg_current_snapshot())::text as next, last_value::text as last from calendar_event_revision
     `.execute(q.kysely);
+    // Its reader has seen changes that are not here any more: a backup was restored.
+    if (cursor.revision > toBigInt(found.rows[0]?.last)) throw rewound();
     // Handed out before the database was restored on another server, whose transactions are counted anew.
     return cursor.xid < toBigInt(found.rows[0]?.next) ? cursor : { ...cursor, xid: 0n };
   }
@@ -121,6 +123,13 @@ function readCursor(text: string): Cursor {
   throw new SyncError('invalid-input', 'the cursor is not one this service gave out', {
     problems: [{ path: 'cursor', message: 'must be the cursor of an earlier answer, or be left out' }],
   });
+}
+
+function rewound(): SyncError {
+  return new SyncError(
+    'cursor-expired',
+    'the cursor is ahead of everything that is here, as a backup was restored: start over without one, and drop what is not told',
+  );
 }
 
 function tooOld(): SyncError {

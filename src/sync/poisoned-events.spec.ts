@@ -197,8 +197,7 @@ describe('a series that cannot be read', () => {
       method: 'GET',
       path,
       status: 500,
-      batchItem: true,
-      count: 1_000_000,
+      count: 'always',
     });
     for (let times = 0; times < 2; times += 1) {
       const { run } = await carriedOut();

@@ -8,6 +8,7 @@ import type { EventRepository, StoredEvent } from '../store/event.repository.ts'
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import { parkUnsettled } from '../store/unsettled-dates.ts';
 import { type DeletionGuard, massDeleteRefused } from './deletion-guard.ts';
+import { recognised } from './earlier-creates.ts';
 import type { GuestMailBudget } from './guest-mail-budget.ts';
 import { blame } from './item-trouble.ts';
 import { hasOccurrencesToPush, isUndecided, prepare, sortDeletions, type UndecidedEvent } from './outgoing.ts';
@@ -150,8 +151,9 @@ export class PushManager {
     await this.#recorder.agree(context, quiet);
     await this.#recorder.announceCreates(context, sent);
     const operations = sent.flatMap(({ operation }) => (operation ? [operation] : []));
-    const outcomes = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
-    const { stale, fatal, reborn } = await this.#settle(context, sent, outcomes);
+    const answered = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
+    const known = await recognised({ db: this.#db, bases: this.#bases }, context, { sent, outcomes: answered });
+    const { stale, fatal, reborn } = await this.#settle(context, known.sent, known.outcomes);
     if (fatal) throw fatal;
     await this.#reconciler.reconcile(context, stale, { isLastTry: pass >= MAX_PASSES });
     const series = outgoing.filter((target) => !stale.has(target.event.id) && hasOccurrencesToPush(target));
