@@ -211,3 +211,30 @@ describe('a series that cannot be read', () => {
     await expectQuiet(world);
   });
 });
+
+describe('a mailbox on which every request ends in a 504', () => {
+  it('gives its runs back at once while it is not asked, is told by health, and goes on once it answers', async () => {
+    await syncedWith(4);
+    const id = await world.book(visit('new'));
+    world.simulator.failNext({ path: /users/, status: 504, code: 'UnknownError', count: 'always' });
+    world.simulator.failNext({ path: /batch/, status: 504, code: 'UnknownError', count: 'always' });
+    const jobId = await world.enqueue();
+    for (let attempt = 1; attempt <= 2; attempt += 1) {
+      await expect(world.whileTimePasses(() => world.carryOut(jobId))).rejects.toMatchObject({ code: 'unavailable' });
+    }
+    world.simulator.clearLog();
+    // Nobody moves the clock: a run that waited for the mailbox would never end.
+    const refused = await world.carryOut(jobId).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'unavailable', details: { isUnasked: true } });
+    expect(world.simulator.requests).toHaveLength(0);
+    const { status, checks } = await world.services.healthService.check();
+    expect([status, checks.graph.message]).toEqual(['degraded', expect.stringContaining('1 mailbox')]);
+
+    world.simulator.clearFaults();
+    world.clock.advance((refused as { retryAfterMs: number }).retryAfterMs);
+    expect(await world.carryOut(jobId)).toMatchObject({ status: 'COMPLETED', remoteCreated: 1 });
+    expect((await view(id)).syncState).toBe('synced');
+    expect((await world.services.healthService.check()).checks.graph.status).toBe('ok');
+    await expectQuiet(world);
+  });
+});

@@ -74,6 +74,9 @@ function idsIn(details: SyncError['details']): readonly unknown[] {
   return Array.isArray(ids) ? ids : [];
 }
 
+/** What errors carry for ourselves, and no caller is told. */
+const OURS_ALONE = new Set(['claims', 'tokenVersion', 'calendarId', 'isUnasked']);
+
 /** The columns of a run row that say why it ended. What a bug says goes to the log, not to callers. */
 export function errorColumns(error: unknown): {
   error: string;
@@ -91,7 +94,8 @@ export function errorColumns(error: unknown): {
       confirmationIds: null,
     };
   }
-  const { eventIds, claims: _claims, tokenVersion: _version, calendarId: _calendar, ...details } = error.details ?? {};
+  const { eventIds, ...told } = error.details ?? {};
+  const details = Object.fromEntries(Object.entries(told).filter(([name]) => !OURS_ALONE.has(name)));
   const token = details['confirmationToken'];
   return {
     error: error.message,
