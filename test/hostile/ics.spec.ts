@@ -11,6 +11,9 @@ import { mutatedBytes } from './mutations.ts';
 const SHARED = join(import.meta.dirname, '../../../shared/ics');
 const FILES = existsSync(SHARED) ? globSync('*/**/*.ics', { cwd: SHARED }).sort() : [];
 const MB = 2 ** 20;
+/** Megabytes of one hostile file: a whole body's worth in a longer run. */
+const SIZE = process.env['HOSTILE_RUNS'] === undefined ? 2 : 15;
+const of = (text: string, bytes = SIZE * MB) => text.repeat(Math.floor(bytes / text.length));
 
 let world: ApiWorld;
 let authorization: string;
@@ -154,58 +157,55 @@ describe('iCalendar files of any kind', () => {
         const { seconds } = await take(mutatedFile(dice));
         expect(seconds).toBeLessThan(20);
       }),
-      tries(60),
+      tries(30),
     );
     await readAll();
   });
 
   it.each<[what: string, file: () => string]>([
-    ['a line of 15 MB', () => vevent(`DESCRIPTION:${'x'.repeat(15 * MB)}`)],
-    ['a folded line of 15 MB', () => vevent(`DESCRIPTION:${'x\r\n '.repeat(3.7 * MB)}`)],
-    ['a line of 15 MB of quotes', () => vevent(`ATTENDEE;CN=${'"'.repeat(15 * MB)}:mailto:x@example.com`)],
-    ['a line of 15 MB of parameters', () => vevent(`ATTENDEE${';X=1'.repeat(3.7 * MB)}:mailto:x@example.com`)],
-    ['a line of 15 MB of escapes', () => vevent(`SUMMARY:${'\\'.repeat(15 * MB)}`)],
-    ['a million properties', () => vevent('X:1\r\n'.repeat(1_000_000))],
-    ['a million categories', () => vevent(`CATEGORIES:${'a,'.repeat(1_000_000)}`)],
+    ['a line of megabytes', () => vevent(`DESCRIPTION:${of('x')}`)],
+    ['a folded line of megabytes', () => vevent(`DESCRIPTION:${of('x\r\n ')}`)],
+    ['a line of megabytes of quotes', () => vevent(`ATTENDEE;CN=${of('"')}:mailto:x@example.com`)],
+    ['a line of megabytes of parameters', () => vevent(`ATTENDEE${of(';X=1')}:mailto:x@example.com`)],
+    ['a line of megabytes of escapes', () => vevent(`SUMMARY:${of('\\')}`)],
+    ['very many properties', () => vevent(of('X:1\r\n'))],
+    ['very many categories', () => vevent(`CATEGORIES:${of('a,')}`)],
     [
-      'a hundred thousand guests',
-      () => vevent(Array.from({ length: 100_000 }, (_, at) => `ATTENDEE:mailto:a${at}@example.com`).join('\r\n')),
+      'very many guests',
+      () => vevent(Array.from({ length: SIZE * 10_000 }, (_, at) => `ATTENDEE:mailto:a${at}@example.com`).join('\r\n')),
     ],
+    ['very many excluded dates', () => vevent('RRULE:FREQ=DAILY', `EXDATE:${of('20260311T090000Z,')}20260311T090000Z`)],
+    ['very many further dates', () => vevent(`RDATE:${of('20260311T090000Z,')}20260312T090000Z`)],
+    ['very many beginnings', () => of('BEGIN:VCALENDAR\r\n')],
+    ['very many ends', () => calendar(of('END:VEVENT\r\n'))],
+    ['nested beginnings and other ends', () => of('BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nEND:X\r\n')],
+    ['very many carriage returns', () => `BEGIN:VCALENDAR${of('\r')}`],
+    ['very many empty events', () => calendar(of('BEGIN:VEVENT\r\nEND:VEVENT\r\n'))],
     [
-      'a million excluded dates',
-      () => vevent('RRULE:FREQ=DAILY', `EXDATE:${'20260311T090000Z,'.repeat(900_000)}20260311T090000Z`),
-    ],
-    ['a hundred thousand further dates', () => vevent(`RDATE:${'20260311T090000Z,'.repeat(100_000)}20260312T090000Z`)],
-    ['a million beginnings', () => 'BEGIN:VCALENDAR\r\n'.repeat(900_000)],
-    ['a million ends', () => calendar('END:VEVENT\r\n'.repeat(1_000_000))],
-    ['nested beginnings and other ends', () => 'BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nEND:X\r\n'.repeat(300_000)],
-    ['a million carriage returns', () => `BEGIN:VCALENDAR${'\r'.repeat(15 * MB)}`],
-    ['a million empty events', () => calendar('BEGIN:VEVENT\r\nEND:VEVENT\r\n'.repeat(500_000))],
-    [
-      'ten thousand times the same event',
+      'very many times the same event',
       () => calendar(`${vevent().split('\r\n').slice(2, -2).join('\r\n')}\r\n`.repeat(10_000)),
     ],
     [
-      'ten thousand dates of one series',
+      'very many dates of one series',
       () =>
         calendar(
           Array.from(
-            { length: 10_000 },
+            { length: SIZE * 1_000 },
             (_, at) =>
               `BEGIN:VEVENT\r\nUID:s\r\nDTSTART:20260309T090000Z\r\nRECURRENCE-ID:20260309T09${String(at % 60).padStart(2, '0')}00Z\r\nEND:VEVENT\r\n`,
           ).join(''),
         ),
     ],
     [
-      'ten thousand zones',
+      'very many zones',
       () =>
         calendar(
           Array.from(
-            { length: 10_000 },
+            { length: SIZE * 1_000 },
             (_, at) =>
               `BEGIN:VTIMEZONE\r\nTZID:Z${at}\r\nBEGIN:STANDARD\r\nDTSTART:16010101T000000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE`,
           ).join('\r\n'),
-          'BEGIN:VEVENT\r\nUID:z\r\nDTSTART;TZID=Z9999:20260309T090000\r\nEND:VEVENT',
+          'BEGIN:VEVENT\r\nUID:z\r\nDTSTART;TZID=Z999:20260309T090000\r\nEND:VEVENT',
         ),
     ],
     [
@@ -242,6 +242,7 @@ describe('iCalendar files of any kind', () => {
       'every day since the year one',
       () => calendar('BEGIN:VEVENT\r\nUID:old\r\nDTSTART:00010101T000000Z\r\nRRULE:FREQ=DAILY\r\nEND:VEVENT'),
     ],
+    ['many parameters with many values', () => vevent(`ATTENDEE;MEMBER=${of('"a",')}"b":mailto:x@example.com`)],
   ])('%s: bounded time, bounded memory', async (_what, file) => {
     const text = file();
     const before = process.memoryUsage().rss;

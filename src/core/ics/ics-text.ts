@@ -110,7 +110,24 @@ export function readProperties(component: IcsComponent): IcsProperties {
 /** The times and rules of an event are read from their text: many are written a little wrong, and can be understood. */
 const READ_AS_THEY_STAND = new Set(['DTSTART', 'DTEND', 'EXDATE', 'RECURRENCE-ID', 'RDATE', 'RRULE']);
 
+/** Reading parameters takes a time that grows with the square of their number; no program writes a tenth of these. */
+const MOST_PARAMETER_SIGNS = 1_000;
+
+function hasTooManyParameters(line: string): boolean {
+  let isQuoted = false;
+  let signs = 0;
+  for (const character of line) {
+    if (character === '"') isQuoted = !isQuoted;
+    else if (isQuoted) continue;
+    else if (character === ':') return false;
+    else if (character === ';' || character === ',' || character === '=') signs += 1;
+    if (signs > MOST_PARAMETER_SIGNS) return true;
+  }
+  return false;
+}
+
 function parseLine(line: string): ICAL.Property | undefined {
+  if (hasTooManyParameters(line)) return undefined;
   try {
     const parsed = ICAL.parse.property(line.trimStart());
     if (!Array.isArray(parsed)) return undefined;
