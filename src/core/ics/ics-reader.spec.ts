@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cpuTimer } from '../../../test/support/cpu-time.ts';
 import type { EventContent } from '../event.ts';
 import { datesBetween } from '../recurrence.ts';
 import { type IcsRemark, openIcs, readGroup } from './ics-reader.ts';
@@ -222,13 +223,13 @@ describe('the time zones of a file', () => {
       'END:STANDARD',
       'END:VTIMEZONE',
     ];
-    const startedAt = performance.now();
+    const spentMs = cpuTimer();
     try {
       inZone('Endless', endless);
     } catch {
       // Refused or not, it must be over soon.
     }
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(spentMs()At).toBeLessThan(2_000);
   });
 
   it('take times without a zone in the zone the file is in', () => {
@@ -640,12 +641,12 @@ describe('a file', () => {
     ['backslashes', `BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:${'\\'.repeat(1_000_000)}\r\nEND:VEVENT`],
     ['many short folded lines', `BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:${'x\r\n '.repeat(300_000)}\r\nEND:VEVENT`],
   ])('takes no harm that is %s', (_case, text) => {
-    const startedAt = performance.now();
+    const spentMs = cpuTimer();
     try {
       for (const group of openIcs(text, 'Europe/Berlin').groups) readGroup(group);
     } catch (error) {
       expect(error).toMatchObject({ code: 'invalid-input' });
     }
-    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect(spentMs()At).toBeLessThan(3_000);
   });
 });
