@@ -128,7 +128,14 @@ export async function serverWith(
   standIns: StandIns = {},
   parts: Partial<Omit<ServerParts, keyof ApiServices>> = {},
 ): Promise<FastifyInstance> {
-  const names = ['eventService', 'attachmentService', 'connectionService', 'calendarService', 'runService', 'previewService'] as const;
+  const names = [
+    'eventService',
+    'attachmentService',
+    'connectionService',
+    'calendarService',
+    'runService',
+    'previewService',
+  ] as const;
   const others = [
     'subscriptionManager',
     'authorizationService',
