@@ -48,17 +48,18 @@ export class Crew {
     return this.#worker;
   }
 
+  /** A run has begun, and is not over. */
+  get isAtWork(): boolean {
+    const isHere = this.worker.process.onInstant !== undefined;
+    return isHere || this.#doorbells.length > 0 || this.#stalled.length > 0 || this.#aside.length > 0;
+  }
+
   get nextBellMs(): number | undefined {
     return this.#doorbells.length === 0 ? undefined : Math.min(...this.#doorbells.map(({ atMs }) => atMs));
   }
 
   ring(runId: string, delayMs: number): void {
     this.#doorbells.push({ runId, atMs: this.#time.nowMs + delayMs });
-  }
-
-  /** The queue's clock is the database's, which nobody sets. */
-  clockWasSet(ms: number): void {
-    for (const bell of this.#doorbells) bell.atMs += ms;
   }
 
   silence(): void {

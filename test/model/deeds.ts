@@ -84,6 +84,9 @@ export class Deeds {
       return 'every delta link is dead';
     },
     'restore-mailbox': () => {
+      const { crew, ledger } = this.#parts;
+      // A deletion that a run is about to send meets a 404 then, and is taken for done.
+      if (crew.isAtWork) for (const event of ledger.events) event.mayReturn ||= event.deletedOn.has('here');
       this.#parts.mailbox.misfortunes.restoreFromBackup();
       return 'the mailbox comes back with new ids';
     },
@@ -95,7 +98,6 @@ export class Deeds {
     'clock-jump': ({ chance }) => {
       const ms = chance.pick(JUMPS_MS);
       this.#parts.time.jump(ms);
-      this.#parts.crew.clockWasSet(ms);
       this.#parts.silence.forget();
       return `by ${ms / MINUTE_MS} min`;
     },

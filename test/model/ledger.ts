@@ -20,6 +20,8 @@ export interface Tracked {
   readonly deletedOn: Set<Side>;
   /** A person made several of it: a series was split. */
   mayBeSeveral: boolean;
+  /** Its mailbox came back from a backup, with the event in it, while a run was about to delete it there. */
+  mayReturn: boolean;
 }
 
 /** Words, and starts by the minute: ends are later in their hour than any start. */
@@ -31,7 +33,13 @@ export class Ledger {
   readonly events: Tracked[] = [];
 
   newEvent(bornOn: Side): Tracked {
-    const event = { number: this.events.length, bornOn, deletedOn: new Set<Side>(), mayBeSeveral: false };
+    const event = {
+      number: this.events.length,
+      bornOn,
+      deletedOn: new Set<Side>(),
+      mayBeSeveral: false,
+      mayReturn: false,
+    };
     this.events.push(event);
     return event;
   }

@@ -63,7 +63,9 @@ function unequal({ local, bases, remote, conflicts }: Findings): Violation[] {
     const there = linked && unmatched.get(linked);
     if (linked) unmatched.delete(linked);
     if (!there) {
-      if (!waiting.has(id)) violations.push({ kind: 'unequal', what: `“${content.subject}” is only here` });
+      // What somebody else organizes and what would mail guests stays here alone, and says so.
+      const isHeld = (base?.heldUnits.length ?? 0) > 0;
+      if (!waiting.has(id) && !isHeld) violations.push({ kind: 'unequal', what: `“${content.subject}” is only here` });
       continue;
     }
     const allowed = new Set<Unit>([
@@ -129,7 +131,7 @@ function risen(ledger: Ledger, { local, remote, conflicts }: Findings): Violatio
   ];
   return [...new Set(subjects.map((subject) => ledger.eventOf(subject)))].flatMap((event): Violation[] => {
     // Of a series that was split, the other half may well be there.
-    if (!event || event.mayBeSeveral || event.deletedOn.size === 0 || excused.has(event)) return [];
+    if (!event || event.mayBeSeveral || event.mayReturn || event.deletedOn.size === 0 || excused.has(event)) return [];
     return [{ kind: 'resurrected', what: `event ${event.number}, deleted on ${[...event.deletedOn].join(' and ')}` }];
   });
 }

@@ -22,7 +22,7 @@ export class Silence {
 
   note(process: string, response: Response): void {
     if (response.status !== 429) return;
-    const waitMs = parseRetryAfter(response.headers.get('retry-after'), this.#time.now());
+    const waitMs = parseRetryAfter(response.headers.get('retry-after'), new Date(this.#time.nowMs));
     if (waitMs === undefined) return;
     this.#untilMs.set(process, Math.max(this.#untilMs.get(process) ?? 0, this.#time.nowMs + waitMs));
   }

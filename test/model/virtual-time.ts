@@ -15,9 +15,14 @@ export class HungError extends Error {
   override readonly name = 'HungError';
 }
 
-/** Time that passes only when everybody waits for it. */
+/**
+ * Time that passes only when everybody waits for it. The service's own clock shows it until somebody sets that; Exchange's, and
+ * everybody's patience, go by what really passes.
+ */
 export class VirtualTime implements Clock {
   #nowMs: number;
+  /** By how much the service's clock is wrong. */
+  #offsetMs = 0;
   readonly #sleepers = new Set<Sleeper>();
   /** Calls under way that will be answered without time passing. */
   busy = 0;
@@ -26,8 +31,9 @@ export class VirtualTime implements Clock {
     this.#nowMs = Date.parse(start);
   }
 
+  /** As the service's clock shows it. */
   now(): Date {
-    return new Date(this.#nowMs);
+    return new Date(this.#nowMs + this.#offsetMs);
   }
 
   get nowMs(): number {
@@ -56,9 +62,9 @@ export class VirtualTime implements Clock {
     });
   }
 
-  /** Sets the clock, back as well; nobody wakes by that alone. */
+  /** Sets the service's clock, back as well; nobody wakes by that. */
   jump(ms: number): void {
-    this.#nowMs += ms;
+    this.#offsetMs += ms;
   }
 
   advance(ms: number): void {
