@@ -46,8 +46,13 @@ export class KeySet {
       return await keys.find(header, token);
     } catch (error) {
       const isTooSoon = this.#nowMs() - keys.fetchedAtMs < COOLDOWN_MS;
-      if (!(error instanceof errors.JWKSNoMatchingKey) || isTooSoon) throw error;
-      return (await this.#load()).find(header, token);
+      if (!(error instanceof errors.JWKSNoMatchingKey) || isTooSoon) throw refusalOf(error);
+      const { find } = await this.#load();
+      try {
+        return await find(header, token);
+      } catch (again) {
+        throw refusalOf(again);
+      }
     }
   };
 
@@ -107,6 +112,14 @@ export class KeySet {
   #nowMs(): number {
     return this.#clock.now().getTime();
   }
+}
+
+/** A key that cannot be read is the key server's mistake, and no word about the token. */
+function refusalOf(error: unknown): unknown {
+  if (error instanceof errors.JOSEError) return error;
+  return new SyncError('unavailable', 'the key server (JWT_JWKS_URL) publishes a key that cannot be read', {
+    cause: error,
+  });
 }
 
 /** Leaving the loop ends the answer: one without end costs no memory. */

@@ -208,6 +208,16 @@ describe('a key set', () => {
     );
   });
 
+  it('with a key that cannot be read is the key server’s mistake, not the caller’s', async () => {
+    const { n: _modulus, ...broken } = jwk;
+    expect(
+      await verdict(
+        byKeys(() => Response.json({ keys: [broken] })),
+        await token(),
+      ),
+    ).toBe('unavailable');
+  });
+
   it('without end is not read to its end', async () => {
     let megabytes = 0;
     const endless = () =>
