@@ -1,14 +1,15 @@
 import { fork } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type History, sizeOf } from './history.ts';
 import { historyOf, Theatre } from './play.ts';
-import { addOutcome, addReport, emptyReport, type Report, summary } from './report.ts';
+import { addOutcome, addReport, addUnheard, emptyReport, type Report, summary } from './report.ts';
 import { idsOf, leaveOut, shrink } from './shrink.ts';
 import type { Outcome } from './world.ts';
 
 const USAGE = `npm run test:model -- --seed N --histories M [--from K] [--jobs J] [--report FILE] [--no-shrink]
 npm run test:model -- --seed N --history K [--whole]     one history again, step by step
+npm run test:model -- --merge A.json B.json … [--report FILE]   adds up the reports of several runs
 
   --seed       the world's seed; the same one gives the same histories (1)
   --histories  how many (200)
@@ -19,11 +20,13 @@ npm run test:model -- --seed N --history K [--whole]     one history again, step
   --whole      with --history: not made smaller, also when it fails
   --steps      with --history: these of its steps alone, e.g. 3,4,7`;
 
-/** More failures than this are counted and not told. */
+/** More failures than this are listed and not told. */
 const MOST_TOLD = 10;
+/** What one process plays before another takes its place: so much is lost at most when one dies. */
+const CHUNK = 500;
 const PROGRESS_EVERY = 100;
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     histories: { type: 'string', default: '200' },
@@ -34,15 +37,18 @@ const { values } = parseArgs({
     shrink: { type: 'boolean', default: true },
     whole: { type: 'boolean', default: false },
     steps: { type: 'string' },
+    merge: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
   allowNegative: true,
+  allowPositionals: true,
 });
 const seed = Number(values.seed);
 const from = Number(values.from);
 const histories = Number(values.histories);
 
 if (values.help) console.log(USAGE);
+else if (values.merge) process.exitCode = tellReport(merged(positionals));
 else if (values.history !== undefined) process.exitCode = await again(Number(values.history));
 else process.exitCode = tellReport(Number(values.jobs) > 1 ? await shared(Number(values.jobs)) : await mine());
 
@@ -56,7 +62,7 @@ async function mine(): Promise<Report> {
   for (let index = from; index < from + histories; index += 1) {
     const history = historyOf(seed, index);
     const outcome = await theatre.play(history);
-    addOutcome(report, outcome);
+    addOutcome(report, index, outcome);
     if ((index + 1 - from) % PROGRESS_EVERY === 0) console.error(`${index + 1 - from} histories of ${histories}`);
     if (outcome.violations.length === 0) continue;
     told += 1;
@@ -70,22 +76,44 @@ async function mine(): Promise<Report> {
   return report;
 }
 
-/** Lets several processes of this program share the histories. */
+/** Lets several processes of this program share the histories; one that dies takes only its own with it. */
 async function shared(jobs: number): Promise<Report> {
   const all = emptyReport(seed, from);
-  const share = Math.ceil(histories / jobs);
-  const parts = Array.from({ length: jobs }, (_, job) => ({
-    from: from + job * share,
-    count: Math.min(share, histories - job * share),
-  })).filter(({ count }) => count > 0);
-  await Promise.all(
-    parts.map(async (part) => {
-      const args = [`--seed=${seed}`, `--from=${part.from}`, `--histories=${part.count}`, '--jobs=1'];
-      const child = fork(import.meta.filename, values.shrink ? args : [...args, '--no-shrink']);
-      child.on('message', (report) => addReport(all, report as Report));
-      await new Promise((resolve) => child.on('exit', resolve));
-    }),
-  );
+  const startedAt = performance.now();
+  const size = Math.min(CHUNK, Math.ceil(histories / jobs));
+  let next = from;
+  const takeChunks = async (): Promise<void> => {
+    while (next < from + histories) {
+      const first = next;
+      const count = Math.min(size, from + histories - first);
+      next += count;
+      const part = await played(first, count);
+      if (part) addReport(all, part);
+      else addUnheard(all, first, count);
+      console.error(`${all.histories} histories of ${histories}, ${all.failures.length} failures`);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, takeChunks));
+  all.seconds = (performance.now() - startedAt) / 1000;
+  return all;
+}
+
+/** @returns what another process made of these histories; `undefined` if it died */
+async function played(first: number, count: number): Promise<Report | undefined> {
+  const args = [`--seed=${seed}`, `--from=${first}`, `--histories=${count}`, '--jobs=1'];
+  const child = fork(import.meta.filename, values.shrink ? args : [...args, '--no-shrink']);
+  let report: Report | undefined;
+  child.on('message', (message) => {
+    report = message as Report;
+  });
+  await new Promise((resolve) => child.on('exit', resolve));
+  return report;
+}
+
+function merged(files: readonly string[]): Report {
+  const parts = files.map((file) => JSON.parse(readFileSync(file, 'utf8')) as Report);
+  const all = emptyReport(parts[0]?.seed ?? seed, parts[0]?.from ?? from);
+  for (const part of parts) addReport(all, part, { inTurn: true });
   return all;
 }
 
@@ -134,5 +162,8 @@ function tellReport(report: Report): number {
   const text = JSON.stringify(summary(report), null, 2);
   console.log(text);
   if (values.report !== undefined) writeFileSync(values.report, `${text}\n`);
-  return Object.keys(report.failedHistories).length > 0 || report.histories < histories ? 1 : 0;
+  for (const { seed: ofSeed, history, kinds } of report.failures) {
+    console.log(`failed: --seed ${ofSeed} --history ${history} (${kinds.join(', ')})`);
+  }
+  return report.failures.length > 0 || report.histories === 0 ? 1 : 0;
 }
