@@ -121,7 +121,8 @@ function doubled(ledger: Ledger, { local, remote }: Findings): Violation[] {
 function risen(ledger: Ledger, { local, remote, conflicts }: Findings): Violation[] {
   const excused = new Set(
     conflicts
-      .filter(({ conflictType }) => conflictType.includes('DELETE'))
+      // One that waits for a person's decision waits whole, its deletion too.
+      .filter(({ conflictType, resolvedAt }) => conflictType.includes('DELETE') || !resolvedAt)
       .flatMap(({ data }) => [data.base, data.local, data.remote])
       .flatMap((content) => (content ? [ledger.eventOf(content.subject)] : [])),
   );
