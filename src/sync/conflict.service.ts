@@ -1,4 +1,4 @@
-import { type Unit, unitValue } from '../core/canonical-event.ts';
+import { changedUnits, type Unit, unitValue } from '../core/canonical-event.ts';
 import { SyncError } from '../core/errors.ts';
 import type { EventContent } from '../core/event.ts';
 import { patchContent } from '../core/event-input.ts';
@@ -110,6 +110,7 @@ export class ConflictService {
       if (conflict.resolvedAt) {
         throw new SyncError('conflict-state', `conflict ${id} was resolved at ${conflict.resolvedAt.toISOString()}`);
       }
+      await this.#keepLatest(tx, conflict, stored);
       if (base) await this.#carryOut(tx, { conflict, stored, base }, resolution, decision.resolvedData);
       await this.#conflicts.resolve(tx, {
         id,
@@ -135,6 +136,14 @@ export class ConflictService {
       });
       return { conflict: conflictView(await this.#find(tx, userId, id)), jobId };
     });
+  }
+
+  /** What was written here since the conflict was recorded may be overwritten by the decision: the record holds it. */
+  async #keepLatest(tx: Tx, conflict: StoredConflict, stored: StoredEvent | undefined): Promise<void> {
+    const { data, detectedAt: _, resolvedAt: _open, resolutionData: _none, ...record } = conflict;
+    if (!stored || !data.local || changedUnits(data.local, stored.content).length === 0) return;
+    const now = { ...data, local: stored.content };
+    await this.#conflicts.record(tx, [{ ...record, data: now, at: this.#clock.now() }]);
   }
 
   async #carryOut(

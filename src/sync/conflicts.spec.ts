@@ -306,6 +306,23 @@ describe('a conflict that waits', () => {
     await expectQuiet(world);
   });
 
+  it('keeps in its record what was written here after it was shown, and the decision overwrites', async () => {
+    const { id } = await waiting();
+    const [pending] = await world.pendingConflicts();
+    await world.edit(id, { subject: 'here, again' });
+    const { jobId } = await world.services.conflicts.resolve(USER, pending!.id, {
+      resolution: 'MANUAL',
+      resolvedData: { event: { subject: 'both' } },
+    });
+    await world.carryOut(jobId);
+    expect((await world.get(id)).content.subject).toBe('both');
+    const records = await world.allConflicts();
+    expect(records.map(({ id: recordId, data }) => [recordId, data.local?.subject])).toEqual([
+      [pending!.id, 'here, again'],
+    ]);
+    await expectQuiet(world);
+  });
+
   it('of a deletion here can be decided either way', async () => {
     for (const [resolution, isKept] of [
       ['PREFER_LOCAL', false],
