@@ -90,9 +90,11 @@ describe('without a conflict', () => {
     const withGuests = anEvent({ ...visit, attendees: [aGuest('ada@example.com')] });
     const input = { local: present(withGuests), remote: deleted() };
     for (const strategy of CONFLICT_STRATEGIES) {
-      expect(plan({ ...input, strategy, heldUnits: ['attendees'] })).toMatchObject({
+      expect(plan({ ...input, strategy, heldUnits: ['attendees'] })).toEqual({
         action: 'delete-local',
         local: { kind: 'delete' },
+        base: { kind: 'drop' },
+        isPushNeeded: false,
       });
       expect(plan({ ...input, strategy }).conflict?.type).toBe('LOCAL_UPDATE_REMOTE_DELETE');
       expect(
@@ -132,6 +134,20 @@ describe("guests' answers", () => {
     expect(plan({ base: agreedOn(known), local: present(known), remote: present(known) }).local.kind).toBe('keep');
     expect(
       plan({ base: agreedOn(unasked), local: present(unasked), remote: present(answering('none')) }).local.kind,
+    ).toBe('keep');
+  });
+
+  it('are news when they are others, or of another time', () => {
+    const answered = (response: string, time: string) =>
+      anEvent({ ...visit, attendees: [aGuest('ada@example.com', { status: { response, time } })] });
+    const first = answered('accepted', '2026-03-01T00:00:00Z');
+    for (const next of [answered('declined', '2026-03-01T00:00:00Z'), answered('accepted', '2026-03-02T00:00:00Z')]) {
+      const news = plan({ base: agreedOn(first), local: present(first), remote: present(next) });
+      expect(news.local).toMatchObject({ kind: 'write', content: { attendees: next.attendees } });
+    }
+    const nobody = answered('none', '2026-03-02T00:00:00Z');
+    expect(
+      plan({ base: agreedOn(nobody), local: present(nobody), remote: present(answered('none', '')) }).local.kind,
     ).toBe('keep');
   });
 });
@@ -174,6 +190,9 @@ describe.each<[ConflictStrategy, Record<'edits' | 'deletedHere' | 'deletedThere'
     });
     expect(decided.local.kind).toBe(expected.deletedHere === 'remote' ? 'write' : 'keep');
     expect(decided.isPushNeeded).toBe(expected.deletedHere === 'local');
+    // What was seen there is agreed on, unless it waits: then all stays as it was, but for what is argued about.
+    const waits = agreedOn(visit, 'subject');
+    expect(savedBase(decided)).toEqual(expected.deletedHere === 'waits' ? waits : agreedOn(there));
   });
 
   it('decides a deletion there against an edit here', () => {
@@ -189,6 +208,8 @@ describe.each<[ConflictStrategy, Record<'edits' | 'deletedHere' | 'deletedThere'
     expect(decided.local.kind).toBe(expected.deletedThere === 'remote' ? 'delete' : 'keep');
     const base = { local: 'recreate', remote: 'drop', waits: 'save' }[expected.deletedThere];
     expect(decided.base.kind).toBe(base);
+    expect(decided.isPushNeeded).toBe(expected.deletedThere === 'local');
+    if (expected.deletedThere === 'waits') expect(savedBase(decided)).toEqual(agreedOn(visit, 'subject'));
   });
 
   it('decides what was made on both sides', () => {
@@ -250,6 +271,12 @@ describe('a person decides', () => {
   ])('about a deletion here: %s', (resolution, local, isPushNeeded) => {
     const decided = decide({ resolution }, { local: deleted() });
     expect(decided).toMatchObject({ local: { kind: local }, isPushNeeded, conflict: { status: 'decided' } });
+  });
+
+  it('about a deletion here by which of the two was later', () => {
+    const later = new Date('2026-03-09T10:00:00Z');
+    const decided = decide({ resolution: 'prefer_latest' }, { local: deleted(later) });
+    expect(decided).toMatchObject({ local: { kind: 'keep' }, isPushNeeded: true });
   });
 
   it.each<[ConflictStrategy, EventPlan['base']['kind']]>([
