@@ -73,6 +73,31 @@ describe('an event that two programs write differently', () => {
     await expectQuiet(world);
   });
 
+  it('is not divided when it is a series: its end would not go to Outlook, and every date after it be there twice', async () => {
+    const recurrence = {
+      pattern: { type: 'daily' as const, interval: 1 },
+      range: { type: 'numbered' as const, startDate: '2026-03-10', numberOfOccurrences: 6 },
+    };
+    const id = await world.book({ subject: 'ours', ...HOURS, recurrence });
+    await world.sync();
+    await quarrel(id, (await world.get(id)).graphEventId!, 4);
+    await world.edit(id, { subject: 'ours' });
+    const yard = { location: { displayName: 'Yard' } };
+    const updateFollowing = () => world.services.eventService.updateFollowing(USER, `${id}_2026-03-13`, yard);
+    await expect(updateFollowing()).rejects.toMatchObject({ code: 'conflict-state' });
+    await world.sync();
+    expect(await stateOf(id)).toMatchObject({ state: 'error' });
+    await expect(updateFollowing()).rejects.toMatchObject({ code: 'conflict-state' });
+    expect(world.mailbox.listEvents()).toHaveLength(1);
+    await expectQuiet(world);
+    await world.edit(id, { subject: 'agreed at last' });
+    await updateFollowing();
+    await world.sync();
+    expect(await world.differences()).toEqual([]);
+    expect(world.mailbox.listEvents()).toHaveLength(2);
+    await expectQuiet(world);
+  });
+
   it('holds up no other event', async () => {
     const id = await world.book({ subject: 'Visit', ...HOURS });
     await world.sync();

@@ -1,3 +1,4 @@
+import { restlessUnits } from '../core/convergence.ts';
 import { SyncError } from '../core/errors.ts';
 import type { EventContent } from '../core/event.ts';
 import type { EventInput } from '../core/event-input.ts';
@@ -161,7 +162,16 @@ export class SeriesSplitter {
     const calendar = await this.#calendars.find(tx, event.userId, event.calendarId);
     const own = await this.#settings.find(tx, event.userId);
     const { notifyAttendees: policy } = { ...DEFAULT_SETTINGS, ...own, ...calendar?.settings };
-    const { held } = planOutgoing({ content: before, agreed, facts: event.facts, policy });
+    const { held, units, occurrences } = planOutgoing({ content: before, agreed, facts: event.facts, policy });
+    const standing = planOutgoing({ content: event.content, agreed, facts: event.facts, policy });
+    const isRefused = base.failedRevision === event.revision && standing.units.length > 0;
+    const sent = { content: before, units: [...units, ...occurrences], now: this.#clock.now() };
+    if (isRefused || restlessUnits(base.rounds, sent).length > 0) {
+      throw new SyncError(
+        'conflict-state',
+        `Outlook does not take changes of series ${event.id} (see its syncError), so its end might not go there either: with a new series beside it every meeting would be there twice. Mend it first, then divide it`,
+      );
+    }
     if (!held.includes('time')) return;
     throw new SyncError(
       'conflict-state',
