@@ -9,6 +9,8 @@ export interface JournalLine {
   readonly fields: readonly string[];
   readonly before?: EventContent | undefined;
   readonly after?: EventContent | undefined;
+  /** A copy that went from here alone: Outlook has the event still, where nobody here looks. */
+  readonly isStillThere?: boolean | undefined;
 }
 
 /** Why something was left as it is. */
@@ -21,6 +23,8 @@ export type RevertObstacle =
   | 'already-as-before'
   /** What it was before is not remembered. */
   | 'not-remembered'
+  /** It is in Outlook still, in a calendar that is not synced: made here again, it would be there twice. */
+  | 'still-in-outlook'
   /** Its calendar is read-only in Outlook. */
   | 'read-only';
 
@@ -88,10 +92,14 @@ function undoCreate(state: EventContent | null, { after, side }: JournalLine, { 
   return state;
 }
 
-function undoDelete(state: EventContent | null, { before }: JournalLine, { kept, isOurs }: Work): EventContent | null {
+function undoDelete(
+  state: EventContent | null,
+  { before, isStillThere = false }: JournalLine,
+  { kept, isOurs }: Work,
+): EventContent | null {
   if (state) return state;
-  if (before && isOurs) return before;
-  kept.push({ unit: 'event', why: before ? 'not-ours' : 'not-remembered' });
+  if (before && isOurs && !isStillThere) return before;
+  kept.push({ unit: 'event', why: isStillThere ? 'still-in-outlook' : before ? 'not-ours' : 'not-remembered' });
   return state;
 }
 

@@ -362,6 +362,21 @@ describe('attachments from here', () => {
     await expect(add(id, 'agenda.txt')).rejects.toMatchObject({ code: 'conflict-state' });
   });
 
+  it('go to where the event is when it was moved out of sync meanwhile', async () => {
+    const id = await both();
+    const graphId = await graphIdOf(id);
+    const other = world.mailbox.addCalendar('Other');
+    await add(id, 'plan.txt');
+    world.mailbox.moveEvent(graphId, other);
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', localDeleted: 0 });
+    const [moved] = world.mailbox.listEvents({ calendarId: other });
+    expect(world.mailbox.attachments(moved!.id).map(({ name }) => name)).toEqual(['plan.txt']);
+    // The next reconciliation finds it settled, and elsewhere.
+    expect(await world.sync({ forceFull: true })).toMatchObject({ localDeleted: 1, remoteDeleted: 0 });
+    expect(world.mailbox.listEvents({ calendarId: other })).toHaveLength(1);
+    await expectQuiet(world);
+  });
+
   it('go again to an event that is made anew', async () => {
     const id = await both();
     await add(id, 'agenda.txt', 'kept');

@@ -2,6 +2,7 @@ import type { GraphCalendarId, GraphEventId } from '../core/ids.ts';
 import type { EventPlan } from '../core/sync-plan.ts';
 import { toInstant } from '../core/time-zones.ts';
 import type { CalendarGraph } from '../graph/calendar-graph.ts';
+import type { AttachmentRepository } from '../store/attachment.repository.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { SeriesMark } from '../store/cursor.repository.ts';
 import type { Tx } from '../store/db.ts';
@@ -11,7 +12,7 @@ import type { RemoteState } from './remote-planner.ts';
 import type { RunContext } from './run-context.ts';
 
 /** As the audit trail has it. */
-const MOVED_OUT = 'moved-out-of-sync';
+export const MOVED_OUT = 'moved-out-of-sync';
 /** Its copy here goes and is no deletion: Outlook keeps the event, and nothing is agreed on about it any more. */
 const TAKE_OUT: EventPlan = { action: 'none', local: { kind: 'delete' }, base: { kind: 'drop' }, isPushNeeded: false };
 /** All-day events float: where exactly an edge lies depends on the zone. */
@@ -25,11 +26,18 @@ export class DepartureManager {
   readonly #graph: CalendarGraph;
   readonly #events: EventRepository;
   readonly #bases: BaseRepository;
+  readonly #attachments: AttachmentRepository;
 
-  constructor(parts: { graph: CalendarGraph; events: EventRepository; bases: BaseRepository }) {
+  constructor(parts: {
+    graph: CalendarGraph;
+    events: EventRepository;
+    bases: BaseRepository;
+    attachments: AttachmentRepository;
+  }) {
     this.#graph = parts.graph;
     this.#events = parts.events;
     this.#bases = parts.bases;
+    this.#attachments = parts.attachments;
   }
 
   /**
@@ -69,11 +77,14 @@ export class DepartureManager {
     const eventIds = [...bases.values()].map(({ eventId }) => eventId);
     const stored = await this.#events.lockMany(tx, context.userId, eventIds);
     const locked = await this.#bases.lockByEventIds(tx, context.userId, eventIds);
+    const attachments = await this.#attachments.listOf(tx, context.userId, eventIds);
+    const unsent = new Set(attachments.filter(({ state }) => state !== 'synced').map(({ eventId }) => eventId));
     return ids.flatMap((id): PlannedEvent[] => {
       const eventId = bases.get(id)?.eventId;
       const base = eventId && locked.get(eventId);
       const event = eventId && stored.get(eventId);
       if (!base || !event || base.calendarId !== context.calendarId || !isSettled(event, base)) return [];
+      if (unsent.has(eventId)) return [];
       return [{ eventId, graphEventId: id, plan: TAKE_OUT, stored: event, base, remote: undefined, reason: MOVED_OUT }];
     });
   }

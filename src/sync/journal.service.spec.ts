@@ -102,6 +102,20 @@ describe('a run that is taken back', () => {
     },
   );
 
+  it('took out the copy of what was moved away in Outlook: it stays there, and is not made a second time', async () => {
+    const { id, graphId } = await agreed();
+    world.mailbox.moveEvent(graphId, world.mailbox.addCalendar('Other'));
+    const run = await world.sync();
+    expect(run.localDeleted).toBe(1);
+    expect(await takeBack(run.id)).toEqual({
+      jobIds: [],
+      reverted: [],
+      kept: [{ eventId: id, field: 'event', why: 'still-in-outlook' }],
+    });
+    expect(world.mailbox.listEvents()).toHaveLength(1);
+    await expectQuiet(world);
+  });
+
   it('changed one date of a series: that date alone is as it was', async () => {
     const { id, graphId } = await agreed({
       recurrence: {

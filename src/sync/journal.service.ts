@@ -13,6 +13,7 @@ import type { EventRepository, SaveEvent, StoredEvent } from '../store/event.rep
 import type { NewSyncOperation, OperationRepository, OwnSyncOperation } from '../store/operation.repository.ts';
 import type { RunRepository } from '../store/run.repository.ts';
 import type { SettingsRepository } from '../store/settings.repository.ts';
+import { MOVED_OUT } from './departure.manager.ts';
 import { EventGate } from './event-gate.ts';
 import type { RunQueue } from './run-queue.ts';
 import { isEnded } from './run-view.ts';
@@ -230,7 +231,8 @@ class RevertWork {
     isOurs: boolean;
   }): void {
     const { eventId, calendarId, journal, stored, isOurs } = of;
-    const { revert, kept } = planRevert({ lines: journal, current: stored?.content ?? null, isOurs });
+    const lines = journal.map((line) => ({ ...line, isStillThere: line.reason === MOVED_OUT }));
+    const { revert, kept } = planRevert({ lines, current: stored?.content ?? null, isOurs });
     for (const { unit, why } of kept) this.keep(eventId, unit, why);
     if (revert.kind === 'nothing') return;
     const shared = { calendarId, lastModifiedAt: this.at };

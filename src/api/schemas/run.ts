@@ -125,7 +125,14 @@ export const Revert = Type.Object(
       Type.Object({
         eventId: Type.String(),
         field: Type.String({ description: 'a unit of the event, or `event` for all of it' }),
-        why: OneOf(['changed-since', 'not-ours', 'already-as-before', 'not-remembered', 'read-only']),
+        why: OneOf([
+          'changed-since',
+          'not-ours',
+          'already-as-before',
+          'not-remembered',
+          'still-in-outlook',
+          'read-only',
+        ]),
       }),
       { description: 'what was left as it is' },
     ),
