@@ -110,6 +110,33 @@ describe('mails to guests', () => {
     expect(mailed()).toBe(4);
   });
 
+  it('are given back when Graph refuses a deletion', async () => {
+    await open(10);
+    const id = await world.book(meeting('Kept there', 2));
+    await world.sync();
+    await world.remove(id);
+    world.simulator.failNext({ method: 'DELETE', status: 400, code: 'ErrorInvalidRequest' });
+    expect((await world.sync()).failedEvents).toBe(1);
+    await world.book(meeting('New', 7));
+    expect((await world.sync()).status).toBe('COMPLETED');
+    expect(mailed()).toBe(9);
+  });
+
+  it('that wait use up no run: what comes after them goes, and no continuation follows the other', async () => {
+    await open(2, { env: { CALENDAR_GUEST_MAILS_PER_DAY: '2', CALENDAR_MAX_EVENTS_PER_SYNC: '20' } });
+    await world.bookAll(Array.from({ length: 45 }, (_, at) => meeting(`Meeting ${at}`, 1)));
+    await world.book({ subject: 'Alone', ...HOURS });
+    let { id } = await world.run(await world.enqueue());
+    let runs = 1;
+    for (; (await world.carryOutOnce(id)).continuation && runs < 5; runs += 1)
+      ({ id } = await world.continuationOf(id));
+    expect(runs).toBeLessThan(5);
+    expect(inOutlook().sort()).toEqual(['Alone', 'Meeting 0', 'Meeting 1']);
+    world.simulator.clearLog();
+    expect(await world.sync()).toMatchObject({ errorCode: 'GUEST_MAIL_BUDGET', errorDetails: { waiting: 43 } });
+    expect(world.simulator.writes()).toEqual([]);
+  });
+
   it('cost nothing to count where nobody would be mailed', async () => {
     await open(0, { settings: { notifyAttendees: 'never' }, mailsAreExpected: false });
     await world.book(meeting('Quiet', 4));

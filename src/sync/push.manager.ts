@@ -145,7 +145,8 @@ export class PushManager {
     await this.#recorder.settle(context, restless);
     const calm = prepared.filter((target) => !restless.some((refused) => refused.target === target));
     const outgoing = await this.#mails.take(context, calm);
-    if (pass === 1) context.counters.waitingForMails += calm.length - outgoing.length;
+    const waiting = calm.length - outgoing.length;
+    if (pass === 1) context.counters.waitingForMails += waiting;
     const quiet = outgoing.filter(({ operation, change }) => !operation && change.occurrences.length === 0);
     const sent = outgoing.filter(({ operation }) => operation !== undefined);
     await this.#recorder.agree(context, quiet);
@@ -164,8 +165,9 @@ export class PushManager {
     );
     await this.#reconciler.reconcile(context, dates.stale, { isLastTry: false });
     if (pass === 1) {
-      context.counters.found(pending.length);
-      context.counters.handled(pending.length);
+      // What waits for the day to pass uses up no run: else each continuation would end at the same place.
+      context.counters.found(pending.length - waiting);
+      context.counters.handled(pending.length - waiting);
     }
     // A create whose answer was lost before is sent as it was then; what was edited since goes out in the next pass.
     const edited = sent.filter((target) => target.isResent).length;
@@ -293,6 +295,10 @@ export class PushManager {
     }
     await this.#recorder.settleDeletions(context, settled);
     await this.#recorder.countFailures(context, counted);
+    await this.#mails.giveBack(
+      context,
+      step.filter(({ base }) => byKey.get(base.eventId)?.ok === false),
+    );
     if (fatal) throw fatal;
     await this.#reconciler.reconcile(context, stale, { isLastTry: false });
     context.counters.found(step.length);
