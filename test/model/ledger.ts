@@ -20,6 +20,8 @@ export interface Tracked {
   readonly deletedOn: Set<Side>;
   /** A person made several of it: a series was split. */
   mayBeSeveral: boolean;
+  /** Somebody else organizes it: an edit made here may be held. */
+  isForeign: boolean;
   /** Its mailbox came back from a backup, with the event in it, while a run was about to delete it there. */
   mayReturn: boolean;
 }
@@ -39,6 +41,7 @@ export class Ledger {
       deletedOn: new Set<Side>(),
       mayBeSeveral: false,
       mayReturn: false,
+      isForeign: false,
     };
     this.events.push(event);
     return event;

@@ -5,6 +5,7 @@ import type { SimulatedMailbox } from '../../src/simulator/index.ts';
 import type { EventBase } from '../../src/store/base.repository.ts';
 import type { StoredConflict } from '../../src/store/conflict.repository.ts';
 import type { StoredEvent } from '../../src/store/event.repository.ts';
+import { DELETED_THERE } from '../../src/sync/remote-planner.ts';
 import { readMailbox } from '../support/read-mailbox.ts';
 import type { Engine } from './engine.ts';
 import type { Ledger, Tracked } from './ledger.ts';
@@ -34,6 +35,8 @@ export interface Findings {
   readonly bases: ReadonlyMap<string, EventBase>;
   readonly remote: ReadonlyMap<string, EventContent>;
   readonly conflicts: readonly StoredConflict[];
+  /** Edits that may not leave the service keep no event that is deleted in Outlook; the audit trail has what stood in it. */
+  readonly heldAndDeleted: readonly EventContent[];
 }
 
 const MANY = 10_000;
@@ -45,7 +48,12 @@ export async function look(engine: Engine, userId: UserId, mailbox: SimulatedMai
   const { items: conflicts } = await store.conflicts.list(db, { userId, status: 'all', limit: MANY, offset: 0 });
   const ids = [...local.map(({ id }) => id), ...conflicts.map(({ eventId }) => eventId)];
   const bases = await store.bases.findByEventIds(db, userId, [...new Set(ids)]);
-  return { local, bases, remote: readMailbox(mailbox), conflicts };
+  const trail = await store.operations.listAllOwn(db, userId, { limit: MANY });
+  const deletions = trail.filter(
+    ({ side, operation, reason }) => side === 'local' && operation === 'delete' && reason === DELETED_THERE,
+  );
+  const heldAndDeleted = deletions.flatMap(({ before }) => before ?? []);
+  return { local, bases, remote: readMailbox(mailbox), conflicts, heldAndDeleted };
 }
 
 /** Whether what the two sides say now is what people may expect of what they did. */
@@ -87,9 +95,10 @@ function unequal({ local, bases, remote, conflicts }: Findings): Violation[] {
   return violations;
 }
 
-function lost(ledger: Ledger, { local, remote, conflicts }: Findings): Violation[] {
+function lost(ledger: Ledger, { local, remote, conflicts, heldAndDeleted }: Findings): Violation[] {
   const standing = ledger.wordsIn([local.map(({ content }) => content), [...remote.values()]]);
-  const recorded = ledger.wordsIn(conflicts.map(({ data, resolutionData }) => [data, resolutionData]));
+  const foreign = heldAndDeleted.filter(({ subject }) => ledger.eventOf(subject)?.isForeign);
+  const recorded = ledger.wordsIn([conflicts.map(({ data, resolutionData }) => [data, resolutionData]), foreign]);
   return ledger.written
     .filter(({ word, isOverwritten }) => !isOverwritten && !standing.has(word) && !recorded.has(word))
     .map(({ word, event, side, step }) => ({

@@ -100,6 +100,7 @@ export class OutlookPerson {
     const fields = words.fields();
     const { id } = this.#mailbox.addForeignMeeting({ ...fields, organizer: SOMEBODY });
     const event = this.#ledger.newEvent('outlook');
+    event.isForeign = true;
     this.#wrote(event, words, new Set(), id);
     return `is invited to event ${event.number} ${JSON.stringify(fields)}`;
   }
