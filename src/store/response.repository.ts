@@ -106,6 +106,14 @@ export class ResponseRepository {
     return marked.rows.length > 0;
   }
 
+  /** It did not leave after all: it is owed as it was before, and nobody need look for it. */
+  async unmarkSending(tx: Tx, { userId, id, state, attempts }: StoredResponse): Promise<void> {
+    await sql`
+      update "EventResponse" set state = ${state}, attempts = ${attempts}
+      where "userId" = ${userId} and id = ${id} and state = 'sending'
+    `.execute(tx.kysely);
+  }
+
   /** What came of it; a later answer that took its place meanwhile is left alone. */
   async settle(
     tx: Tx,

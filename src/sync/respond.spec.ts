@@ -282,6 +282,31 @@ describe('an answer whose receipt is unknown', () => {
     expect(mails()).toHaveLength(1);
   });
 
+  it.each([
+    ['throttled', { status: 429, code: 'TooManyRequests', retryAfter: 3600 }],
+    ['unauthenticated', { status: 401, code: 'InvalidAuthenticationToken', count: 10 }],
+  ] as const)(
+    'is sent with its comment when Graph did not get as far (%s), although the same was answered before',
+    async (_, fault) => {
+      expectMails();
+      const id = await invited();
+      await answer(id, { response: 'accept' });
+      await world.sync();
+      await world.dropQueuedRuns();
+      await answer(id, { response: 'accept', comment: 'Later, perhaps' });
+      world.simulator.failNext({ method: 'POST', path: /accept$/, ...fault });
+      await world.sync().catch(() => {});
+      world.simulator.clearFaults();
+      await world.dropQueuedRuns();
+      world.clock.advance(2 * 60 * 60_000);
+      await world.connect();
+      await world.sync();
+      expect(mails().map(({ comment }) => comment)).toEqual([undefined, 'Later, perhaps']);
+      expect((await view(id)).pendingResponse).toBeNull();
+      await expectQuiet(world);
+    },
+  );
+
   it('blocks nothing else, and is given up with an error in the end', async () => {
     const id = await invited();
     await answer(id, { response: 'accept' });

@@ -103,6 +103,13 @@ export class ResponseManager {
 
   async #failed(context: RunContext, planned: PlannedResponse, error: unknown): Promise<SyncError | undefined> {
     if (!isSyncError(error)) throw error;
+    if (isUnsent(error)) {
+      await this.#db.transaction(async (tx) => {
+        await this.#leases.assert(tx, context.lease);
+        await this.#responses.unmarkSending(tx, planned.response);
+      });
+      throw error;
+    }
     if (error.code === 'unavailable') {
       const { id, attempts } = planned.response;
       this.#logger.warn({ jobId: context.jobId, response: id, attempts: attempts + 1 }, 'an answer went unheard');
@@ -162,6 +169,11 @@ const TOO_LATE: ResponseStep = {
   code: 'STALE_RESPONSE',
   message: 'the answer could not be sent for so long that the organizer would be surprised by it: answer again',
 };
+
+/** Graph did not get as far as the answer: one that was given before, with other words, is not taken for it. */
+function isUnsent({ code, details }: SyncError): boolean {
+  return code === 'throttled' || code === 'unauthenticated' || details?.['isUnasked'] === true;
+}
 
 function invitationOf({ facts }: RemoteEvent) {
   const { isOrganizer, isCancelled, responseStatus } = facts;
