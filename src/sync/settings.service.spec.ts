@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { expectMails } from '../../test/support/outbox-watch.ts';
 import { expectQuiet } from '../../test/support/quiet.ts';
 import { SyncWorld, USER } from '../../test/support/sync-world.ts';
 import type { EventInput } from '../core/event-input.ts';
@@ -192,6 +193,7 @@ describe('rules', () => {
 
 describe('the policy for guests', () => {
   it('looks again at what the one before held back', async () => {
+    expectMails();
     const guest = { type: 'required', emailAddress: { address: 'guest@example.com', name: 'Guest' } } as const;
     world.mailbox.createEvent({ ...visit('meeting'), attendees: [guest] });
     await world.sync();

@@ -1,0 +1,2 @@
+-- CreateIndex
+CREATE INDEX "EventBase_iCalUId_idx" ON "EventBase" USING HASH ("iCalUId");
