@@ -420,6 +420,45 @@ describe('attachments of a series', () => {
   });
 });
 
+describe('attachments of a series that is divided', () => {
+  const daily: EventInput = {
+    ...VISIT,
+    recurrence: {
+      pattern: { type: 'daily', interval: 1 },
+      range: { type: 'numbered', startDate: '2026-03-10', numberOfOccurrences: 5 },
+    },
+  };
+  const divide = (id: EventId) =>
+    world.services.eventService.updateFollowing(USER, `${id}_2026-03-12`, { subject: 'From now on' });
+
+  it('hang on both halves, here and there', async () => {
+    const id = await both(daily);
+    await add(id, 'agenda.txt', 'the same');
+    await world.sync();
+    const following = (await divide(id)).event.id as EventId;
+    const [copy] = await listed(following);
+    expect(await textOf(following, copy!.id)).toBe('the same');
+    await world.sync();
+    expect([await there(id), await there(following)]).toEqual([['agenda.txt'], ['agenda.txt']]);
+    expect(await world.differences()).toEqual([]);
+    await world.sync();
+    expect([await names(id), await names(following)]).toEqual([['agenda.txt'], ['agenda.txt']]);
+    await expectQuiet(world);
+  });
+
+  it('keep it whole where a later date has some of its own: Outlook would drop them', async () => {
+    const id = await both(daily);
+    const graphId = await graphIdOf(id);
+    world.mailbox.updateOccurrence(graphId, '2026-03-13', { subject: 'Visit, other' });
+    const dates = world.mailbox.occurrences(graphId, '2026-03-10T00:00:00Z', '2026-03-20T00:00:00Z');
+    world.mailbox.attachFile(dates[3]!.id, { name: 'of that day.txt', content: 'x' });
+    await world.sync();
+    await expect(divide(id)).rejects.toMatchObject({ code: 'conflict-state' });
+    expect(await names(`${id}_2026-03-13`)).toEqual(['of that day.txt']);
+    await expectQuiet(world);
+  });
+});
+
 describe('what hangs on an event', () => {
   it('goes with it, on both sides', async () => {
     const [gone, deleted] = [await both(), await both({ ...VISIT, subject: 'Second visit' })];

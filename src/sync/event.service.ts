@@ -8,6 +8,7 @@ import { DEFAULT_RETENTION } from '../core/retention.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import { type SafeBody, safeBody } from '../core/safe-html.ts';
 import { cancelOccurrence, patchEvent, patchOccurrence, withoutRevived } from '../core/series-edit.ts';
+import type { AttachmentRepository } from '../store/attachment.repository.ts';
 import type { BaseRepository } from '../store/base.repository.ts';
 import type { CalendarRepository } from '../store/calendar.repository.ts';
 import type { ChangeFeedRepository } from '../store/change-feed.repository.ts';
@@ -65,6 +66,7 @@ export interface EventServiceParts {
   readonly changeFeed: ChangeFeedRepository;
   readonly idempotency: IdempotencyRepository;
   readonly responses: ResponseRepository;
+  readonly attachments: AttachmentRepository;
   readonly queue: RunQueue;
   readonly clock: Clock;
   readonly random: Random;

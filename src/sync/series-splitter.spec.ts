@@ -208,6 +208,18 @@ describe('one date of a series and all that follow, in Outlook', () => {
     await expectQuiet(world);
   });
 
+  it('stay with the series while the rules leave it alone in Outlook and would let the new one go there', async () => {
+    const id = await world.book({ ...WEEKLY, subject: 'Secret' });
+    await world.sync();
+    await world.services.settings.put(USER, { rules: [{ action: 'exclude', subjectContains: 'Secret' }] });
+    await world.sync();
+    await refusalOf(following(id, '2026-03-23', { subject: 'Public' }), 'conflict-state');
+    await following(id, '2026-03-23', { location: { displayName: 'Yard' } });
+    await world.sync();
+    expect(world.mailbox.listEvents()).toHaveLength(1);
+    await expectQuiet(world);
+  });
+
   it('come from Outlook as two series', async () => {
     const id = await world.book(WEEKLY);
     await world.sync();

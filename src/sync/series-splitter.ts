@@ -1,16 +1,17 @@
 import { restlessUnits } from '../core/convergence.ts';
 import { SyncError } from '../core/errors.ts';
-import type { EventContent } from '../core/event.ts';
 import type { EventInput } from '../core/event-input.ts';
 import { parseOccurrenceId } from '../core/event-view.ts';
 import type { EventId, UserId } from '../core/ids.ts';
 import { planOutgoing } from '../core/outgoing-change.ts';
 import { occursOn } from '../core/rule-dates.ts';
+import { isLeftAlone, ruleAllows } from '../core/rules.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import { withoutRevived } from '../core/series-edit.ts';
-import { changeFollowing, splitSeries } from '../core/series-split.ts';
+import { changeFollowing, type SplitSeries, splitSeries } from '../core/series-split.ts';
 import { DEFAULT_SETTINGS } from '../core/settings.ts';
 import { isCalendarDate } from '../core/time-zones.ts';
+import type { AttachmentRepository } from '../store/attachment.repository.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { CalendarRepository } from '../store/calendar.repository.ts';
 import type { Tx } from '../store/db.ts';
@@ -23,6 +24,7 @@ import { takeKey } from './event-idempotency.ts';
 import { assertMended } from './event-request.ts';
 import { type EventTarget, idsIn, targetOf } from './event-target.ts';
 import { agreedContent } from './remote-planner.ts';
+import { assertNoneOfDates, copyAttachments } from './series-attachments.ts';
 
 interface SplitOptions {
   readonly ifMatch?: string;
@@ -42,6 +44,7 @@ export class SeriesSplitter {
   readonly #calendars: CalendarRepository;
   readonly #settings: SettingsRepository;
   readonly #idempotency: IdempotencyRepository;
+  readonly #attachments: AttachmentRepository;
   readonly #gate: EventGate;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -52,6 +55,7 @@ export class SeriesSplitter {
     calendars: CalendarRepository;
     settings: SettingsRepository;
     idempotency: IdempotencyRepository;
+    attachments: AttachmentRepository;
     gate: EventGate;
     clock: Clock;
     random: Random;
@@ -61,6 +65,7 @@ export class SeriesSplitter {
     this.#calendars = parts.calendars;
     this.#settings = parts.settings;
     this.#idempotency = parts.idempotency;
+    this.#attachments = parts.attachments;
     this.#gate = parts.gate;
     this.#clock = parts.clock;
     this.#random = parts.random;
@@ -91,7 +96,8 @@ export class SeriesSplitter {
     const { before, after } = changed;
     const now = this.#clock.now();
     if (before) {
-      await this.#assertEndsThere(tx, event, before, base);
+      await assertNoneOfDates(tx, this.#attachments, event, originalDate);
+      await this.#assertEndsThere(tx, event, changed, base);
       await this.#save(tx, { ...event, content: before, lastModifiedAt: now });
     }
     const { calendarId } = event;
@@ -101,6 +107,7 @@ export class SeriesSplitter {
         ? { id: successorId, userId, calendarId, content: after, lastModifiedAt: now, createdAt: now }
         : { ...event, content: withoutRevived(after, base?.remote), lastModifiedAt: now },
     );
+    if (before) await copyAttachments(tx, { attachments: this.#attachments, random: this.#random }, event, series);
     await this.#send(tx, event, how);
     return { event: series, isRepeated: false };
   }
@@ -150,9 +157,14 @@ export class SeriesSplitter {
    *
    * @throws {SyncError} `conflict-state`
    */
-  async #assertEndsThere(tx: Tx, event: StoredEvent, before: EventContent, base: EventBase | undefined): Promise<void> {
+  async #assertEndsThere(
+    tx: Tx,
+    event: StoredEvent,
+    { before, after }: SplitSeries,
+    base: EventBase | undefined,
+  ): Promise<void> {
     const agreed = agreedContent(base);
-    if (!agreed || !base) return;
+    if (!agreed || !base || !before) return;
     if (base.conflictUnits.includes('time')) {
       throw new SyncError(
         'conflict-state',
@@ -161,7 +173,13 @@ export class SeriesSplitter {
     }
     const calendar = await this.#calendars.find(tx, event.userId, event.calendarId);
     const own = await this.#settings.find(tx, event.userId);
-    const { notifyAttendees: policy } = { ...DEFAULT_SETTINGS, ...own, ...calendar?.settings };
+    const { notifyAttendees: policy, rules } = { ...DEFAULT_SETTINGS, ...own, ...calendar?.settings };
+    if (isLeftAlone(rules, { local: before, agreed }) && ruleAllows(rules, after)) {
+      throw new SyncError(
+        'conflict-state',
+        `series ${event.id} is left alone by the rules, and the one that follows would not be: with the whole of the old one in Outlook every meeting would be there twice. Change the whole series, or single dates`,
+      );
+    }
     const { held, units, occurrences } = planOutgoing({ content: before, agreed, facts: event.facts, policy });
     const standing = planOutgoing({ content: event.content, agreed, facts: event.facts, policy });
     const isRefused = base.failedRevision === event.revision && standing.units.length > 0;

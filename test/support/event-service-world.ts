@@ -7,6 +7,7 @@ import {
   type UserId,
 } from '../../src/core/ids.ts';
 import type { SyncSettings } from '../../src/core/settings.ts';
+import { AttachmentRepository } from '../../src/store/attachment.repository.ts';
 import { BaseRepository, type EventBase } from '../../src/store/base.repository.ts';
 import { ChangeFeedRepository } from '../../src/store/change-feed.repository.ts';
 import { ConnectionRepository } from '../../src/store/connection.repository.ts';
@@ -43,6 +44,7 @@ export async function openEventServiceWorld(url?: string): Promise<EventServiceW
     changeFeed: new ChangeFeedRepository(),
     idempotency: new IdempotencyRepository(),
     responses: new ResponseRepository(cipher),
+    attachments: new AttachmentRepository(cipher),
   };
   return { ...parts, service: new EventService(parts) };
 }
