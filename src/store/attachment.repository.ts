@@ -32,6 +32,9 @@ export interface StoredAttachment {
   readonly isHeld: boolean;
   readonly errorCode?: string | undefined;
   readonly errorMessage?: string | undefined;
+  /** How often in a row Graph broke down over it, and when it is tried again. */
+  readonly failures?: number | undefined;
+  readonly retryAt?: Date | undefined;
   readonly createdAt: Date;
   readonly lastModifiedAt: Date;
 }
@@ -176,10 +179,21 @@ function contentPlace(id: string): string {
 }
 
 function toRow(attachment: StoredAttachment, cipher: UserCipher): Record<string, unknown> {
-  const { name, contentType, contentId, digest, listedSize, hasContent: _derived, ...rest } = attachment;
+  const {
+    name,
+    contentType,
+    contentId,
+    digest,
+    listedSize,
+    failures,
+    retryAt,
+    hasContent: _derived,
+    ...rest
+  } = attachment;
+  const described = { name, contentType, contentId, digest, listedSize, failures, retryAt: retryAt?.toISOString() };
   return {
     ...rest,
-    details: cipher.encryptJson('attachment.details', { name, contentType, contentId, digest, listedSize }),
+    details: cipher.encryptJson('attachment.details', described),
     createdAt: timestamp(attachment.createdAt),
     lastModifiedAt: timestamp(attachment.lastModifiedAt),
   };
@@ -192,6 +206,8 @@ function fromRow(row: AttachmentRow, cipher: UserCipher): StoredAttachment {
     contentId?: string;
     digest?: string;
     listedSize?: number;
+    failures?: number;
+    retryAt?: string;
   };
   return {
     id: row.id,
@@ -214,6 +230,8 @@ function fromRow(row: AttachmentRow, cipher: UserCipher): StoredAttachment {
     isHeld: row.isHeld,
     errorCode: optional(row.errorCode),
     errorMessage: optional(row.errorMessage),
+    failures: details.failures,
+    retryAt: details.retryAt === undefined ? undefined : new Date(details.retryAt),
     createdAt: toDate(row.createdAt),
     lastModifiedAt: toDate(row.lastModifiedAt),
   };

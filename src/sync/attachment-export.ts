@@ -12,6 +12,14 @@ export function fileNameOf({ id, name }: Pick<StoredAttachment, 'id' | 'name'>):
 
 /** An attachment as its owner may see it. */
 export function attachmentRecord(attachment: StoredAttachment): object {
-  const { digest: _technical, listedSize: _listed, isAnnounced: _sent, hasContent, ...shown } = attachment;
+  const {
+    digest: _technical,
+    listedSize: _listed,
+    isAnnounced: _sent,
+    failures: _failures,
+    hasContent,
+    ...rest
+  } = attachment;
+  const { retryAt: _when, ...shown } = rest;
   return { ...shown, file: hasContent ? fileNameOf(attachment) : null };
 }

@@ -5,12 +5,14 @@ import type { EventId, GraphEventId } from '../core/ids.ts';
 import { mayDelete } from '../core/outgoing-change.ts';
 import { isLeftAlone } from '../core/rules.ts';
 import type { CalendarGraph } from '../graph/calendar-graph.ts';
+import { isBreakdown } from '../graph/graph-errors.ts';
 import type { StoredAttachment } from '../store/attachment.repository.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Tx } from '../store/db.ts';
 import type { StoredEvent } from '../store/event.repository.ts';
 import { attachmentOperation } from './attachment-operation.ts';
 import { type AttachmentParts, type AttachmentReader, agreedOn, sentAgain } from './attachment-reader.ts';
+import { isDue } from './attachment-retry.ts';
 import type { PullOutcome } from './pull-round.ts';
 import { agreedContent } from './remote-planner.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
@@ -71,7 +73,7 @@ export class AttachmentPusher {
   async #pushOne(context: RunContext, found: Target): Promise<void> {
     const isAllowed = mayChange(context, found);
     let target = found;
-    let waiting = await this.#prepare(context, target, isAllowed);
+    let waiting = (await this.#prepare(context, target, isAllowed)).filter((each) => isDue(each, context.now));
     if (!isAllowed || waiting.length === 0) return;
     context.counters.found(1);
     context.counters.handled(1);
@@ -120,7 +122,7 @@ export class AttachmentPusher {
 
   async #waiting(context: RunContext, { event }: Target): Promise<StoredAttachment[]> {
     const all = await this.#parts.attachments.listOf(this.#parts.db, context.userId, [event.id]);
-    return all.filter(({ originalDate }) => !originalDate).filter(isWaiting);
+    return all.filter((each) => !each.originalDate && isWaiting(each) && isDue(each, context.now));
   }
 
   /** Before anything is sent: whatever happens then, the next attempt looks first, and a pull reads the event's attachments. */
@@ -166,6 +168,10 @@ export class AttachmentPusher {
       if (!isSyncError(error)) throw error;
       // The event moved on, or went: the next run sees what it is like, and tries again.
       if (error.code === 'not-found' || error.recovery === 'refetch') return false;
+      if (isBreakdown(error)) {
+        await this.#parts.reader.postpone(context, attachment, error);
+        return false;
+      }
       if (error.code !== 'rejected' && error.code !== 'forbidden') throw error;
       await this.#settle(context, target, attachment, { kind: 'refused', error });
       return false;

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import {
-  isSameList,
   type ListedAttachment,
   MAX_ATTACHMENT_BYTES,
   MAX_USER_BYTES,
@@ -11,7 +10,7 @@ import { isSyncError, type SyncError } from '../core/errors.ts';
 import type { EventId } from '../core/ids.ts';
 import type { Clock, Logger, Random } from '../core/runtime.ts';
 import type { AttachmentClient } from '../graph/attachment.client.ts';
-import { isGone } from '../graph/graph-errors.ts';
+import { isBreakdown, isGone } from '../graph/graph-errors.ts';
 import type { AttachmentRepository, StoredAttachment } from '../store/attachment.repository.ts';
 import type { AttachmentMark, AttachmentMarkRepository } from '../store/attachment-mark.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
@@ -19,6 +18,8 @@ import type { EventRepository } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { OperationRepository } from '../store/operation.repository.ts';
 import { attachmentOperation } from './attachment-operation.ts';
+import { isDue, postponed } from './attachment-retry.ts';
+import { isInherited } from './inherited-attachments.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 
 /** Contents that are missing are looked for so many at a time; they are fetched one by one. */
@@ -81,12 +82,18 @@ export class AttachmentReader {
   /** @returns whether everything was fetched; not when the run's capacity is used up */
   async fetchMissing(context: RunContext, eventId?: EventId): Promise<boolean> {
     const { db, attachments } = this.#parts;
+    const postponedIds = new Set<string>();
     for (;;) {
-      const of = { calendarId: context.calendarId, eventId, limit: STEP };
-      const missing = await attachments.listMissing(db, context.userId, of);
+      const of = { calendarId: context.calendarId, eventId, limit: STEP + postponedIds.size };
+      const found = await attachments.listMissing(db, context.userId, of);
+      const missing = found.filter(({ id }) => !postponedIds.has(id));
       if (missing.length === 0) return true;
       for (const attachment of missing) {
         assertNotCancelled(context);
+        if (!isDue(attachment, context.now)) {
+          postponedIds.add(attachment.id);
+          continue;
+        }
         if (eventId === undefined && context.counters.isExhausted) return false;
         await this.#fetch(context, attachment);
         if (eventId === undefined) {
@@ -192,6 +199,7 @@ export class AttachmentReader {
     try {
       content = await attachmentGraph.download(session, graphEventId, graphAttachmentId);
     } catch (error) {
+      if (isSyncError(error) && isBreakdown(error)) return this.postpone(context, attachment, error);
       if (!isSyncError(error) || error.recovery !== 'give-up') throw error;
       return this.#leave(context, attachment, 'unreadable');
     }
@@ -215,7 +223,8 @@ export class AttachmentReader {
         return;
       }
       if (content.length > room) return attachments.saveMany(tx, userId, [{ ...now, notCarried: 'no-room' }]);
-      await attachments.saveMany(tx, userId, [{ ...now, digest, size: content.length }]);
+      const arrived = { digest, size: content.length, failures: undefined, retryAt: undefined };
+      await attachments.saveMany(tx, userId, [{ ...now, ...arrived }]);
       await attachments.saveContent(tx, userId, attachment.id, content);
     });
   }
@@ -228,6 +237,20 @@ export class AttachmentReader {
   ): Promise<StoredAttachment[]> {
     const all = await this.#parts.attachments.listOf(q, userId, [eventId]);
     return all.filter((each) => isUnknownThere(each) && each.originalDate === originalDate && each.name === name);
+  }
+
+  /** Left alone for a while. What it is like now counts: it may have been deleted here meanwhile. */
+  async postpone(context: RunContext, { id, eventId }: StoredAttachment, error: SyncError): Promise<void> {
+    const { db, attachments, leases, events, clock, logger } = this.#parts;
+    await db.transaction(async (tx) => {
+      await leases.assert(tx, context.lease);
+      await events.lockMany(tx, context.userId, [eventId]);
+      const now = await attachments.find(tx, context.userId, id);
+      if (now) await attachments.saveMany(tx, context.userId, [postponed(now, clock.now())]);
+    });
+    context.counters.failed += 1;
+    const { graphRequestId, graphCode } = error;
+    logger.warn({ jobId: context.jobId, eventId, graphCode, graphRequestId }, 'Graph broke down over an attachment');
   }
 
   async #leave(context: RunContext, attachment: StoredAttachment, notCarried: NotCarried): Promise<void> {
@@ -256,7 +279,10 @@ export function agreedOn(
   attachment: StoredAttachment,
   at: Pick<StoredAttachment, 'graphEventId' | 'graphAttachmentId'>,
 ): StoredAttachment {
-  const settled = { isAnnounced: false, isHeld: false, errorCode: undefined, errorMessage: undefined };
+  const settled = {
+    ...{ isAnnounced: false, isHeld: false, errorCode: undefined, errorMessage: undefined },
+    ...{ failures: undefined, retryAt: undefined },
+  };
   return { ...attachment, ...at, ...settled, state: 'synced' };
 }
 
@@ -264,26 +290,4 @@ export function agreedOn(
 export function sentAgain(attachment: StoredAttachment): StoredAttachment {
   const { graphEventId: _old, graphAttachmentId: _oldId, ...rest } = attachment;
   return { ...rest, state: 'pending', isAnnounced: true };
-}
-
-/** An exception without attachments of its own shows its series'. */
-function isInherited(
-  mark: AttachmentMark,
-  of: {
-    listed: readonly ListedAttachment[];
-    lists: ReadonlyMap<string, readonly ListedAttachment[] | SyncError>;
-    marks: readonly AttachmentMark[];
-  },
-  all: readonly StoredAttachment[],
-): boolean {
-  const master = of.marks.find(({ eventId, originalDate }) => eventId === mark.eventId && originalDate === undefined);
-  const read = master && of.lists.get(master.graphEventId);
-  if (read && !isSyncError(read)) return isSameList(of.listed, read);
-  const ofSeries = all.filter((each) => each.originalDate === undefined && each.graphAttachmentId !== undefined);
-  return (
-    ofSeries.length === of.listed.length &&
-    of.listed.every(({ kind, name, size }) =>
-      ofSeries.some((own) => own.kind === kind && own.name === name && (own.listedSize ?? size) === size),
-    )
-  );
 }

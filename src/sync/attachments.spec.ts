@@ -390,6 +390,44 @@ describe('attachments from here', () => {
   });
 });
 
+describe('an attachment on which Graph breaks down', () => {
+  const DAY_MS = 24 * 60 * 60_000;
+
+  it.each([
+    ['read', 'GET', /attachments\/[^/]+$/],
+    ['sent', 'POST', /attachments$/],
+  ] as const)(
+    'when it is %s holds up no other, fails no run, and is tried again after a pause',
+    async (_, method, path) => {
+      const id = await both();
+      const other = await both({ ...VISIT, subject: 'Other' });
+      const attach = async (to: EventId, name: string) => {
+        if (method === 'POST') await add(to, name);
+        else world.mailbox.attachFile(await graphIdOf(to), { name, content: name });
+      };
+      await attach(id, 'poison.txt');
+      const poisoned = decodeURIComponent(await graphIdOf(id));
+      world.simulator.failNext({
+        ...{ method, status: 500, code: 'ErrorInternalServerError', count: 'always' },
+        path: new RegExp(`${poisoned.replace(/[^\w-]/g, '.')}.*${path.source}`),
+      });
+      await attach(other, 'plan.txt');
+      expect(await world.syncWhileTimePasses()).toMatchObject({ status: 'COMPLETED', failedEvents: 1 });
+      expect([await names(other), await there(other)]).toEqual([['plan.txt'], ['plan.txt']]);
+      // Whatever was announced is looked for once.
+      await world.sync();
+      await expectQuiet(world);
+
+      world.simulator.clearFaults();
+      world.clock.advance(DAY_MS);
+      expect((await world.sync()).status).toBe('COMPLETED');
+      expect(await there(id)).toEqual(['poison.txt']);
+      expect(await textOf(id, (await listed(id))[0]!.id)).toContain('poison.txt');
+      expect(await listed(id)).toMatchObject([{ syncState: 'synced' }]);
+    },
+  );
+});
+
 describe('attachments of a series', () => {
   const daily: EventInput = {
     ...VISIT,

@@ -1,0 +1,15 @@
+import { eventRetryMs } from '../core/event-retry.ts';
+import type { StoredAttachment } from '../store/attachment.repository.ts';
+
+/**
+ * Graph broke down over this one file, in a mailbox it has just served: it is left alone for a while, longer each time, and
+ * everything else goes on.
+ */
+export function postponed(attachment: StoredAttachment, now: Date): StoredAttachment {
+  const failures = (attachment.failures ?? 0) + 1;
+  return { ...attachment, failures, retryAt: new Date(now.getTime() + eventRetryMs(failures)) };
+}
+
+export function isDue({ retryAt }: StoredAttachment, now: Date): boolean {
+  return retryAt === undefined || retryAt <= now;
+}
