@@ -126,6 +126,13 @@ describe('answering somebody else’s meeting', () => {
     expect(await view(id)).toMatchObject({ responseStatus: { response: 'accepted' }, pendingResponse: null });
   });
 
+  it('is refused in a calendar that is switched off, where no run would send it', async () => {
+    const id = await invited();
+    await world.services.calendarService.update(USER, (await world.get(id)).calendarId, { enabled: false });
+    await expect(answer(id, { response: 'accept' })).rejects.toMatchObject({ code: 'conflict-state' });
+    expect((await view(id)).pendingResponse).toBeNull();
+  });
+
   it('honours If-Match', async () => {
     const id = await invited();
     await expect(answer(id, { response: 'accept' }, { ifMatch: '"1"' })).rejects.toMatchObject({

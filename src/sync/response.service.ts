@@ -107,6 +107,10 @@ export class ResponseService {
   async #assertPushed(tx: Tx, { userId, calendarId }: StoredEvent): Promise<void> {
     const calendar = await this.#calendars.find(tx, userId, calendarId);
     const settings = { ...DEFAULT_SETTINGS, ...(await this.#settings.find(tx, userId)), ...calendar?.settings };
+    if (!settings.enabled) {
+      const message = `calendar ${calendarId} is not synced: answer in Outlook, or switch it on (PATCH /calendar/calendars/${calendarId})`;
+      throw new SyncError('conflict-state', message);
+    }
     if (settings.direction !== 'pull') return;
     throw new SyncError(
       'conflict-state',
