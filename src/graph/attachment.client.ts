@@ -5,7 +5,7 @@ import type { GraphSession } from './calendar-graph.ts';
 import type { GraphClient } from './graph.client.ts';
 import { itemsOf } from './graph-access.ts';
 import { type BatchItem, sendBatch } from './graph-batch.ts';
-import { isGone } from './graph-errors.ts';
+import { isBreakdown, isGone } from './graph-errors.ts';
 import { eventPath, query, segment } from './graph-paths.ts';
 import { members, optionalText, text, type WireEvent } from './wire-values.ts';
 
@@ -38,7 +38,7 @@ export class AttachmentClient {
   /**
    * What hangs on each of these events, read in batches.
    *
-   * @returns for an event that is not there any more, or whose attachments Graph refuses to list for good, the error
+   * @returns for an event that is not there any more, or whose attachments Graph does not list, the error
    */
   async list(
     session: GraphSession,
@@ -51,7 +51,7 @@ export class AttachmentClient {
     for (const outcome of await sendBatch(this.#client, session, items, this.#batchSize)) {
       const id = outcome.key as GraphEventId;
       if (outcome.ok) found.set(id, await this.#allPages(session, outcome.body));
-      else if (outcome.error.recovery === 'give-up') found.set(id, outcome.error);
+      else if (outcome.error.recovery === 'give-up' || isBreakdown(outcome.error)) found.set(id, outcome.error);
       else throw outcome.error;
     }
     return found;

@@ -48,13 +48,21 @@ export class AttachmentReader {
     this.#parts = parts;
   }
 
-  /** Brings what is listed here in line with Outlook, and remembers under which tags that was. */
-  async look(context: RunContext, marks: readonly AttachmentMark[]): Promise<void> {
+  /**
+   * Brings what is listed here in line with Outlook, and remembers under which tags that was.
+   *
+   * @returns those over which Graph broke down: they are to be looked at again
+   */
+  async look(context: RunContext, marks: readonly AttachmentMark[]): Promise<AttachmentMark[]> {
     const { db, attachmentGraph, attachmentMarks, events, leases, logger } = this.#parts;
     const lists = await attachmentGraph.list(
       context.session,
       marks.map(({ graphEventId }) => graphEventId),
     );
+    const unread = marks.filter(({ graphEventId }) => {
+      const listed = lists.get(graphEventId);
+      return isSyncError(listed) && isBreakdown(listed);
+    });
     await db.transaction(async (tx) => {
       await leases.assert(tx, context.lease);
       const ids = [...new Set(marks.map(({ eventId }) => eventId))];
@@ -75,8 +83,10 @@ export class AttachmentReader {
           );
         }
       }
-      await attachmentMarks.saveSeen(tx, context.userId, marks);
+      const seen = marks.filter((mark) => !unread.includes(mark));
+      await attachmentMarks.saveSeen(tx, context.userId, seen);
     });
+    return unread;
   }
 
   /** @returns whether everything was fetched; not when the run's capacity is used up */

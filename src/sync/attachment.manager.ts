@@ -28,12 +28,14 @@ export class AttachmentManager {
     const { userId, calendarId } = context;
     if (!(await attachmentMarks.hasWork(db, userId, calendarId))) return 'complete';
     if (context.direction !== 'push') {
+      const unread = new Set<string>();
       for (;;) {
         assertNotCancelled(context);
-        const marks = await attachmentMarks.listDue(db, userId, calendarId, STEP);
+        const due = await attachmentMarks.listDue(db, userId, calendarId, STEP + unread.size);
+        const marks = due.filter(({ graphEventId }) => !unread.has(graphEventId)).slice(0, STEP);
         if (marks.length === 0) break;
         if (context.counters.isExhausted) return 'out-of-capacity';
-        await this.#reader.look(context, marks);
+        for (const { graphEventId } of await this.#reader.look(context, marks)) unread.add(graphEventId);
         context.counters.found(marks.length);
         context.counters.handled(marks.length);
       }

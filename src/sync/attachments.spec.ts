@@ -428,6 +428,25 @@ describe('an attachment on which Graph breaks down', () => {
   );
 });
 
+describe('an event of which Graph does not list the attachments', () => {
+  it('holds up no other and fails no run, and is read once Graph does', async () => {
+    const [id, other] = [await both(), await both({ ...VISIT, subject: 'Other' })];
+    for (const each of [id, other]) world.mailbox.attachFile(await graphIdOf(each), { name: 'plan.txt', content: 'x' });
+    const poisoned = decodeURIComponent(await graphIdOf(id)).replace(/[^\w-]/g, '.');
+    world.simulator.failNext({
+      status: 500,
+      path: new RegExp(`${poisoned}.*/attachments`),
+      count: 'always',
+    });
+    expect((await world.syncWhileTimePasses()).status).toBe('COMPLETED');
+    expect([await names(id), await names(other)]).toEqual([[], ['plan.txt']]);
+    world.simulator.clearFaults();
+    await world.sync();
+    expect(await names(id)).toEqual(['plan.txt']);
+    await expectQuiet(world);
+  });
+});
+
 describe('attachments of a series', () => {
   const daily: EventInput = {
     ...VISIT,
