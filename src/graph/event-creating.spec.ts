@@ -113,9 +113,9 @@ describe('creating', () => {
   });
 
   it.each([
-    ['names no event', undefined],
-    ['names an event that was deleted since', 'deleted'],
-  ])('is refused for good when the transaction was used and Graph %s', async (_, existing) => {
+    ['is refused for good', 'names no event', undefined, 'rejected'],
+    ['leaves it to the caller', 'names an event that was deleted since', 'deleted', 'duplicate-transaction'],
+  ])('%s when the transaction was used and Graph %s', async (_outcome, _answer, existing, code) => {
     let existingId: string | undefined;
     const world = openGraphWorld({
       wrap: (fetch) => async (url, init) => {
@@ -134,7 +134,7 @@ describe('creating', () => {
     }).id;
     world.mailbox.deleteEvent(existingId);
     const [outcome] = await world.graph.write(world.session, [creation(world, 'a')]);
-    expect(outcome).toMatchObject({ ok: false, error: { code: 'rejected', graphCode: 'ErrorDuplicateTransactionId' } });
+    expect(outcome).toMatchObject({ ok: false, error: { code, graphCode: 'ErrorDuplicateTransactionId' } });
   });
 
   it.each([409, 412])('is repeated once after a %i, which can only be a hiccup, and then refused', async (status) => {

@@ -164,6 +164,16 @@ export class OperationRepository {
     return new Set(found.rows.map(({ eventId }) => eventId));
   }
 
+  /** Under how many ids of Graph's each of these events was ever known here, as far back as the trail goes. */
+  async countGraphIds(q: Queryable, userId: UserId, ids: readonly EventId[]): Promise<Map<EventId, number>> {
+    if (ids.length === 0) return new Map();
+    const found = await sql<{ eventId: string; count: unknown }>`
+      select "eventId", count(distinct "graphEventId") as count from "SyncOperation"
+      where "userId" = ${userId} and "eventId" in ${textList(ids)} group by "eventId"
+    `.execute(q.kysely);
+    return new Map(found.rows.map((row) => [row.eventId as EventId, Number(toBigInt(row.count))]));
+  }
+
   async #withContents(q: Queryable, userId: UserId, rows: readonly OperationRow[]): Promise<OwnSyncOperation[]> {
     const cipher = await this.#cipher.forUser(q, userId);
     const content = (column: string, value: unknown) =>

@@ -12,6 +12,7 @@ import { acceptedBase, agreedUpTo, emptyBase, isNewlyHeld, parkedBase, parkedWit
 import type { RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
 import { newMark } from './stale-edit.ts';
+import { linkVanished, type VanishedCreate, type VanishedOutcome } from './vanished-creates.ts';
 
 /**
  * Commits what is known about our writes to Graph: the base moves when Graph said yes, an event Graph refuses for good is
@@ -97,6 +98,13 @@ export class PushRecorder {
       await this.#events.lockMany(tx, context.userId, ids);
       await this.#bases.nextGeneration(tx, context.userId, context.calendarId, ids);
     });
+  }
+
+  /** Repeated creates whose event was deleted in Outlook before anybody here knew its id. */
+  async linkVanished(context: RunContext, vanished: readonly VanishedCreate[]): Promise<VanishedOutcome> {
+    if (vanished.length === 0) return { gone: new Map(), reborn: [] };
+    const parts = { events: this.#events, bases: this.#bases, operations: this.#operations };
+    return this.#inTransaction(context, (tx) => linkVanished(tx, parts, context, { vanished, at: this.#clock.now() }));
   }
 
   /** Remembers on which events Graph broke down while nothing was written beside them. */
@@ -214,10 +222,10 @@ export class PushRecorder {
     return this.#bases.lockByEventIds(tx, context.userId, ids);
   }
 
-  async #inTransaction(context: RunContext, work: (tx: Tx) => Promise<void>): Promise<void> {
-    await this.#db.transaction(async (tx) => {
+  async #inTransaction<Result>(context: RunContext, work: (tx: Tx) => Promise<Result>): Promise<Result> {
+    return this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
-      await work(tx);
+      return work(tx);
     });
   }
 

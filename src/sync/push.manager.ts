@@ -21,6 +21,7 @@ import { restlessOf } from './restless.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import type { SeriesPusher } from './series-pusher.ts';
 import { isUnanswered, learnIds } from './unanswered-creates.ts';
+import { type VanishedCreate, vanishedCreate } from './vanished-creates.ts';
 
 /** Pending events looked at in one step: one `$batch`. */
 const PUSH_STEP = 20;
@@ -154,10 +155,12 @@ export class PushManager {
     const operations = sent.flatMap(({ operation }) => (operation ? [operation] : []));
     const answered = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
     const known = await recognised({ db: this.#db, bases: this.#bases }, context, { sent, outcomes: answered });
-    const { stale, fatal, reborn } = await this.#settle(context, known.sent, known.outcomes);
+    const { stale, fatal, reborn, vanished } = await this.#settle(context, known.sent, known.outcomes);
     if (fatal) throw fatal;
     await this.#reconciler.reconcile(context, stale, { isLastTry: pass >= MAX_PASSES });
-    const series = outgoing.filter((target) => !stale.has(target.event.id) && hasOccurrencesToPush(target));
+    const series = outgoing.filter(
+      (target) => !stale.has(target.event.id) && !vanished.has(target.event.id) && hasOccurrencesToPush(target),
+    );
     const dates = await this.#series.pushOccurrences(
       context,
       series.map(({ event }) => event.id),
@@ -204,16 +207,27 @@ export class PushManager {
     context: RunContext,
     sent: readonly Outgoing[],
     outcomes: readonly WriteOutcome[],
-  ): Promise<{ stale: Map<EventId, GraphEventId>; fatal: SyncError | undefined; reborn: number }> {
+  ): Promise<{
+    stale: Map<EventId, GraphEventId>;
+    fatal: SyncError | undefined;
+    reborn: number;
+    vanished: ReadonlySet<EventId>;
+  }> {
     const byKey = new Map(outcomes.map((outcome) => [outcome.key, outcome]));
     const stale = new Map<EventId, GraphEventId>();
     let fatal: SyncError | undefined;
     const settled: { target: Outgoing; outcome: WriteOutcome }[] = [];
     const reborn: Outgoing[] = [];
+    const vanished: VanishedCreate[] = [];
     const counted: EventBase[] = [];
     for (const target of sent) {
       const outcome = byKey.get(target.event.id);
       if (!outcome) continue;
+      const gone = vanishedCreate(target, outcome);
+      if (gone) {
+        vanished.push(gone);
+        continue;
+      }
       const graphEventId = target.base?.graphEventId;
       // The answer to a repeated create may show an event that somebody edited since: it is compared before anything else.
       if (outcome.ok && target.isResent && outcome.event) stale.set(target.event.id, outcome.event.id);
@@ -229,12 +243,20 @@ export class PushManager {
     }
     await this.#recorder.settle(context, settled);
     await this.#recorder.countFailures(context, counted);
+    const lost = await this.#recorder.linkVanished(context, vanished);
+    for (const [id, graphEventId] of lost.gone) stale.set(id, graphEventId);
+    reborn.push(...lost.reborn);
     await this.#recorder.beginNextLife(context, reborn);
     await this.#mails.giveBack(
       context,
       sent.filter(({ event }) => byKey.get(event.id)?.ok !== true),
     );
-    return { stale, fatal, reborn: reborn.length };
+    return {
+      stale,
+      fatal,
+      reborn: reborn.length,
+      vanished: new Set(vanished.map(({ target }) => target.event.id)),
+    };
   }
 
   async #pushDeletions(context: RunContext): Promise<{ outcome: PullOutcome; refusal: SyncError | undefined }> {
