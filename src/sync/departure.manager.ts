@@ -7,6 +7,7 @@ import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { SeriesMark } from '../store/cursor.repository.ts';
 import type { Tx } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
+import type { ResponseRepository, StoredResponse } from '../store/response.repository.ts';
 import type { PlannedEvent } from './plan-applier.ts';
 import type { RemoteState } from './remote-planner.ts';
 import type { RunContext } from './run-context.ts';
@@ -27,17 +28,20 @@ export class DepartureManager {
   readonly #events: EventRepository;
   readonly #bases: BaseRepository;
   readonly #attachments: AttachmentRepository;
+  readonly #responses: ResponseRepository;
 
   constructor(parts: {
     graph: CalendarGraph;
     events: EventRepository;
     bases: BaseRepository;
     attachments: AttachmentRepository;
+    responses: ResponseRepository;
   }) {
     this.#graph = parts.graph;
     this.#events = parts.events;
     this.#bases = parts.bases;
     this.#attachments = parts.attachments;
+    this.#responses = parts.responses;
   }
 
   /**
@@ -78,7 +82,14 @@ export class DepartureManager {
     const stored = await this.#events.lockMany(tx, context.userId, eventIds);
     const locked = await this.#bases.lockByEventIds(tx, context.userId, eventIds);
     const attachments = await this.#attachments.listOf(tx, context.userId, eventIds);
-    const unsent = new Set(attachments.filter(({ state }) => state !== 'synced').map(({ eventId }) => eventId));
+    const responses = await this.#responses.findByEventIds(tx, context.userId, eventIds);
+    const unsent = new Set([
+      ...attachments.filter(({ state }) => state !== 'synced').map(({ eventId }) => eventId),
+      ...[...responses.values()]
+        .flat()
+        .filter(isOwed)
+        .map(({ eventId }) => eventId),
+    ]);
     return ids.flatMap((id): PlannedEvent[] => {
       const eventId = bases.get(id)?.eventId;
       const base = eventId && locked.get(eventId);
@@ -102,6 +113,10 @@ function liesIn({ event }: RemoteState, { start, end }: RunContext['window']): b
   const begins = toInstant(event.content.start) ?? start;
   const ends = toInstant(event.content.end) ?? end;
   return begins.getTime() < end.getTime() + EDGE_MS && ends.getTime() > start.getTime() - EDGE_MS;
+}
+
+function isOwed({ state }: StoredResponse): boolean {
+  return state === 'pending' || state === 'sending';
 }
 
 function isSettled(event: StoredEvent, base: EventBase): boolean {

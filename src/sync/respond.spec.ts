@@ -314,6 +314,21 @@ describe('an answer whose receipt is unknown', () => {
     },
   );
 
+  it('is sent again also where the meeting was moved out of sync meanwhile', async () => {
+    expectMails();
+    const id = await invited();
+    const other = world.mailbox.addCalendar('Other');
+    await answer(id, { response: 'accept' });
+    world.mailbox.moveEvent(await graphIdOf(id), other);
+    world.simulator.failNext({ method: 'POST', path: /accept$/, kind: 'drop-before' });
+    await expect(world.sync()).rejects.toMatchObject({ code: 'unavailable' });
+    await world.dropQueuedRuns();
+    await world.sync();
+    expect(mails()).toHaveLength(1);
+    await world.sync();
+    await expectQuiet(world);
+  });
+
   it('blocks nothing else, and is given up with an error in the end', async () => {
     const id = await invited();
     await answer(id, { response: 'accept' });
