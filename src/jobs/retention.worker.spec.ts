@@ -264,5 +264,13 @@ describe('retention', () =>
         await world.db.transaction((tx) => world.leases.claim(tx, ALICE, 'a worker', world.clock.now(), 60_000));
         expect(await workerOf(world, { pastEventsDays: 30 }).tick()).toMatchObject({ pastEvents: 0 });
       });
+
+      it('does not take a lease from before the clock was set back for a run at work', async () => {
+        await connect(ALICE);
+        await book(world, 'past');
+        const ahead = new Date(world.clock.now().getTime() + 86_400_000);
+        await world.db.transaction((tx) => world.leases.claim(tx, ALICE, 'a worker', ahead, 30_000));
+        expect(await workerOf(world, { pastEventsDays: 30 }).tick()).toMatchObject({ pastEvents: 1 });
+      });
     });
   }));

@@ -4,7 +4,7 @@ import type { JobId } from '../core/ids.ts';
 import type { Clock, Logger, Random } from '../core/runtime.ts';
 import type { ConnectionRepository } from '../store/connection.repository.ts';
 import type { Db } from '../store/db.ts';
-import type { Lease, LeaseRepository } from '../store/lease.repository.ts';
+import { LEASE_MS, type Lease, type LeaseRepository } from '../store/lease.repository.ts';
 import { inScopeOf, withoutScope } from '../store/row-scope.ts';
 import type { RunRepository, StoredRun } from '../store/run.repository.ts';
 import { SYNC_QUEUE } from './boss.ts';
@@ -16,8 +16,6 @@ export interface RunEngine {
   fail(jobId: JobId, error: unknown): Promise<void>;
 }
 
-/** Three missed renewals make a holder dead; soon enough for another worker, late enough for a slow database. */
-const LEASE_MS = 30_000;
 const LEASE_RENEW_MS = 10_000;
 /** Somebody else works on the mailbox: their run, or one whose process died and whose lease still has to expire. */
 const BUSY_DELAY_MS = 2_000;

@@ -49,8 +49,10 @@ describe('mailbox leases', () =>
     it('left behind by a clock that was set back keep nobody out for that long, and one from a machine that is ahead holds', async () => {
       const first = await claimed(world, 'one');
       world.clock.advance(-60_000);
+      expect(await world.leases.isHeld(world.db, ALICE, world.clock.now())).toBe(true);
       expect(await claim(world, 'two')).toBeUndefined();
       world.clock.advance(-60 * 60_000);
+      expect(await world.leases.isHeld(world.db, ALICE, world.clock.now())).toBe(false);
       const second = await claimed(world, 'two');
       expect(second.fence).toBeGreaterThan(first.fence);
       await expect(assertHeld(world, first)).rejects.toMatchObject({ code: 'lease-lost' });

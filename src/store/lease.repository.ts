@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { SyncError } from '../core/errors.ts';
 import type { UserId } from '../core/ids.ts';
 import { toBigInt } from './columns.ts';
@@ -11,11 +11,24 @@ export interface Lease {
   readonly fence: bigint;
 }
 
+/** Three missed renewals make a holder dead; soon enough for another worker, late enough for a slow database. */
+export const LEASE_MS = 30_000;
 /**
  * Further than this the clocks of two machines are not apart. A lease that ends later than any could was written before a
  * clock was set back, and must not keep a mailbox for as long as that was; the fence makes taking it over safe.
  */
 const MOST_SKEW_MS = 5 * 60_000;
+
+/**
+ * That a lease under this alias keeps the mailbox for its holder at that moment: one condition for those who claim and those
+ * who only look.
+ */
+export function isHeldLease(alias: string, now: Date, ttlMs: number): RawBuilder<unknown> {
+  const latest = new Date(now.getTime() + ttlMs + MOST_SKEW_MS).toISOString();
+  const expiresAt = sql.ref(`${alias}.expiresAt`);
+  return sql`(${sql.ref(`${alias}.holder`)} is not null
+    and ${expiresAt} > ${now.toISOString()}::timestamptz and ${expiresAt} <= ${latest}::timestamptz)`;
+}
 
 export class LeaseRepository {
   /**
@@ -24,7 +37,6 @@ export class LeaseRepository {
    */
   async claim(tx: Tx, userId: UserId, holder: string, now: Date, ttlMs: number): Promise<Lease | undefined> {
     const expiresAt = new Date(now.getTime() + ttlMs).toISOString();
-    const latest = new Date(now.getTime() + ttlMs + MOST_SKEW_MS).toISOString();
     const claimed = await sql<{ fence: unknown }>`
       insert into "MailboxLease" ("userId", holder, fence, "expiresAt")
       select ${userId}::text, ${holder}::text, 1, ${expiresAt}::timestamptz
@@ -32,12 +44,10 @@ export class LeaseRepository {
         select 1 from "CalendarConnection" own
           join "CalendarConnection" other on other."mailboxId" = own."mailboxId" and other."userId" <> own."userId"
           join "MailboxLease" held on held."userId" = other."userId"
-        where own."userId" = ${userId} and held.holder is not null
-          and held."expiresAt" > ${now.toISOString()}::timestamptz and held."expiresAt" <= ${latest}::timestamptz)
+        where own."userId" = ${userId} and ${isHeldLease('held', now, ttlMs)})
       on conflict ("userId") do update set holder = excluded.holder, fence = "MailboxLease".fence + 1,
         "expiresAt" = excluded."expiresAt"
-      where "MailboxLease".holder is null or "MailboxLease"."expiresAt" <= ${now.toISOString()}::timestamptz
-        or "MailboxLease"."expiresAt" > ${latest}::timestamptz
+      where not ${isHeldLease('MailboxLease', now, ttlMs)}
       returning fence
     `.execute(tx.kysely);
     const row = claimed.rows[0];
@@ -88,10 +98,10 @@ export class LeaseRepository {
     await sql`update "MailboxLease" set holder = null where holder is not null`.execute(tx.kysely);
   }
 
-  async isHeld(q: Queryable, userId: UserId, now: Date): Promise<boolean> {
+  /** Whether somebody is at work, as one who claims would find it. */
+  async isHeld(q: Queryable, userId: UserId, now: Date, ttlMs: number = LEASE_MS): Promise<boolean> {
     const found = await sql`
-      select 1 from "MailboxLease"
-      where "userId" = ${userId} and holder is not null and "expiresAt" > ${now.toISOString()}::timestamptz
+      select 1 from "MailboxLease" where "userId" = ${userId} and ${isHeldLease('MailboxLease', now, ttlMs)}
     `.execute(q.kysely);
     return found.rows.length > 0;
   }

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import { toDate } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
+import { isHeldLease, LEASE_MS } from './lease.repository.ts';
 
 /** What gets old, as a closed list. */
 export const RETAINED_KINDS = [
@@ -102,7 +103,7 @@ export class RetentionRepository {
           and (n."userId" is null or b."agreedRevision" >= e.revision)
           and coalesce(cardinality(b."conflictUnits"), 0) = 0
           and not exists (select from "MailboxLease" l
-            where l."userId" = e."userId" and l.holder is not null and l."expiresAt" > ${now})
+            where l."userId" = e."userId" and ${isHeldLease('l', o.now, LEASE_MS)})
         limit ${o.limit}
         for update of e skip locked
       ), unlinked as (
