@@ -1,5 +1,6 @@
 import { sameUnit, type Unit, unitsOf, withUnit } from './canonical-event.ts';
 import type { EventContent } from './event.ts';
+import { withoutRevived } from './series-edit.ts';
 
 /** One line of the journal, as far as taking it back is concerned. */
 export interface JournalLine {
@@ -17,6 +18,8 @@ export interface JournalLine {
 export type RevertObstacle =
   /** Somebody changed it after the run did: that is newer than what is to be taken back. */
   | 'changed-since'
+  /** A date that was deleted in Outlook, which knows no way to restore one. */
+  | 'gone-in-outlook'
   /** It is somebody else's meeting, and only its personal properties are ours to change. */
   | 'not-ours'
   /** It says again what it said before the run. */
@@ -49,14 +52,16 @@ const PERSONAL: ReadonlySet<string> = new Set(['categories', 'reminder', 'showAs
  * @param of.lines  what the run did to the event, in the order it was done
  * @param of.current  the event as it is here now; `null` when it is gone
  * @param of.isOurs  false for somebody else's meeting
+ * @param of.there  the event as Outlook has it, as far as we know
  */
 export function planRevert(of: {
   readonly lines: readonly JournalLine[];
   readonly current: EventContent | null;
   readonly isOurs: boolean;
+  readonly there?: EventContent | null | undefined;
 }): RevertPlan {
   const { lines, current } = of;
-  const work: Work = { isOurs: of.isOurs, kept: [], restored: new Set() };
+  const work: Work = { isOurs: of.isOurs, there: of.there, kept: [], restored: new Set() };
   let state = current;
   for (const line of lines.toReversed()) state = UNDO[line.operation](state, line, work);
   const revert = revertTo(current, state, work.restored);
@@ -66,6 +71,7 @@ export function planRevert(of: {
 
 interface Work {
   readonly isOurs: boolean;
+  readonly there: EventContent | null | undefined;
   readonly kept: RevertPlan['kept'][number][];
   readonly restored: Set<Unit>;
 }
@@ -106,7 +112,7 @@ function undoDelete(
 function undoUpdate(
   state: EventContent | null,
   { before, after, fields }: JournalLine,
-  { isOurs, kept, restored }: Work,
+  { isOurs, there, kept, restored }: Work,
 ): EventContent | null {
   if (!state || !before || !after) {
     kept.push({ unit: 'event', why: state ? 'not-remembered' : 'changed-since' });
@@ -118,8 +124,12 @@ function undoUpdate(
     if (!sameUnit(undone, after, unit)) kept.push({ unit, why: 'changed-since' });
     else if (!isOurs && !PERSONAL.has(unit)) kept.push({ unit, why: 'not-ours' });
     else {
-      undone = withUnit(undone, unit, before);
-      restored.add(unit);
+      const candidate = withUnit(undone, unit, before);
+      if (withoutRevived(candidate, there) !== candidate) kept.push({ unit, why: 'gone-in-outlook' });
+      else {
+        undone = candidate;
+        restored.add(unit);
+      }
     }
   }
   return undone;

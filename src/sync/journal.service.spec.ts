@@ -143,6 +143,20 @@ describe('a run that is taken back', () => {
     await expectQuiet(world);
   });
 
+  it('cannot bring a date back that Outlook has deleted, and says so', async () => {
+    const range = { type: 'numbered' as const, startDate: '2026-03-10', numberOfOccurrences: 5 };
+    const { id, graphId } = await agreed({ recurrence: { pattern: { type: 'daily', interval: 1 }, range } });
+    world.mailbox.updateEvent(graphId, { importance: 'high' });
+    world.mailbox.deleteOccurrence(graphId, '2026-03-12');
+    const run = await world.sync();
+    const { reverted, kept } = await takeBack(run.id);
+    expect(reverted).toMatchObject([{ eventId: id, fields: ['importance'] }]);
+    expect(kept).toEqual([{ eventId: id, field: 'occurrence:2026-03-12', why: 'gone-in-outlook' }]);
+    expect((await world.get(id)).content.occurrences).toEqual({ '2026-03-12': { isCancelled: true } });
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+
   it('is older than a later edit, which stays', async () => {
     const { id, graphId } = await agreed();
     world.mailbox.updateEvent(graphId, { subject: 'First', importance: 'high' });

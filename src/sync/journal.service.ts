@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Unit } from '../core/canonical-event.ts';
 import { isSyncError, SyncError } from '../core/errors.ts';
+import type { EventContent } from '../core/event.ts';
 import type { CalendarId, EventId, JobId, UserId } from '../core/ids.ts';
 import { isStorable } from '../core/ids.ts';
 import { planRevert, type RevertObstacle } from '../core/revert-plan.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import type { AuditRepository } from '../store/audit.repository.ts';
+import type { BaseRepository } from '../store/base.repository.ts';
 import type { CalendarRepository } from '../store/calendar.repository.ts';
 import type { ConnectionRepository } from '../store/connection.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
@@ -45,6 +47,7 @@ export class JournalService {
   readonly #runs: RunRepository;
   readonly #operations: OperationRepository;
   readonly #events: EventRepository;
+  readonly #bases: BaseRepository;
   readonly #gate: EventGate;
   readonly #queue: RunQueue;
   readonly #audit: AuditRepository;
@@ -56,6 +59,7 @@ export class JournalService {
     runs: RunRepository;
     operations: OperationRepository;
     events: EventRepository;
+    bases: BaseRepository;
     calendars: CalendarRepository;
     connections: ConnectionRepository;
     settings: SettingsRepository;
@@ -68,6 +72,7 @@ export class JournalService {
     this.#runs = parts.runs;
     this.#operations = parts.operations;
     this.#events = parts.events;
+    this.#bases = parts.bases;
     this.#gate = new EventGate(parts);
     this.#queue = parts.queue;
     this.#audit = parts.audit;
@@ -96,12 +101,17 @@ export class JournalService {
       const closed = await this.#closedCalendars(tx, userId, lines);
       const known = await this.#knownAgain(tx, userId, ids, work);
       const foreign = await this.#events.listForeign(tx, userId, ids);
+      const bases = await this.#bases.findByEventIds(tx, userId, ids);
       for (const [eventId, journal] of lines) {
         const calendarId = stored.get(eventId)?.calendarId ?? journal[0]?.calendarId;
         if (!calendarId) continue;
         if (closed.has(calendarId)) work.keep(eventId, 'event', 'read-only');
         else if (known.has(work.newIdOf(eventId))) work.keep(eventId, 'event', 'already-as-before');
-        else work.take({ eventId, calendarId, journal, stored: stored.get(eventId), isOurs: !foreign.has(eventId) });
+        else {
+          const there = bases.get(eventId)?.remote;
+          const isOurs = !foreign.has(eventId);
+          work.take({ eventId, calendarId, journal, stored: stored.get(eventId), there, isOurs });
+        }
       }
       await this.#events.saveMany(tx, userId, work.saved);
       await this.#events.deleteMany(tx, userId, work.deleted, work.at);
@@ -228,11 +238,12 @@ class RevertWork {
     calendarId: CalendarId;
     journal: readonly OwnSyncOperation[];
     stored: StoredEvent | undefined;
+    there: EventContent | null | undefined;
     isOurs: boolean;
   }): void {
-    const { eventId, calendarId, journal, stored, isOurs } = of;
+    const { eventId, calendarId, journal, stored, there, isOurs } = of;
     const lines = journal.map((line) => ({ ...line, isStillThere: line.reason === MOVED_OUT }));
-    const { revert, kept } = planRevert({ lines, current: stored?.content ?? null, isOurs });
+    const { revert, kept } = planRevert({ lines, current: stored?.content ?? null, isOurs, there });
     for (const { unit, why } of kept) this.keep(eventId, unit, why);
     if (revert.kind === 'nothing') return;
     const shared = { calendarId, lastModifiedAt: this.at };

@@ -131,6 +131,7 @@ export const Revert = Type.Object(
           'already-as-before',
           'not-remembered',
           'still-in-outlook',
+          'gone-in-outlook',
           'read-only',
         ]),
       }),
