@@ -434,6 +434,29 @@ describe('the audit trail', () =>
       });
     });
 
+    it('tells under how many ids of Graph’s an event was known, to its owner alone', async () => {
+      const of = (eventId: string, graphEventId?: string) => ({
+        eventId: eventId as EventId,
+        graphEventId: graphEventId as GraphEventId | undefined,
+      });
+      await world.db.transaction(async (tx) => {
+        await world.operations.append(tx, [
+          operation('o1', of('twice', 'g1')),
+          operation('o2', of('twice', 'g1')),
+          operation('o3', of('twice', 'g2')),
+          operation('o4', of('never')),
+          operation('o5', of('another', 'g3')),
+        ]);
+        await world.operations.append(tx, [operation('o6', { ...of('twice', 'g4'), userId: BOB })]);
+      });
+      const ids = ['twice', 'never', 'unheard of'] as EventId[];
+      expect([...(await world.operations.countGraphIds(world.db, ALICE, ids))].sort()).toEqual([
+        ['never', 0],
+        ['twice', 2],
+      ]);
+      expect(await world.operations.countGraphIds(world.db, ALICE, [])).toEqual(new Map());
+    });
+
     it('takes the steps of one user at a time, in one statement', async () => {
       const mixed = [operation('o1'), operation('o2', { userId: BOB })];
       await expect(world.db.transaction((tx) => world.operations.append(tx, mixed))).rejects.toThrow(/several users/);
