@@ -2,17 +2,22 @@ import { sameUnit, type Unit } from './canonical-event.ts';
 import type { EventContent, GraphFacts } from './event.ts';
 import { STALE_CHANGE } from './stale-change.ts';
 
+/** What the base of a series carries that begins in Outlook only once the one it goes on from has ended there. */
+export const EARLIER_SERIES_FIRST = 'EARLIER_SERIES_FIRST';
+
 /** What a person should know of an event although nothing is wrong with it. */
 export type NoticeCode =
   | 'ONLINE_MEETING_NOT_PROVIDED'
   | 'STALE_CHANGE_HELD'
   | 'CHANGE_HELD'
+  | typeof EARLIER_SERIES_FIRST
   | 'RESPONSE_REFUSED'
   | 'TIME_ZONE_UNKNOWN';
 
 export const NOTICE_CODES: readonly NoticeCode[] = [
   ...(['ONLINE_MEETING_NOT_PROVIDED', 'STALE_CHANGE_HELD', 'CHANGE_HELD', 'RESPONSE_REFUSED'] as const),
   'TIME_ZONE_UNKNOWN',
+  EARLIER_SERIES_FIRST,
 ];
 
 export interface Notice {
@@ -48,6 +53,11 @@ export function noticesOf(of: {
           }
         : { code: 'CHANGE_HELD', message: `${fields}: ${heldReason(facts)}` },
     );
+  }
+  if (errorCode === EARLIER_SERIES_FIRST && !agreed?.remote) {
+    const message =
+      'not in Outlook yet: the series it goes on from has not ended there, because that is held, refused or in conflict, and every meeting would be there twice; mend or decide that, and this one follows by itself';
+    notices.push({ code: EARLIER_SERIES_FIRST, message });
   }
   if (refusedResponse) notices.push({ code: 'RESPONSE_REFUSED', message: refusedResponse.message });
   const { unknownTimeZone } = facts ?? {};

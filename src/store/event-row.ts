@@ -36,6 +36,8 @@ export interface StoredEvent {
   readonly createdAt: Date;
   readonly syncedAt?: Date | undefined;
   readonly hasAttachments?: boolean;
+  /** Series that this one goes on from and that must have ended at Graph before it begins there; no matter once it has. */
+  readonly follows?: readonly EventId[];
   /** What of the row could not be read as an event, and what would be right; plain SQL may write anything. */
   readonly problem?: string | undefined;
   /** The fields of `content` that hold a default because of it; not to be taken for what somebody wrote. */
@@ -52,6 +54,8 @@ export interface SaveEvent {
   readonly lastModifiedAt: Date;
   readonly createdAt: Date;
   readonly syncedAt?: Date | undefined;
+  /** Of a new event; a known one keeps what it has. */
+  readonly follows?: readonly EventId[];
 }
 
 export interface EventRow {
@@ -75,6 +79,7 @@ export interface EventRow {
   readonly syncedAt: unknown;
   readonly revision: unknown;
   readonly hasAttachments?: boolean;
+  readonly follows?: readonly string[] | null;
 }
 
 /** @returns the columns of a row to write, content encrypted, times readable */
@@ -100,6 +105,7 @@ export function toRow(userId: UserId, event: SaveEvent, cipher: UserCipher): Rec
     lastModifiedDateTime: event.lastModifiedAt.toISOString(),
     createdDateTime: event.createdAt.toISOString(),
     syncedAt: event.syncedAt?.toISOString() ?? null,
+    follows: event.follows ?? [],
     ...extentOf(content),
   };
 }
@@ -195,6 +201,7 @@ export function fromRow(row: EventRow, cipher: UserCipher): StoredEvent {
     createdAt: readInstant(row.createdDateTime),
     syncedAt: toOptionalDate(row.syncedAt),
     ...(row.hasAttachments ? { hasAttachments: true } : {}),
+    ...(row.follows && row.follows.length > 0 ? { follows: row.follows as EventId[] } : {}),
     problem: problems.length > 0 ? problems.join('; ') : undefined,
     ...(unreadable.size > 0 ? { unreadable: [...unreadable] } : {}),
   };

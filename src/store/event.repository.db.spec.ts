@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { sql } from 'kysely';
 import { describe, expect, it } from 'vitest';
 import { anEvent, arbitraryEvent, arbitrarySeries, aSeries, at } from '../../test/support/events.ts';
 import { ALICE, BOB } from '../../test/support/jobs-world.ts';
@@ -37,6 +38,16 @@ describe('stored events', () =>
       const { revision, ...stored } = await get(world, A);
       expect(stored).toEqual({ ...whole, userId: ALICE, problem: undefined });
       expect(revision).toBeGreaterThan(0n);
+    });
+
+    it('keep which series they go on from when they are written without it', async () => {
+      await save(world, [event(A), event(B, { follows: [A, C] })]);
+      await save(world, [event(B, { content: anEvent({ subject: 'changed' }) })]);
+      expect((await get(world, B)).follows).toEqual([A, C]);
+      const { revision } = await get(world, B);
+      await sql`update "CalendarEvent" set follows = '{}' where id = ${B}`.execute(world.db.kysely);
+      expect(await get(world, B)).not.toHaveProperty('follows');
+      expect((await get(world, B)).revision).toBe(revision);
     });
 
     it.each<[string, Partial<EventContent>]>([

@@ -37,7 +37,7 @@ export interface PendingEvent {
 const eventColumns = sql`
   e.id, e."userId", e."calendarId", e."graphEventId", e."iCalUId", e.subject, e.body, e.start, e."end", e.location,
   e."isAllDay", e.recurrence, e.details, e.facts, e.occurrences, e."lastModifiedDateTime", e."createdDateTime",
-  e."syncedAt", e.revision, e."hasAttachments"
+  e."syncedAt", e.revision, e."hasAttachments", e.follows
 `;
 
 /** The application's events. Every statement is scoped by user. */
@@ -245,15 +245,15 @@ export class EventRepository {
       const saved = await sql<{ id: string; revision: unknown }>`
         insert into "CalendarEvent" (id, "userId", "calendarId", "graphEventId", "iCalUId", subject, body, start, "end",
           location, "isAllDay", recurrence, details, facts, occurrences, "lastModifiedDateTime", "createdDateTime",
-          "syncedAt", "startAt", "endAt", "isEndless")
+          "syncedAt", "startAt", "endAt", "isEndless", follows)
         select r.id, r."userId", r."calendarId", r."graphEventId", r."iCalUId", r.subject, r.body, r.start, r."end",
           r.location, r."isAllDay", r.recurrence, r.details, r.facts, r.occurrences, r."lastModifiedDateTime",
-          r."createdDateTime", r."syncedAt", r."startAt", r."endAt", r."isEndless"
+          r."createdDateTime", r."syncedAt", r."startAt", r."endAt", r."isEndless", r.follows
         from jsonb_to_recordset(${rows}) as r(
           id text, "userId" text, "calendarId" text, "graphEventId" text, "iCalUId" text, subject text, body jsonb,
           start jsonb, "end" jsonb, location jsonb, "isAllDay" boolean, recurrence jsonb, details jsonb, facts jsonb,
           occurrences jsonb, "lastModifiedDateTime" text, "createdDateTime" text, "syncedAt" timestamptz,
-          "startAt" timestamptz, "endAt" timestamptz, "isEndless" boolean)
+          "startAt" timestamptz, "endAt" timestamptz, "isEndless" boolean, follows text[])
         on conflict (id) do update set
           "calendarId" = excluded."calendarId", "graphEventId" = excluded."graphEventId", "iCalUId" = excluded."iCalUId",
           subject = excluded.subject, body = excluded.body, start = excluded.start, "end" = excluded."end",

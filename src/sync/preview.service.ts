@@ -10,6 +10,7 @@ import type { OperationRepository } from '../store/operation.repository.ts';
 import type { RunRepository, StoredRunRequest } from '../store/run.repository.ts';
 import { adoptionIndexOf } from './adoption.ts';
 import type { ConnectionState } from './connection-state.ts';
+import { sortFollowers } from './earlier-series.ts';
 import { assertNotPaused } from './mailbox-question.ts';
 import { isUndecided, prepare, sortDeletions } from './outgoing.ts';
 import { nextBase } from './plan-applier.ts';
@@ -172,11 +173,22 @@ export class PreviewService {
       const open = pending.filter(({ event }) => !pull.settled.has(event.id));
       for (const item of open) if (item.event.problem !== undefined) tally.addUnreadable(item);
       const readable = open.filter(({ event }) => event.problem === undefined);
-      for (const item of await this.#refreshed(context, readable, tally)) {
+      for (const item of await this.#refreshed(context, await this.#withoutHeldUp(context, readable), tally)) {
         tally.addOutgoing(prepare(context, item.event, item.base));
       }
       if (pending.length < PENDING_PER_STEP) return;
     }
+  }
+
+  /** Without series that wait for an earlier one whose end this run would not send. */
+  async #withoutHeldUp(context: RunContext, pending: readonly PendingEvent[]): Promise<PendingEvent[]> {
+    const parts = { ...this.#parts, events: this.#events };
+    const { ready, waiting } = await sortFollowers(parts, context.userId, pending);
+    const going = waiting.filter(
+      ({ behind, isStuck }) =>
+        !isStuck && behind.every(({ event, base }) => prepare(context, event, base).change.units.includes('time')),
+    );
+    return [...ready, ...going];
   }
 
   /** Events in conflict as they are once their records have been brought up to date with what was changed here since. */

@@ -1,10 +1,11 @@
 import type { SyncError } from '../core/errors.ts';
+import { EARLIER_SERIES_FIRST } from '../core/event-notices.ts';
 import type { EventId } from '../core/ids.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import type { RemoteEvent, WriteOutcome } from '../graph/calendar-graph.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
-import type { EventRepository } from '../store/event.repository.ts';
+import type { EventRepository, PendingEvent } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { NewSyncOperation, OperationRepository } from '../store/operation.repository.ts';
 import type { Outgoing, OutgoingDeletion } from './outgoing-event.ts';
@@ -64,6 +65,21 @@ export class PushRecorder {
         tx,
         held.map((target) => this.#operation(context, target, 'hold', target.change.held)),
       );
+    });
+  }
+
+  /** They stay pending, and say what for. */
+  async noteFollowers(context: RunContext, waiting: readonly PendingEvent[]): Promise<void> {
+    const unmarked = waiting.filter(({ base }) => base?.errorCode !== EARLIER_SERIES_FIRST);
+    if (unmarked.length === 0) return;
+    await this.#inTransaction(context, async (tx) => {
+      const fresh = await this.#freshBases(tx, context, unmarked);
+      const bases = unmarked.map(({ event, base }) => ({
+        ...(fresh.get(event.id) ?? base ?? emptyBase(event)),
+        errorCode: EARLIER_SERIES_FIRST,
+        errorMessage: 'the series it goes on from has not ended in Outlook yet',
+      }));
+      await this.#bases.saveMany(tx, context.userId, bases);
     });
   }
 
@@ -216,7 +232,11 @@ export class PushRecorder {
    * The bases as they are now, locked: while a write was on its way a person may have decided a conflict, or a policy may
    * have changed. What the write itself tells is added to that, never put over it.
    */
-  async #freshBases(tx: Tx, context: RunContext, targets: readonly Outgoing[]): Promise<Map<EventId, EventBase>> {
+  async #freshBases(
+    tx: Tx,
+    context: RunContext,
+    targets: readonly Pick<Outgoing, 'event'>[],
+  ): Promise<Map<EventId, EventBase>> {
     const ids = targets.map(({ event }) => event.id);
     await this.#events.lockMany(tx, context.userId, ids);
     return this.#bases.lockByEventIds(tx, context.userId, ids);

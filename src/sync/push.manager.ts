@@ -4,11 +4,12 @@ import type { Clock, Logger, Random } from '../core/runtime.ts';
 import type { CalendarGraph, WriteOperation, WriteOutcome } from '../graph/calendar-graph.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Db } from '../store/db.ts';
-import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
+import type { EventRepository, PendingEvent, StoredEvent } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import { parkUnsettled } from '../store/unsettled-dates.ts';
 import { type DeletionGuard, massDeleteRefused } from './deletion-guard.ts';
 import { recognised } from './earlier-creates.ts';
+import { sortFollowers } from './earlier-series.ts';
 import type { GuestMailBudget } from './guest-mail-budget.ts';
 import { blame } from './item-trouble.ts';
 import { hasOccurrencesToPush, isUndecided, prepare, sortDeletions, type UndecidedEvent } from './outgoing.ts';
@@ -128,12 +129,26 @@ export class PushManager {
     }
   }
 
-  /** @returns how many of these events are still not settled and deserve another pass */
-  async #pushStep(
-    context: RunContext,
-    pending: readonly { event: StoredEvent; base: EventBase | undefined }[],
-    pass: number,
-  ): Promise<number> {
+  /**
+   * A series that goes on from another is created after the other's end is known to be there: a crash in between leaves
+   * dates out of Outlook until the next run, never in it twice.
+   *
+   * @returns how many of these events are still not settled and deserve another pass
+   */
+  async #pushStep(context: RunContext, pending: readonly PendingEvent[], pass: number): Promise<number> {
+    const parts = { db: this.#db, events: this.#events, bases: this.#bases };
+    const { ready, waiting } = await sortFollowers(parts, context.userId, pending);
+    const unsettled = await this.#sendStep(context, ready, pass);
+    if (waiting.length === 0) return unsettled;
+    const late = await sortFollowers(parts, context.userId, waiting);
+    const stuck = late.waiting.filter(({ isStuck }) => isStuck);
+    await this.#recorder.noteFollowers(context, stuck);
+    const unsent = late.waiting.length - stuck.length;
+    return unsettled + unsent + (await this.#sendStep(context, late.ready, pass));
+  }
+
+  async #sendStep(context: RunContext, pending: readonly PendingEvent[], pass: number): Promise<number> {
+    if (pending.length === 0) return 0;
     const unreadable = pending.filter(({ event }) => event.problem !== undefined);
     await this.#park(context, unreadable);
     const readable = pending.filter((item) => !unreadable.includes(item));

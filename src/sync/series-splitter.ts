@@ -18,6 +18,7 @@ import type { Tx } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import type { IdempotencyRepository } from '../store/idempotency.repository.ts';
 import type { SettingsRepository } from '../store/settings.repository.ts';
+import { earlierSeriesOf } from './earlier-series.ts';
 import { assertMatches } from './event-etag.ts';
 import type { EventGate } from './event-gate.ts';
 import { takeKey } from './event-idempotency.ts';
@@ -104,7 +105,10 @@ export class SeriesSplitter {
     const series = await this.#save(
       tx,
       before
-        ? { id: successorId, userId, calendarId, content: after, lastModifiedAt: now, createdAt: now }
+        ? {
+            ...{ id: successorId, userId, calendarId, content: after, lastModifiedAt: now, createdAt: now },
+            follows: earlierSeriesOf(event, base),
+          }
         : { ...event, content: withoutRevived(after, base?.remote), lastModifiedAt: now },
     );
     if (before) await copyAttachments(tx, { attachments: this.#attachments, random: this.#random }, event, series);

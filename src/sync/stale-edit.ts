@@ -1,4 +1,5 @@
 import type { EventContent } from '../core/event.ts';
+import { EARLIER_SERIES_FIRST } from '../core/event-notices.ts';
 import { seriesEndsAt } from '../core/recurrence.ts';
 import { isStaleChange, STALE_CHANGE } from '../core/stale-change.ts';
 import type { EventBase } from '../store/base.repository.ts';
@@ -33,7 +34,11 @@ export function staleMark(stale: readonly unknown[] | undefined): Pick<EventBase
 
 /** The same for an event whose other marks are to stay. */
 export function newMark(base: EventBase, stale: readonly unknown[] | undefined): Partial<EventBase> {
-  return (stale && stale.length > 0) || base.errorCode === STALE_CHANGE ? staleMark(stale) : {};
+  return (stale && stale.length > 0) || isMarked(base) ? staleMark(stale) : {};
+}
+
+function isMarked({ errorCode }: EventBase): boolean {
+  return errorCode === STALE_CHANGE || errorCode === EARLIER_SERIES_FIRST;
 }
 
 /** The mark outlives what Outlook does to the event meanwhile. */
