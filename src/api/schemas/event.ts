@@ -39,7 +39,8 @@ const READ_ONLY = {
       'what a person should know although nothing is wrong: ONLINE_MEETING_NOT_PROVIDED (asked for, and the calendar offers none), ' +
       'STALE_CHANGE_HELD (changed too long ago to mail guests about it now), CHANGE_HELD (notifyAttendees, the rules or the ' +
       'organizer keep it here), RESPONSE_REFUSED (Outlook did not take the answer), TIME_ZONE_UNKNOWN (Outlook names a zone ' +
-      'nobody knows: the times are shown in another)',
+      'nobody knows: the times are shown in another), EARLIER_SERIES_FIRST (a series divided off another is created in Outlook ' +
+      'once that one has ended there)',
   }),
   syncError: Nullable(Type.Object({ code: Type.String(), message: Type.String() })),
   etag: Type.String({ description: 'for If-Match' }),
