@@ -52,6 +52,42 @@ describe('a series that goes on from another', () => {
     await expectQuiet(world);
   });
 
+  it('is created in the same run where several follow one another, and the first was changed last', async () => {
+    const id = await synced({});
+    const next = await divided(id);
+    await divided(next, '2026-04-06', { subject: 'Newer' });
+    await world.edit(id, { subject: 'Changed' });
+    expect((await world.sync()).status).toBe('COMPLETED');
+    expect(await world.differences()).toEqual([]);
+    expect(world.mailbox.listEvents()).toHaveLength(3);
+    expect(dates()).toBe(6);
+    await expectQuiet(world);
+  });
+
+  it('waits for a series that may be in Outlook, because nobody knows the answer to its create', async () => {
+    world = await SyncWorld.open({});
+    const id = await world.book(WEEKLY);
+    world.simulator.failNext({ method: 'POST', path: /\/events$/, kind: 'drop-after-commit', count: 50 });
+    const jobId = await world.enqueue();
+    const kill = new AbortController();
+    const killed = world.carryOutOnce(jobId, kill.signal);
+    killed.catch(() => undefined);
+    await expect.poll(dates).toBe(6);
+    kill.abort(new Error('killed'));
+    await expect(killed).rejects.toThrow();
+    world.simulator.clearFaults();
+    await divided(id);
+    world.simulator.failNext({ method: 'PATCH', status: 400, code: 'ErrorInvalidRequest', count: 'always' });
+    await world.carryOut(jobId);
+    expect(dates()).toBe(6);
+    world.simulator.clearFaults();
+    await world.edit(id, { subject: 'Mended' });
+    await world.sync();
+    expect(await world.differences()).toEqual([]);
+    expect(dates()).toBe(6);
+    await expectQuiet(world);
+  });
+
   it('waits while a policy that was changed before the run holds the other’s end back', async () => {
     const options = { settings: { notifyAttendees: 'all' as const }, mailsAreExpected: true };
     const id = await synced(options, { ...WEEKLY, attendees: [aGuest('guest@example.org')] });
