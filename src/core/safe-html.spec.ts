@@ -114,6 +114,10 @@ describe('a body made safe to show', () => {
     );
   });
 
+  it('leaves out control characters that are written as references', () => {
+    expect(htmlOf('a&#1b&#x1;c&#7')).toBe('abc');
+  });
+
   it('keeps what a person wrote, as they formatted it', () => {
     const written =
       '<h2>Agenda</h2><p>Bring <b>samples</b> &amp; <i style="color: rgb(1, 2, 3); font-family: \'Segoe UI\', sans-serif">tiles</i></p><table border="1"><tbody><tr><td colspan="2">Room 1</td></tr></tbody></table><ul><li>One</li></ul>';

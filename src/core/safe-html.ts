@@ -141,7 +141,7 @@ function settled(html: string, withImages: boolean, counts: Counts): string | un
 function sanitised(html: string, withImages: boolean, counts: Counts): string | undefined {
   let depth = 0;
   try {
-    return sanitizeHtml(html, {
+    const clean = sanitizeHtml(html, {
       allowedTags: [...SAFE_ELEMENTS],
       allowedAttributes: Object.fromEntries(Object.entries(SAFE_ATTRIBUTES).map(([tag, names]) => [tag, [...names]])),
       nonTextTags: WITHOUT_CONTENT,
@@ -159,7 +159,9 @@ function sanitised(html: string, withImages: boolean, counts: Counts): string | 
       onCloseTag: () => {
         depth -= 1;
       },
-    }).trim();
+    });
+    // References may stand for what no text has; what is left without it is gone through again.
+    return plain(clean).trim();
   } catch (error) {
     if (error instanceof TooDeep) return undefined;
     throw error;
