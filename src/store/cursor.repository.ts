@@ -33,6 +33,18 @@ export interface SeriesMark {
   readonly graphEventId: GraphEventId;
   readonly masterEtag?: string | undefined;
   readonly suspicious: boolean;
+  /** A date of it left the view: the series may have come to its end. */
+  readonly isLosing?: boolean | undefined;
+}
+
+/** Later signs of a series are added to earlier ones. */
+export function joinedMarks(earlier: SeriesMark | undefined, later: SeriesMark): SeriesMark {
+  return {
+    graphEventId: later.graphEventId,
+    masterEtag: later.masterEtag ?? earlier?.masterEtag,
+    suspicious: later.suspicious || (earlier?.suspicious ?? false),
+    isLosing: (later.isLosing ?? false) || (earlier?.isLosing ?? false),
+  };
 }
 
 interface CursorRow {
@@ -136,34 +148,29 @@ export class CursorRepository {
   ): Promise<void> {
     if (marks.length === 0) return;
     const unique = new Map<GraphEventId, SeriesMark>();
-    for (const mark of marks) {
-      const seen = unique.get(mark.graphEventId);
-      unique.set(mark.graphEventId, {
-        graphEventId: mark.graphEventId,
-        masterEtag: mark.masterEtag ?? seen?.masterEtag,
-        suspicious: mark.suspicious || (seen?.suspicious ?? false),
-      });
-    }
+    for (const mark of marks) unique.set(mark.graphEventId, joinedMarks(unique.get(mark.graphEventId), mark));
     await sql`
-      insert into "DirtySeries" ("userId", "calendarId", "graphEventId", "roundId", "masterEtag", suspicious)
-      select ${userId}, ${calendarId}, r."graphEventId", ${roundId}, r."masterEtag", r.suspicious
+      insert into "DirtySeries" ("userId", "calendarId", "graphEventId", "roundId", "masterEtag", suspicious, "isLosing")
+      select ${userId}, ${calendarId}, r."graphEventId", ${roundId}, r."masterEtag", r.suspicious, r."isLosing"
       from jsonb_to_recordset(${jsonRows([...unique.values()].map((mark) => ({ ...mark })))}) as
-        r("graphEventId" text, "masterEtag" text, suspicious boolean)
+        r("graphEventId" text, "masterEtag" text, suspicious boolean, "isLosing" boolean)
       on conflict ("userId", "calendarId", "graphEventId") do update set
         "masterEtag" = coalesce(excluded."masterEtag", "DirtySeries"."masterEtag"),
-        suspicious = excluded.suspicious or "DirtySeries".suspicious
+        suspicious = excluded.suspicious or "DirtySeries".suspicious,
+        "isLosing" = excluded."isLosing" or "DirtySeries"."isLosing"
     `.execute(tx.kysely);
   }
 
   async listDirtySeries(q: Queryable, userId: UserId, calendarId: CalendarId, limit: number): Promise<SeriesMark[]> {
-    const found = await sql<{ graphEventId: string; masterEtag: string | null; suspicious: boolean }>`
-      select "graphEventId", "masterEtag", suspicious from "DirtySeries"
+    const found = await sql<{ graphEventId: string; masterEtag: string | null; suspicious: boolean; isLosing: boolean }>`
+      select "graphEventId", "masterEtag", suspicious, "isLosing" from "DirtySeries"
       where "userId" = ${userId} and "calendarId" = ${calendarId} order by "graphEventId" limit ${limit}
     `.execute(q.kysely);
     return found.rows.map((row) => ({
       graphEventId: row.graphEventId as GraphEventId,
       masterEtag: optional(row.masterEtag),
       suspicious: row.suspicious,
+      isLosing: row.isLosing,
     }));
   }
 

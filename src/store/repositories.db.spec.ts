@@ -199,17 +199,18 @@ describe('cursors', () =>
     });
 
     it('remember the series a round marked: signs add up, and only reading the series clears them', async () => {
-      const mark = (id: string, suspicious: boolean, masterEtag?: string) => ({
-        ...{ graphEventId: id as GraphEventId, suspicious, masterEtag },
+      const mark = (id: string, suspicious: boolean, masterEtag?: string, isLosing = false) => ({
+        ...{ graphEventId: id as GraphEventId, suspicious, masterEtag, isLosing },
       });
       const marks = (limit = 10) => world.cursors.listDirtySeries(world.db, ALICE, DEFAULT_CALENDAR_ID, limit);
       const markSeries = (...all: ReturnType<typeof mark>[]) =>
         world.db.transaction((tx) => world.cursors.markSeries(tx, ALICE, DEFAULT_CALENDAR_ID, 'round-1', all));
       await markSeries(mark('a', false, 'e1'), mark('a', true), mark('b', true, 'e2'), mark('b', false));
-      await markSeries(mark('a', false, 'e3'), mark('c', false));
+      await markSeries(mark('a', false, 'e3', true), mark('c', false));
+      await markSeries(mark('a', false));
       await markSeries();
-      expect(await marks()).toEqual([mark('a', true, 'e3'), mark('b', true, 'e2'), mark('c', false)]);
-      expect(await marks(1)).toEqual([mark('a', true, 'e3')]);
+      expect(await marks()).toEqual([mark('a', true, 'e3', true), mark('b', true, 'e2'), mark('c', false)]);
+      expect(await marks(1)).toEqual([mark('a', true, 'e3', true)]);
       expect(await world.cursors.listDirtySeries(world.db, BOB, DEFAULT_CALENDAR_ID, 10)).toEqual([]);
       expect(await world.cursors.listDirtySeries(world.db, ALICE, OTHER, 10)).toEqual([]);
       await world.db.transaction(async (tx) => {

@@ -105,7 +105,7 @@ export class AbsenceManager {
       ids.filter((id) => known.get(id)?.calendarId === calendarId),
     );
     // A series that was itself named has been asked for.
-    const suspects = masters.filter((id) => !known.has(id)).map((id) => suspect(id));
+    const suspects = masters.filter((id) => !known.has(id)).map((id) => ({ ...suspect(id), isLosing: true }));
     const away = await this.#departures.whichLeft(context, proofs, window);
     return { ...proofs, series: [...proofs.series, ...suspects], away };
   }

@@ -62,6 +62,22 @@ describe('a series Graph lists and does not find', () => {
     await expectQuiet(world);
   });
 
+  it('is not deleted here for that word either when a date of it was just edited there', async () => {
+    const id = await world.book(STANDUP);
+    await world.sync();
+    const { graphEventId } = await world.get(id);
+    world.mailbox.updateOccurrence(graphEventId!, '2026-03-10', { subject: 'Standup, outside' });
+    world.simulator.failNext({ method: 'GET', path: /\/events\/[^/]+$|\/events\/[^/?]+\?/, like: 'item-not-found' });
+
+    await world.sync();
+    expect(await world.find(id)).toBeDefined();
+    await world.sync();
+
+    expect((await world.get(id)).content.occurrences).toEqual(OUTSIDE);
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+
   it('is deleted here once its end is told, also when that comes between the list and the look', async () => {
     const id = await world.book(STANDUP);
     await world.sync();

@@ -4,7 +4,7 @@ import type { EventId, GraphEventId } from '../core/ids.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import type { CalendarGraph } from '../graph/calendar-graph.ts';
 import type { BaseRepository } from '../store/base.repository.ts';
-import type { CursorRepository, SeriesMark } from '../store/cursor.repository.ts';
+import { type CursorRepository, joinedMarks, type SeriesMark } from '../store/cursor.repository.ts';
 import type { Db } from '../store/db.ts';
 import { type AbsenceManager, type Proofs, withoutThose } from './absence.manager.ts';
 import type { AdoptionIndex } from './adoption.ts';
@@ -285,12 +285,7 @@ export class PreviewPull {
   }
 
   #mark(mark: SeriesMark): void {
-    const before = this.#marks.get(mark.graphEventId);
-    this.#marks.set(mark.graphEventId, {
-      graphEventId: mark.graphEventId,
-      masterEtag: mark.masterEtag ?? before?.masterEtag,
-      suspicious: mark.suspicious || (before?.suspicious ?? false),
-    });
+    this.#marks.set(mark.graphEventId, joinedMarks(this.#marks.get(mark.graphEventId), mark));
   }
 }
 

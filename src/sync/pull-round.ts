@@ -1,5 +1,5 @@
 import type { GraphEventId } from '../core/ids.ts';
-import type { DeltaCursor, SeriesMark } from '../store/cursor.repository.ts';
+import { type DeltaCursor, joinedMarks, type SeriesMark } from '../store/cursor.repository.ts';
 import type { RunContext } from './run-context.ts';
 
 /** How a run looks at what Graph says: `adopt` joins what exists on both sides and leaves everything else alone. */
@@ -75,14 +75,7 @@ export class OwnMarks {
 
   /** Later signs of a series are added to earlier ones. */
   add(marks: readonly SeriesMark[]): void {
-    for (const mark of marks) {
-      const seen = this.#marks.get(mark.graphEventId);
-      this.#marks.set(mark.graphEventId, {
-        graphEventId: mark.graphEventId,
-        masterEtag: mark.masterEtag ?? seen?.masterEtag,
-        suspicious: mark.suspicious || (seen?.suspicious ?? false),
-      });
-    }
+    for (const mark of marks) this.#marks.set(mark.graphEventId, joinedMarks(this.#marks.get(mark.graphEventId), mark));
   }
 
   /** @returns the stored marks that were made since the round began, and are its own */

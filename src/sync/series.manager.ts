@@ -172,7 +172,7 @@ function isListedAlive(
   marks: readonly SeriesMark[],
   { base, now }: { base: EventBase | undefined; now: Date },
 ): boolean {
-  const isSuspicious = marks.some((mark) => mark.graphEventId === id && mark.suspicious);
-  if (isSuspicious || !base?.syncedAt || base.remoteGoneAt) return false;
+  const isLosing = marks.some((mark) => mark.graphEventId === id && mark.isLosing);
+  if (isLosing || !base?.syncedAt || base.remoteGoneAt) return false;
   return now.getTime() - base.syncedAt.getTime() < FRESH_MS;
 }
