@@ -30,6 +30,7 @@ import { ConflictService } from './sync/conflict.service.ts';
 import { ConnectionService } from './sync/connection.service.ts';
 import { ConnectionState } from './sync/connection-state.ts';
 import { DeletionGuard } from './sync/deletion-guard.ts';
+import { DeletionPusher } from './sync/deletion-pusher.ts';
 import { DeltaSyncManager } from './sync/delta-sync.manager.ts';
 import { DepartureManager } from './sync/departure.manager.ts';
 import { EventService } from './sync/event.service.ts';
@@ -126,13 +127,16 @@ export function createServices(parts: {
     tokenExpiryMs: config.deltaTokenExpiryMs,
   });
   const mails = new GuestMailBudget({ ...common, guestMailsPerDay: config.guestMailsPerDay });
-  const push = new PushManager({
+  const pushing = {
     ...common,
     recorder: new PushRecorder({ ...common, recorder }),
     reconciler: new Reconciler({ ...common, planner, applier, recorder }),
-    series: new SeriesPusher({ ...common, recorder }),
-    guard,
     mails,
+  };
+  const push = new PushManager({
+    ...pushing,
+    series: new SeriesPusher({ ...common, recorder }),
+    deletions: new DeletionPusher({ ...pushing, guard }),
   });
   const responseManager = new ResponseManager({ ...common, recorder: new ResponseRecorder(common) });
   const attachmentGraph = new AttachmentClient({ client, batchSize: config.graphLimits.batchSize });

@@ -1,39 +1,35 @@
 import { SyncError } from '../core/errors.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
-import type { Clock, Logger, Random } from '../core/runtime.ts';
-import type { CalendarGraph, WriteOperation, WriteOutcome } from '../graph/calendar-graph.ts';
+import type { Clock } from '../core/runtime.ts';
+import type { CalendarGraph, WriteOutcome } from '../graph/calendar-graph.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { EventRepository, PendingEvent, StoredEvent } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import { parkUnsettled } from '../store/unsettled-dates.ts';
-import { type DeletionGuard, massDeleteRefused } from './deletion-guard.ts';
+import type { DeletionPusher } from './deletion-pusher.ts';
 import { recognised } from './earlier-creates.ts';
 import { sortFollowers } from './earlier-series.ts';
 import type { GuestMailBudget } from './guest-mail-budget.ts';
-import { blame } from './item-trouble.ts';
-import { hasOccurrencesToPush, isUndecided, prepare, sortDeletions, type UndecidedEvent } from './outgoing.ts';
-import type { Outgoing, OutgoingDeletion } from './outgoing-event.ts';
+import { hasOccurrencesToPush, isUndecided, prepare, type UndecidedEvent } from './outgoing.ts';
+import type { Outgoing } from './outgoing-event.ts';
 import type { PullOutcome } from './pull-round.ts';
 import type { PushRecorder } from './push-recorder.ts';
-import { emptyBase } from './pushed-base.ts';
+import { PUSH_STEP, sortWrites } from './push-step.ts';
 import type { Reconciler } from './reconciler.ts';
 import { restlessOf } from './restless.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import type { SeriesPusher } from './series-pusher.ts';
-import { isUnanswered, learnIds } from './unanswered-creates.ts';
-import { type VanishedCreate, vanishedCreate } from './vanished-creates.ts';
 
-/** Pending events looked at in one step: one `$batch`. */
-const PUSH_STEP = 20;
 /** The code an event carries that plain SQL left unreadable. */
 const UNREADABLE = 'UNREADABLE_EVENT';
 /** A guarded write that failed is merged and tried again this often; then the next run, or a person, decides. */
 const MAX_PASSES = 3;
 
 /**
- * Sends what changed here to Outlook with the fewest requests: batches of twenty, creates under a `transactionId`, updates
- * and deletions guarded by the tag of what was last seen, only the changed fields. Each outcome is committed as it is known.
+ * Sends what changed here to Outlook with the fewest requests: the deletions first, then batches of twenty, creates under a
+ * `transactionId`, updates with only the changed fields and guarded by the tag of what was last seen. Each outcome is
+ * committed as it is known.
  */
 export class PushManager {
   readonly #db: Db;
@@ -44,11 +40,9 @@ export class PushManager {
   readonly #recorder: PushRecorder;
   readonly #reconciler: Reconciler;
   readonly #series: SeriesPusher;
-  readonly #guard: DeletionGuard;
+  readonly #deletions: DeletionPusher;
   readonly #mails: GuestMailBudget;
   readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #logger: Logger;
 
   constructor(parts: {
     db: Db;
@@ -59,11 +53,9 @@ export class PushManager {
     recorder: PushRecorder;
     reconciler: Reconciler;
     series: SeriesPusher;
-    guard: DeletionGuard;
+    deletions: DeletionPusher;
     mails: GuestMailBudget;
     clock: Clock;
-    random: Random;
-    logger: Logger;
   }) {
     this.#db = parts.db;
     this.#graph = parts.graph;
@@ -73,11 +65,9 @@ export class PushManager {
     this.#recorder = parts.recorder;
     this.#reconciler = parts.reconciler;
     this.#series = parts.series;
-    this.#guard = parts.guard;
+    this.#deletions = parts.deletions;
     this.#mails = parts.mails;
     this.#clock = parts.clock;
-    this.#random = parts.random;
-    this.#logger = parts.logger;
   }
 
   /**
@@ -85,7 +75,7 @@ export class PushManager {
    * @throws {SyncError} `lease-lost`, `cancelled`, and whatever Graph answers for good
    */
   async push(context: RunContext): Promise<{ outcome: PullOutcome; refusal: SyncError | undefined }> {
-    const { outcome, refusal } = await this.#pushDeletions(context);
+    const { outcome, refusal } = await this.#deletions.push(context);
     return { outcome: outcome === 'complete' ? await this.#pushChanges(context) : outcome, refusal };
   }
 
@@ -223,142 +213,27 @@ export class PushManager {
     sent: readonly Outgoing[],
     outcomes: readonly WriteOutcome[],
   ): Promise<{
-    stale: Map<EventId, GraphEventId>;
+    stale: ReadonlyMap<EventId, GraphEventId>;
     fatal: SyncError | undefined;
     reborn: number;
     vanished: ReadonlySet<EventId>;
   }> {
-    const byKey = new Map(outcomes.map((outcome) => [outcome.key, outcome]));
-    const stale = new Map<EventId, GraphEventId>();
-    let fatal: SyncError | undefined;
-    const settled: { target: Outgoing; outcome: WriteOutcome }[] = [];
-    const reborn: Outgoing[] = [];
-    const vanished: VanishedCreate[] = [];
-    const counted: EventBase[] = [];
-    for (const target of sent) {
-      const outcome = byKey.get(target.event.id);
-      if (!outcome) continue;
-      const gone = vanishedCreate(target, outcome);
-      if (gone) {
-        vanished.push(gone);
-        continue;
-      }
-      const graphEventId = target.base?.graphEventId;
-      // The answer to a repeated create may show an event that somebody edited since: it is compared before anything else.
-      if (outcome.ok && target.isResent && outcome.event) stale.set(target.event.id, outcome.event.id);
-      if (!outcome.ok && isStale(outcome.error) && graphEventId) stale.set(target.event.id, graphEventId);
-      else if (!outcome.ok && outcome.error.code === 'duplicate-transaction' && !target.isResent) reborn.push(target);
-      else if (outcome.ok) settled.push({ target, outcome });
-      else {
-        const whose = blame(outcome.error, { outcomes, failures: target.base?.failures });
-        if (whose === 'event') settled.push({ target, outcome });
-        else fatal ??= outcome.error;
-        if (whose === 'count') counted.push(target.base ?? emptyBase(target.event));
-      }
-    }
+    const { settled, stale, counted, fatal, reborn, vanished } = sortWrites(sent, outcomes);
     await this.#recorder.settle(context, settled);
     await this.#recorder.countFailures(context, counted);
     const lost = await this.#recorder.linkVanished(context, vanished);
-    for (const [id, graphEventId] of lost.gone) stale.set(id, graphEventId);
-    reborn.push(...lost.reborn);
-    await this.#recorder.beginNextLife(context, reborn);
+    const toCreate = [...reborn, ...lost.reborn];
+    await this.#recorder.beginNextLife(context, toCreate);
+    const done = new Set(outcomes.filter(({ ok }) => ok).map(({ key }) => key));
     await this.#mails.giveBack(
       context,
-      sent.filter(({ event }) => byKey.get(event.id)?.ok !== true),
+      sent.filter(({ event }) => !done.has(event.id)),
     );
     return {
-      stale,
+      stale: new Map([...stale, ...lost.gone]),
       fatal,
-      reborn: reborn.length,
+      reborn: toCreate.length,
       vanished: new Set(vanished.map(({ target }) => target.event.id)),
     };
   }
-
-  async #pushDeletions(context: RunContext): Promise<{ outcome: PullOutcome; refusal: SyncError | undefined }> {
-    const { due: wanted, held, left } = sortDeletions(context, await this.#pendingDeletions(context));
-    await this.#recorder.holdDeletions(context, held);
-    await this.#recorder.forgetDeletions(context, left);
-    const { due, refusal } = await this.#sortOutUnintended(context, wanted);
-    for (let from = 0; from < due.length; from += PUSH_STEP) {
-      assertNotCancelled(context);
-      if (context.counters.isExhausted) return { outcome: 'out-of-capacity', refusal };
-      const step = due.slice(from, from + PUSH_STEP);
-      const allowed = await this.#mails.take(context, step);
-      context.counters.waitingForMails += step.length - allowed.length;
-      await this.#pushDeletionStep(context, allowed);
-    }
-    return { outcome: 'complete', refusal };
-  }
-
-  /** Events deleted here, with the ids of those whose create was never answered. */
-  async #pendingDeletions(context: RunContext): Promise<readonly OutgoingDeletion[]> {
-    const list = () => this.#events.listPendingDeletions(this.#db, context.userId, context.calendarId, context.now);
-    const pending = await list();
-    const unanswered = sortDeletions(context, pending).due.filter(({ base }) => isUnanswered(base));
-    if (unanswered.length === 0) return pending;
-    const parts = { db: this.#db, graph: this.#graph, bases: this.#bases, leases: this.#leases };
-    for (let from = 0; from < unanswered.length; from += PUSH_STEP) {
-      assertNotCancelled(context);
-      const learned = await learnIds(parts, context, unanswered.slice(from, from + PUSH_STEP));
-      // Somebody may have edited there what nobody here knew to be there.
-      await this.#reconciler.reconcile(context, learned, { isLastTry: false });
-    }
-    return list();
-  }
-
-  async #pushDeletionStep(context: RunContext, step: readonly OutgoingDeletion[]): Promise<void> {
-    const operations = step.flatMap(({ base }): WriteOperation[] =>
-      base.graphEventId
-        ? [{ kind: 'delete', key: base.eventId, id: base.graphEventId, ...(base.etag ? { etag: base.etag } : {}) }]
-        : [],
-    );
-    const outcomes = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
-    const byKey = new Map(outcomes.map((outcome) => [outcome.key, outcome]));
-    const stale = new Map<EventId, GraphEventId>();
-    let fatal: SyncError | undefined;
-    const settled: { target: OutgoingDeletion; outcome: WriteOutcome | undefined }[] = [];
-    const counted: EventBase[] = [];
-    for (const target of step) {
-      const outcome = byKey.get(target.base.eventId);
-      if (outcome && !outcome.ok && isStale(outcome.error) && target.base.graphEventId) {
-        stale.set(target.base.eventId, target.base.graphEventId);
-        continue;
-      }
-      const { failures } = target.base;
-      const whose = !outcome || outcome.ok ? 'event' : blame(outcome.error, { outcomes, failures });
-      if (whose === 'event') settled.push({ target, outcome });
-      else if (outcome && !outcome.ok) fatal ??= outcome.error;
-      if (whose === 'count') counted.push(target.base);
-    }
-    await this.#recorder.settleDeletions(context, settled);
-    await this.#recorder.countFailures(context, counted);
-    await this.#mails.giveBack(
-      context,
-      step.filter(({ base }) => byKey.get(base.eventId)?.ok === false),
-    );
-    if (fatal) throw fatal;
-    await this.#reconciler.reconcile(context, stale, { isLastTry: false });
-    context.counters.found(step.length);
-    context.counters.handled(step.length);
-  }
-
-  /** Takes out what is suspiciously much, unless a person has confirmed it. */
-  async #sortOutUnintended(
-    context: RunContext,
-    due: readonly OutgoingDeletion[],
-  ): Promise<{ due: readonly OutgoingDeletion[]; refusal: SyncError | undefined }> {
-    const confirmed = due.filter(({ base }) => context.confirmedDeletions.has(base.eventId));
-    const eventIds = due.filter((each) => !confirmed.includes(each)).map(({ base }) => base.eventId);
-    if (eventIds.length === 0) return { due, refusal: undefined };
-    const synced = await this.#bases.countSynced(this.#db, context.userId, context.calendarId);
-    const of = synced - confirmed.length;
-    const refused = await this.#guard.refused(context, { side: 'remote', eventIds, of });
-    if (!refused) return { due, refusal: undefined };
-    this.#logger.warn({ jobId: context.jobId, count: eventIds.length, of }, 'mass deletion refused');
-    return { due: confirmed, refusal: massDeleteRefused(context, this.#random, refused) };
-  }
-}
-
-function isStale(error: SyncError): boolean {
-  return error.code === 'precondition-failed' || error.code === 'not-found';
 }

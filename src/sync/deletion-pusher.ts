@@ -1,0 +1,134 @@
+import type { SyncError } from '../core/errors.ts';
+import type { Logger, Random } from '../core/runtime.ts';
+import type { CalendarGraph, WriteOperation } from '../graph/calendar-graph.ts';
+import type { BaseRepository } from '../store/base.repository.ts';
+import type { Db } from '../store/db.ts';
+import type { EventRepository } from '../store/event.repository.ts';
+import type { LeaseRepository } from '../store/lease.repository.ts';
+import { type DeletionGuard, massDeleteRefused } from './deletion-guard.ts';
+import type { GuestMailBudget } from './guest-mail-budget.ts';
+import { sortDeletions } from './outgoing.ts';
+import type { OutgoingDeletion } from './outgoing-event.ts';
+import type { PullOutcome } from './pull-round.ts';
+import type { PushRecorder } from './push-recorder.ts';
+import { PUSH_STEP, sortDeleted } from './push-step.ts';
+import type { Reconciler } from './reconciler.ts';
+import { assertNotCancelled, type RunContext } from './run-context.ts';
+import { isUnanswered, learnIds } from './unanswered-creates.ts';
+
+/**
+ * Deletes in Outlook what was deleted here, guarded by the tag of what was last seen and by the brake on mass deletions.
+ * Where a create was never answered it is first asked what Graph has of the event.
+ */
+export class DeletionPusher {
+  readonly #db: Db;
+  readonly #graph: CalendarGraph;
+  readonly #events: EventRepository;
+  readonly #bases: BaseRepository;
+  readonly #leases: LeaseRepository;
+  readonly #recorder: PushRecorder;
+  readonly #reconciler: Reconciler;
+  readonly #guard: DeletionGuard;
+  readonly #mails: GuestMailBudget;
+  readonly #random: Random;
+  readonly #logger: Logger;
+
+  constructor(parts: {
+    db: Db;
+    graph: CalendarGraph;
+    events: EventRepository;
+    bases: BaseRepository;
+    leases: LeaseRepository;
+    recorder: PushRecorder;
+    reconciler: Reconciler;
+    guard: DeletionGuard;
+    mails: GuestMailBudget;
+    random: Random;
+    logger: Logger;
+  }) {
+    this.#db = parts.db;
+    this.#graph = parts.graph;
+    this.#events = parts.events;
+    this.#bases = parts.bases;
+    this.#leases = parts.leases;
+    this.#recorder = parts.recorder;
+    this.#reconciler = parts.reconciler;
+    this.#guard = parts.guard;
+    this.#mails = parts.mails;
+    this.#random = parts.random;
+    this.#logger = parts.logger;
+  }
+
+  /**
+   * @returns how far it came, and `mass-delete-refused` for what a person must confirm: the rest is deleted
+   * @throws {SyncError} `lease-lost`, `cancelled`, and whatever Graph answers for good
+   */
+  async push(context: RunContext): Promise<{ outcome: PullOutcome; refusal: SyncError | undefined }> {
+    const { due: wanted, held, left } = sortDeletions(context, await this.#pending(context));
+    await this.#recorder.holdDeletions(context, held);
+    await this.#recorder.forgetDeletions(context, left);
+    const { due, refusal } = await this.#sortOutUnintended(context, wanted);
+    for (let from = 0; from < due.length; from += PUSH_STEP) {
+      assertNotCancelled(context);
+      if (context.counters.isExhausted) return { outcome: 'out-of-capacity', refusal };
+      const step = due.slice(from, from + PUSH_STEP);
+      const allowed = await this.#mails.take(context, step);
+      context.counters.waitingForMails += step.length - allowed.length;
+      await this.#pushStep(context, allowed);
+    }
+    return { outcome: 'complete', refusal };
+  }
+
+  /** Events deleted here, with the ids of those whose create was never answered. */
+  async #pending(context: RunContext): Promise<readonly OutgoingDeletion[]> {
+    const list = () => this.#events.listPendingDeletions(this.#db, context.userId, context.calendarId, context.now);
+    const pending = await list();
+    const unanswered = sortDeletions(context, pending).due.filter(({ base }) => isUnanswered(base));
+    if (unanswered.length === 0) return pending;
+    const parts = { db: this.#db, graph: this.#graph, bases: this.#bases, leases: this.#leases };
+    for (let from = 0; from < unanswered.length; from += PUSH_STEP) {
+      assertNotCancelled(context);
+      const learned = await learnIds(parts, context, unanswered.slice(from, from + PUSH_STEP));
+      // Somebody may have edited there what nobody here knew to be there.
+      await this.#reconciler.reconcile(context, learned, { isLastTry: false });
+    }
+    return list();
+  }
+
+  async #pushStep(context: RunContext, step: readonly OutgoingDeletion[]): Promise<void> {
+    const operations = step.flatMap(({ base }): WriteOperation[] =>
+      base.graphEventId
+        ? [{ kind: 'delete', key: base.eventId, id: base.graphEventId, ...(base.etag ? { etag: base.etag } : {}) }]
+        : [],
+    );
+    const outcomes = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
+    const { settled, stale, counted, fatal } = sortDeleted(step, outcomes);
+    await this.#recorder.settleDeletions(context, settled);
+    await this.#recorder.countFailures(context, counted);
+    const failed = new Set(outcomes.filter(({ ok }) => !ok).map(({ key }) => key));
+    await this.#mails.giveBack(
+      context,
+      step.filter(({ base }) => failed.has(base.eventId)),
+    );
+    if (fatal) throw fatal;
+    await this.#reconciler.reconcile(context, stale, { isLastTry: false });
+    context.counters.found(step.length);
+    context.counters.handled(step.length);
+  }
+
+  /** Takes out what is suspiciously much, unless a person has confirmed it. */
+  async #sortOutUnintended(
+    context: RunContext,
+    due: readonly OutgoingDeletion[],
+  ): Promise<{ due: readonly OutgoingDeletion[]; refusal: SyncError | undefined }> {
+    const confirmed = due.filter(({ base }) => context.confirmedDeletions.has(base.eventId));
+    const eventIds = due.filter((each) => !confirmed.includes(each)).map(({ base }) => base.eventId);
+    if (eventIds.length === 0) return { due, refusal: undefined };
+    const synced = await this.#bases.countSynced(this.#db, context.userId, context.calendarId);
+    const of = synced - confirmed.length;
+    const refused = await this.#guard.refused(context, { side: 'remote', eventIds, of });
+    if (!refused) return { due, refusal: undefined };
+    this.#logger.warn({ jobId: context.jobId, count: eventIds.length, of }, 'mass deletion refused');
+    return { due: confirmed, refusal: massDeleteRefused(context, this.#random, refused) };
+  }
+}
