@@ -2,6 +2,7 @@ import type { Clock, Logger } from '../core/runtime.ts';
 import type { ConnectionRepository } from '../store/connection.repository.ts';
 import type { Db } from '../store/db.ts';
 import { withoutScope } from '../store/row-scope.ts';
+import { Ticker } from './ticker.ts';
 
 /** How long another process may go on speaking to a mailbox at which Graph asked one of us for silence. */
 const LOOK_EVERY_MS = 1_000;
@@ -22,8 +23,7 @@ export class PauseKeeper {
   readonly #limiter: PausableGate;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #stopped = new AbortController();
-  #loop: Promise<void> | undefined;
+  readonly #ticker: Ticker;
 
   constructor(parts: {
     db: Db;
@@ -37,35 +37,33 @@ export class PauseKeeper {
     this.#limiter = parts.limiter;
     this.#clock = parts.clock;
     this.#logger = parts.logger;
+    let isAway = false;
+    this.#ticker = new Ticker({
+      clock: parts.clock,
+      pauseMs: LOOK_EVERY_MS,
+      pausesFirst: true,
+      tick: async () => {
+        await this.look();
+        isAway = false;
+      },
+      onError: (err) => {
+        // Said once: while the database is away, everybody else says so, too.
+        if (!isAway) this.#logger.warn({ err }, 'pauses that Graph asked for could not be looked up');
+        isAway = true;
+      },
+    });
   }
 
   start(): void {
-    this.#loop ??= this.#run();
+    this.#ticker.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopped.abort();
-    await this.#loop;
+    await this.#ticker.stop();
   }
 
   async look(): Promise<void> {
     const pauses = await withoutScope(() => this.#connections.listPauses(this.#db, this.#clock.now()));
     for (const { mailboxId, until } of pauses) this.#limiter.pauseUntil(mailboxId, until);
-  }
-
-  async #run(): Promise<void> {
-    let isAway = false;
-    for (;;) {
-      await this.#clock.sleep(LOOK_EVERY_MS, this.#stopped.signal).catch(() => {});
-      if (this.#stopped.signal.aborted) return;
-      try {
-        await this.look();
-        isAway = false;
-      } catch (error) {
-        // Said once: while the database is away, everybody else says so, too.
-        if (!isAway) this.#logger.warn({ err: error }, 'pauses that Graph asked for could not be looked up');
-        isAway = true;
-      }
-    }
   }
 }

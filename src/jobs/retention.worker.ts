@@ -4,6 +4,7 @@ import { DEFAULT_SETTINGS } from '../core/settings.ts';
 import type { AuditRepository } from '../store/audit.repository.ts';
 import type { Db } from '../store/db.ts';
 import { RETAINED_KINDS, type RetainedKind, type RetentionRepository } from '../store/retention.repository.ts';
+import { Ticker } from './ticker.ts';
 
 const HOUR_MS = 60 * 60_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -33,8 +34,7 @@ export class RetentionWorker {
   readonly #periods: RetentionPeriods;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #stopped = new AbortController();
-  #loop: Promise<void> | undefined;
+  readonly #ticker: Ticker;
 
   constructor(parts: {
     db: Db;
@@ -50,15 +50,22 @@ export class RetentionWorker {
     this.#periods = parts.periods;
     this.#clock = parts.clock;
     this.#logger = parts.logger;
+    this.#ticker = new Ticker({
+      clock: parts.clock,
+      pauseMs: LOOK_MS,
+      tick: () => this.tick(),
+      onError: (err) => {
+        if (!this.#ticker.signal.aborted) this.#logger.error({ err }, 'old data could not be deleted');
+      },
+    });
   }
 
   start(): void {
-    this.#loop ??= this.#run();
+    this.#ticker.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopped.abort();
-    await this.#loop;
+    await this.#ticker.stop();
   }
 
   /** @returns what was deleted; `undefined` when it is not the time, or another process does it */
@@ -77,7 +84,7 @@ export class RetentionWorker {
       this.#logger.info({ ...counts }, 'what was kept long enough was deleted');
       return counts;
     } catch (error) {
-      if (!this.#stopped.signal.aborted) await this.#note('failed');
+      if (!this.#ticker.signal.aborted) await this.#note('failed');
       throw error;
     }
   }
@@ -128,11 +135,11 @@ export class RetentionWorker {
   async #inBatches(deleteBatch: (limit: number) => Promise<number>): Promise<number> {
     let total = 0;
     for (;;) {
-      this.#stopped.signal.throwIfAborted();
+      this.#ticker.signal.throwIfAborted();
       const deleted = await deleteBatch(BATCH);
       total += deleted;
       if (deleted < BATCH) return total;
-      await this.#clock.sleep(PAUSE_MS, this.#stopped.signal);
+      await this.#clock.sleep(PAUSE_MS, this.#ticker.signal);
     }
   }
 
@@ -142,17 +149,6 @@ export class RetentionWorker {
     await this.#db.transaction((tx) =>
       this.#audit.append(tx, { at, actor: null, action: 'retention.ran', outcome, ...details }),
     );
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#stopped.signal.aborted) {
-      try {
-        await this.tick();
-      } catch (error) {
-        if (!this.#stopped.signal.aborted) this.#logger.error({ err: error }, 'old data could not be deleted');
-      }
-      await this.#clock.sleep(LOOK_MS, this.#stopped.signal).catch(() => {});
-    }
   }
 }
 

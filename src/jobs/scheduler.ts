@@ -4,6 +4,7 @@ import type { SyncSettings } from '../core/settings.ts';
 import type { CalendarRepository } from '../store/calendar.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { RunQueue } from '../sync/run-queue.ts';
+import { Ticker } from './ticker.ts';
 
 /** What the scheduler needs of `SettingsService`. */
 export interface SettingsResolver {
@@ -36,8 +37,7 @@ export class Scheduler {
   readonly #logger: Logger;
   readonly #isOn: boolean;
   readonly #chores: readonly Chore[];
-  readonly #stopped = new AbortController();
-  #loop: Promise<void> | undefined;
+  readonly #ticker: Ticker;
 
   constructor(parts: {
     db: Db;
@@ -64,15 +64,20 @@ export class Scheduler {
     this.#logger = parts.logger;
     this.#isOn = parts.isOn;
     this.#chores = parts.chores ?? [];
+    this.#ticker = new Ticker({
+      clock: parts.clock,
+      pauseMs: TICK_MS,
+      tick: () => this.tick(),
+      onError: (err) => this.#logger.error({ err }, 'the scheduler met an error'),
+    });
   }
 
   start(): void {
-    this.#loop ??= this.#run();
+    this.#ticker.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopped.abort();
-    await this.#loop;
+    await this.#ticker.stop();
   }
 
   /** @returns how many runs were queued */
@@ -84,7 +89,7 @@ export class Scheduler {
     const due = await this.#calendars.listDue(this.#db, this.#clock.now(), CALENDARS_A_TICK);
     let queued = 0;
     for (const { userId, id } of due) {
-      if (this.#stopped.signal.aborted) break;
+      if (this.#ticker.signal.aborted) break;
       const settings = await this.#settings.resolve(userId, id);
       const isWanted = settings.enabled && settings.syncIntervalMinutes > 0;
       const now = this.#clock.now();
@@ -103,7 +108,7 @@ export class Scheduler {
 
   async #doChores(): Promise<void> {
     for (const { name, run } of this.#chores) {
-      if (this.#stopped.signal.aborted) return;
+      if (this.#ticker.signal.aborted) return;
       try {
         await run();
       } catch (error) {
@@ -115,17 +120,5 @@ export class Scheduler {
   #waitMs(intervalMinutes: number): number {
     const jitter = 1 + JITTER * (2 * this.#random.next() - 1);
     return Math.round(intervalMinutes * MINUTE_MS * jitter);
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#stopped.signal.aborted) {
-      try {
-        await this.tick();
-      } catch (error) {
-        // The database may be away for a while; the next tick tries again.
-        this.#logger.error({ err: error }, 'the scheduler met an error');
-      }
-      await this.#clock.sleep(TICK_MS, this.#stopped.signal).catch(() => {});
-    }
   }
 }

@@ -5,6 +5,7 @@ import type { ConnectionRepository } from '../store/connection.repository.ts';
 import type { Db } from '../store/db.ts';
 import { inScopeOf } from '../store/row-scope.ts';
 import { type ConnectionState, isPersonsTrouble } from '../sync/connection-state.ts';
+import { Ticker } from './ticker.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -30,8 +31,7 @@ export class SignInKeeper {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #logger: Logger;
-  readonly #stopped = new AbortController();
-  #loop: Promise<void> | undefined;
+  readonly #ticker: Ticker;
 
   constructor(parts: {
     db: Db;
@@ -50,15 +50,20 @@ export class SignInKeeper {
     this.#clock = parts.clock;
     this.#random = parts.random;
     this.#logger = parts.logger;
+    this.#ticker = new Ticker({
+      clock: parts.clock,
+      pauseMs: TICK_MS,
+      tick: () => this.tick(),
+      onError: (err) => this.#logger.error({ err }, 'sign-ins could not be looked after; the next minute tries again'),
+    });
   }
 
   start(): void {
-    this.#loop ??= this.#run();
+    this.#ticker.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopped.abort();
-    await this.#loop;
+    await this.#ticker.stop();
   }
 
   /** @returns how many sign-ins were used */
@@ -73,7 +78,7 @@ export class SignInKeeper {
     );
     let used = 0;
     const work = async (): Promise<void> => {
-      for (let signIn = due.shift(); signIn && !this.#stopped.signal.aborted; signIn = due.shift()) {
+      for (let signIn = due.shift(); signIn && !this.#ticker.signal.aborted; signIn = due.shift()) {
         const outcome = await this.#use(signIn);
         if (outcome === 'used') used += 1;
         // Every other one would meet the same refusal.
@@ -98,17 +103,6 @@ export class SignInKeeper {
       const connection = await inScopeOf(userId, () => this.#connections.find(this.#db, userId));
       if (connection?.accountId === accountId) await this.#connectionState.noteTrouble(connection, error);
       return 'person';
-    }
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#stopped.signal.aborted) {
-      try {
-        await this.tick();
-      } catch (error) {
-        this.#logger.error({ err: error }, 'sign-ins could not be looked after; the next minute tries again');
-      }
-      await this.#clock.sleep(TICK_MS, this.#stopped.signal).catch(() => {});
     }
   }
 }
