@@ -226,6 +226,17 @@ describe.each<[ConflictStrategy, Record<'edits' | 'deletedHere' | 'deletedThere'
   });
 });
 
+describe('prefer_latest, the edit here being later', () => {
+  it('keeps it, against an edit there and against an event made there', () => {
+    for (const base of [agreedOn(visit), null]) {
+      const input = { base, local: present(here, late), remote: present(there, early) };
+      const decided = plan({ ...input, strategy: 'prefer_latest' });
+      expect(decided).toMatchObject({ local: { kind: 'keep' }, isPushNeeded: true });
+      expect(plan({ ...input, local: present(here, early), strategy: 'prefer_latest' }).local.kind).toBe('write');
+    }
+  });
+});
+
 describe('a deletion whose rival nobody can date', () => {
   it('gives way to the edit', () => {
     const undated: SideState = { state: 'present', content: there };
@@ -252,6 +263,11 @@ describe('a person decides', () => {
     expect(decided.local).toMatchObject({ content: { subject: 'both', locations: [{ displayName: 'Yard' }] } });
     expect(savedBase(decided)).toEqual({ local: there, remote: there, conflictUnits: [] });
     expect(decided.isPushNeeded).toBe(true);
+  });
+
+  it('and nothing is written here when their words stand here already', () => {
+    const decided = decide({ resolution: 'manual', values: { content: here, units: ['subject'] } });
+    expect(decided).toMatchObject({ local: { kind: 'keep' }, isPushNeeded: true });
   });
 
   it.each([
@@ -312,5 +328,24 @@ describe('a person decides', () => {
       decision: { resolution: 'manual', values: { content, units: ['time'] } },
     });
     expect(decided.local).toMatchObject({ content: { recurrence: null, occurrences: {} } });
+  });
+
+  it('and a rule of their own keeps what was said about the dates it does give', () => {
+    const other = { isCancelled: false as const, fields: { subject: 'Other' } };
+    const occurrences = { '2026-03-16': other, '2026-03-23': { isCancelled: true as const }, '2026-03-30': other };
+    const { pattern, range } = aSeries().recurrence!;
+    const fortnightly = { pattern: { ...pattern, interval: 2, firstDayOfWeek: 'monday' as const }, range };
+    const decided = plan({
+      base: agreedOn(aSeries({ occurrences }), 'time'),
+      local: present(aSeries({ occurrences, end: at('2026-03-09T10:30:00') })),
+      remote: present(aSeries({ occurrences, end: at('2026-03-09T11:00:00') })),
+      decision: {
+        resolution: 'manual',
+        values: { content: aSeries({ recurrence: fortnightly }), units: ['time'] },
+      },
+    });
+    const kept = { '2026-03-23': { isCancelled: true } };
+    expect(decided.local).toMatchObject({ content: { recurrence: fortnightly } });
+    expect(decided.local.kind === 'write' && decided.local.content.occurrences).toEqual(kept);
   });
 });

@@ -50,6 +50,22 @@ describe('a mailbox that Graph cannot serve', () => {
   });
 });
 
+describe('a mailbox that stays dead', () => {
+  it('is tried ever more seldom, down to once in eight minutes', () => {
+    const { clock, breakers, fail } = world();
+    fail('ada', TO_OPEN);
+    const minutes: number[] = [];
+    for (let probe = 0; probe < 7; probe += 1) {
+      let seconds = 0;
+      for (; breakers.stateOf('ada') === 'open'; seconds += 1) clock.advance(1_000);
+      minutes.push(seconds / 60);
+      breakers.assertClosed('ada');
+      fail('ada', 1);
+    }
+    expect(minutes).toEqual([0.5, 1, 2, 4, 8, 8, 8]);
+  });
+});
+
 describe('Graph as a whole', () => {
   it('is down when no connection is to be had, whoever asks', () => {
     const { breakers, fail } = world();
@@ -62,6 +78,26 @@ describe('Graph as a whole', () => {
     const { breakers, fail } = world();
     for (const mailbox of ['ada', 'bob', 'eve']) fail(mailbox, TO_OPEN);
     expect(breakers.state).toBe('open');
+  });
+
+  it('is not blamed for two mailboxes, however often they fail, when nobody else is there to succeed', () => {
+    const { breakers, fail } = world();
+    for (const mailbox of ['ada', 'bob']) fail(mailbox, 5 * TO_OPEN);
+    expect(breakers.state).toBe('closed');
+    expect(breakers.troubledMailboxes).toBe(2);
+  });
+
+  it('hands its probe on when that told nothing, or told of one mailbox only', () => {
+    const { clock, breakers, fail } = world();
+    fail('bob', TO_OPEN, false);
+    clock.advance(OPEN_MS);
+    breakers.assertClosed('eve');
+    expect(() => breakers.assertClosed('joe')).toThrow('Microsoft Graph');
+    breakers.abandoned('eve');
+    breakers.assertClosed('eve');
+    expect(() => breakers.assertClosed('joe')).toThrow('Microsoft Graph');
+    fail('eve', 1);
+    expect(() => breakers.assertClosed('joe')).not.toThrow();
   });
 
   it('is tried by one request, of whichever mailbox may be asked', () => {
@@ -89,9 +125,17 @@ describe('Graph as a whole', () => {
   });
 });
 
-it('remembers a bounded number of mailboxes', () => {
-  const { breakers } = world();
-  for (let count = 0; count < 10_100; count += 1) breakers.failed(`mailbox ${count}`, { isConnected: true });
-  breakers.succeeded('another');
-  expect(breakers.stateOf('mailbox 0')).toBe('closed');
+it('remembers a bounded number of mailboxes, and gives the one in trouble for longest another chance', () => {
+  const { breakers, fail } = world();
+  for (const mailbox of ['first', 'second']) {
+    fail(mailbox, TO_OPEN);
+    breakers.succeeded('another');
+  }
+  for (let count = 0; count < 9_998; count += 1) fail(`mailbox ${count}`, 1);
+  expect([breakers.stateOf('first'), breakers.stateOf('second')]).toEqual(['open', 'open']);
+  // One that is remembered already takes nobody's place.
+  fail('mailbox 1', 1);
+  expect(breakers.stateOf('first')).toBe('open');
+  fail('one more', 1);
+  expect([breakers.stateOf('first'), breakers.stateOf('second')]).toEqual(['closed', 'open']);
 });
