@@ -25,6 +25,7 @@ import { AttachmentReader } from './sync/attachment-reader.ts';
 import { AuditService } from './sync/audit.service.ts';
 import { AuthorizationService } from './sync/authorization.service.ts';
 import { CalendarService } from './sync/calendar.service.ts';
+import { CalendarExchange } from './sync/calendar-exchange.ts';
 import { CalendarSyncService } from './sync/calendar-sync.service.ts';
 import { ConflictService } from './sync/conflict.service.ts';
 import { ConnectionService } from './sync/connection.service.ts';
@@ -142,15 +143,13 @@ export function createServices(parts: {
   const attachmentGraph = new AttachmentClient({ client, batchSize: config.graphLimits.batchSize });
   const reader = new AttachmentReader({ ...common, attachmentGraph });
   const pusher = new AttachmentPusher({ ...common, attachmentGraph, reader });
+  const attachmentManager = new AttachmentManager({ ...common, reader, pusher });
+  const exchange = new CalendarExchange({ ...common, delta, push, mails, responseManager, attachmentManager });
   const sync = new CalendarSyncService({
     ...common,
     settings,
     queue,
-    delta,
-    push,
-    mails,
-    responseManager,
-    attachmentManager: new AttachmentManager({ ...common, reader, pusher }),
+    exchange,
     maxEventsPerRun: config.maxEventsPerSync,
   });
   const conflicts = new ConflictService({ ...common, applier, queue });

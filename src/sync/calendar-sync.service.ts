@@ -10,14 +10,11 @@ import type { Db } from '../store/db.ts';
 import type { Lease, LeaseRepository } from '../store/lease.repository.ts';
 import type { OperationRepository } from '../store/operation.repository.ts';
 import type { RunRepository, StoredRun } from '../store/run.repository.ts';
-import type { AttachmentManager } from './attachment.manager.ts';
+import type { CalendarExchange, CalendarResult } from './calendar-exchange.ts';
+import { watchForCancellation } from './cancellation-watch.ts';
 import { assertUsable, type ConnectionState } from './connection-state.ts';
-import type { DeltaSyncManager } from './delta-sync.manager.ts';
-import type { GuestMailBudget } from './guest-mail-budget.ts';
 import { findAgain, type LostCalendarParts } from './lost-calendar.ts';
 import type { PullOutcome } from './pull-round.ts';
-import type { PushManager } from './push.manager.ts';
-import { type ResponseManager, throwOwed } from './response.manager.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import { RunCounters } from './run-counters.ts';
 import { errorColumns, isOfOneCalendar, joined } from './run-errors.ts';
@@ -25,9 +22,6 @@ import type { RunQueue, RunRequest } from './run-queue.ts';
 import { progressOf } from './run-recorder.ts';
 import { calendarsOf, type ScopeParts, scopeOf } from './run-scope.ts';
 import type { SettingsService } from './settings.service.ts';
-
-/** How often a running run asks whether somebody cancelled it. */
-const CANCELLATION_CHECK_MS = 2_000;
 
 /**
  * Carries out one run: pull, push, record, for one calendar or all of them, under the mailbox's lease.
@@ -39,18 +33,14 @@ export class CalendarSyncService {
   readonly #db: Db;
   readonly #graph: CalendarGraph;
   readonly #runs: RunRepository;
-  readonly #calendars: CalendarRepository;
   readonly #connections: ConnectionRepository;
   readonly #connectionState: ConnectionState;
   readonly #leases: LeaseRepository;
   readonly #scope: ScopeParts;
   readonly #lookup: LostCalendarParts;
   readonly #queue: RunQueue;
-  readonly #delta: DeltaSyncManager;
-  readonly #push: PushManager;
-  readonly #mails: GuestMailBudget;
-  readonly #attachments: AttachmentManager;
-  readonly #responses: ResponseManager;
+  readonly #watch: { readonly db: Db; readonly runs: RunRepository; readonly clock: Clock };
+  readonly #exchange: CalendarExchange;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #logger: Logger;
@@ -68,11 +58,7 @@ export class CalendarSyncService {
     leases: LeaseRepository;
     settings: SettingsService;
     queue: RunQueue;
-    delta: DeltaSyncManager;
-    push: PushManager;
-    mails: GuestMailBudget;
-    attachmentManager: AttachmentManager;
-    responseManager: ResponseManager;
+    exchange: CalendarExchange;
     clock: Clock;
     random: Random;
     logger: Logger;
@@ -82,18 +68,14 @@ export class CalendarSyncService {
     this.#db = parts.db;
     this.#graph = parts.graph;
     this.#runs = parts.runs;
-    this.#calendars = parts.calendars;
     this.#connections = parts.connections;
     this.#connectionState = parts.connectionState;
     this.#leases = parts.leases;
     this.#scope = parts;
     this.#lookup = parts;
     this.#queue = parts.queue;
-    this.#delta = parts.delta;
-    this.#push = parts.push;
-    this.#mails = parts.mails;
-    this.#attachments = parts.attachmentManager;
-    this.#responses = parts.responseManager;
+    this.#watch = parts;
+    this.#exchange = parts.exchange;
     this.#clock = parts.clock;
     this.#random = parts.random;
     this.#logger = parts.logger;
@@ -122,7 +104,7 @@ export class CalendarSyncService {
       stats: { ...newGraphStats(), ...row.graphStats },
     };
     const startedAt = row.startedAt ?? this.#clock.now();
-    const watch = this.#watchForCancellation(row, cancellation);
+    const watch = watchForCancellation(this.#watch, row, cancellation);
     let connection: StoredConnection | undefined;
     try {
       if (row.cancelRequestedAt) throw new SyncError('cancelled', `run ${row.id} was cancelled before it began`);
@@ -217,69 +199,12 @@ export class CalendarSyncService {
     const context = await contextFor(calendar);
     assertNotCancelled(context);
     try {
-      return await this.#runCalendar(context, calendar, pulled);
+      return await this.#exchange.run(context, calendar, pulled);
     } catch (error) {
       if (!isSyncError(error, 'not-found') && !isSyncError(error, 'cursor-expired')) throw error;
       const found = await findAgain(this.#lookup, context);
       if (!found) throw error;
-      return this.#runCalendar(await contextFor(found), found, pulled);
-    }
-  }
-
-  async #runCalendar(context: RunContext, calendar: StoredCalendar, pulled: Set<CalendarId>): Promise<CalendarResult> {
-    const isPushing = context.direction !== 'pull' && calendar.canEdit;
-    const owed = isPushing ? await this.#responses.push(context) : undefined;
-    const result = await this.#exchange(context, calendar, pulled);
-    throwOwed(owed);
-    return result;
-  }
-
-  async #exchange(context: RunContext, calendar: StoredCalendar, pulled: Set<CalendarId>): Promise<CalendarResult> {
-    const pull = await this.#pull(context, calendar, pulled);
-    // Creating before everything at Graph has been seen could double what already exists there.
-    if (pull.outcome === 'out-of-capacity') return pull;
-    const failures = [...pull.failures];
-    if (context.direction !== 'pull' && calendar.canEdit) {
-      const waitedBefore = context.counters.waitingForMails;
-      const { outcome, refusal } = await this.#push.push(context);
-      if (refusal) failures.push(refusal);
-      const waiting = context.counters.waitingForMails - waitedBefore;
-      if (waiting > 0 && failures.length === 0) failures.push(await this.#mails.refusal(context, waiting));
-      if (outcome === 'out-of-capacity') return { outcome, failures };
-    }
-    const attachments = await this.#attachments.carry(context, calendar);
-    if (attachments === 'out-of-capacity') return { outcome: attachments, failures };
-    if (failures.length > 0) return { ...pull, failures };
-    await this.#db.transaction(async (tx) => {
-      await this.#leases.assert(tx, context.lease);
-      await this.#calendars.saveLastSynced(tx, context.userId, context.calendarId, this.#clock.now());
-    });
-    return pull;
-  }
-
-  /** @param pulled  the calendars this chain of runs need not read again; what leaves no cursor is noted there */
-  async #pull(context: RunContext, calendar: StoredCalendar, pulled: Set<CalendarId>): Promise<CalendarResult> {
-    const isPulled = pulled.has(calendar.id);
-    if (context.direction === 'push') {
-      const isLinked = isPulled || calendar.lastSyncedAt !== undefined || (await this.#delta.isLinked(context));
-      if (isLinked) return { outcome: 'complete', failures: [] };
-      const outcome = await this.#delta.pull(context, 'adopt');
-      pulled.add(calendar.id);
-      return { outcome, failures: [] };
-    }
-    if (isPulled && context.dateRange) return { outcome: 'complete', failures: [] };
-    const result = await this.#pullChanges(context);
-    if (result.outcome === 'complete' && (context.dateRange || context.isFullForced)) pulled.add(calendar.id);
-    return result;
-  }
-
-  /** Deletions that a person must confirm are left; what else there is to do is done first. */
-  async #pullChanges(context: RunContext): Promise<CalendarResult> {
-    try {
-      return { outcome: await this.#delta.pull(context), failures: [] };
-    } catch (error) {
-      if (!isSyncError(error, 'mass-delete-refused')) throw error;
-      return { outcome: 'complete', failures: [error] };
+      return this.#exchange.run(await contextFor(found), found, pulled);
     }
   }
 
@@ -330,29 +255,6 @@ export class CalendarSyncService {
       return hasEnded;
     });
   }
-
-  /** Looks whether somebody cancelled the run while it works, also through long waits. */
-  #watchForCancellation(row: StoredRun, cancellation: AbortController): { stop: () => void; done: Promise<void> } {
-    const stopped = new AbortController();
-    const look = async (): Promise<void> => {
-      while (!stopped.signal.aborted) {
-        await this.#clock.sleep(CANCELLATION_CHECK_MS, stopped.signal).catch(() => {});
-        if (stopped.signal.aborted) return;
-        const now = await this.#runs.find(this.#db, row.userId, row.id).catch(() => undefined);
-        if (now?.cancelRequestedAt) {
-          cancellation.abort(new SyncError('cancelled', `run ${row.id} was cancelled`));
-          return;
-        }
-      }
-    };
-    return { stop: () => stopped.abort(), done: look() };
-  }
-}
-
-/** How far a run came with one calendar; a failure keeps no other work from going on. */
-interface CalendarResult {
-  readonly outcome: PullOutcome;
-  readonly failures: readonly SyncError[];
 }
 
 function continuationOf(row: StoredRun, pulled: ReadonlySet<CalendarId>): RunRequest {
