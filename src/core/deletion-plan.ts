@@ -40,7 +40,7 @@ export function planLocalDeletion(input: PlanInput, base: AgreedContent, remote:
 }
 
 export function planRemoteDeletion(input: PlanInput, base: AgreedContent, local: EventContent): EventPlan {
-  if (!input.decision && isOnlyHeld(input, base, local)) {
+  if (!input.decision && !input.hasUnsentFiles && isOnlyHeld(input, base, local)) {
     return { action: 'delete-local', local: { kind: 'delete' }, base: { kind: 'drop' }, isPushNeeded: false };
   }
   const outcome = input.decision
@@ -72,10 +72,14 @@ export function planRemoteDeletion(input: PlanInput, base: AgreedContent, local:
   };
 }
 
-/** What the edit is about; for one that has been taken back by now, what the waiting record is about. */
+/**
+ * What the edit is about; for one that has been taken back by now, what the waiting record is about; for files, which are no
+ * field of their own, whether the event is there at all.
+ */
 function unitsBetween(before: EventContent, after: EventContent, base: AgreedContent): readonly Unit[] {
   const units = changedUnits(before, after);
-  return units.length > 0 ? units : base.conflictUnits;
+  if (units.length > 0) return units;
+  return base.conflictUnits.length > 0 ? base.conflictUnits : unitsOf(after);
 }
 
 function isOnlyHeld({ heldUnits = [] }: PlanInput, base: AgreedContent, local: EventContent): boolean {

@@ -31,6 +31,8 @@ export interface PlanInput {
    * ever send is no reason to bring an event back that Outlook deleted.
    */
   readonly heldUnits?: readonly Unit[];
+  /** Files were added here that Outlook never had: an edit like any other where Outlook deleted the event. */
+  readonly hasUnsentFiles?: boolean;
 }
 
 /** A conflict worth a record: `decided` tells how it ended, `pending` that it waits. All three values are kept either way. */

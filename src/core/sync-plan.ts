@@ -60,6 +60,7 @@ function changeOf(input: PlanInput, side: 'local' | 'remote'): Change {
   const { [side]: state } = input;
   if (state.state !== 'present') return base ? 'deleted' : 'absent';
   if (!base) return 'changed';
+  if (side === 'local' && input.hasUnsentFiles && input.remote.state !== 'present') return 'changed';
   const isUndecided = base.conflictUnits.some((unit) => !wasAgreed({ base }, unit));
   return isUndecided || changedUnits(base[side], state.content).length > 0 ? 'changed' : 'unchanged';
 }

@@ -85,6 +85,17 @@ export class AttachmentRepository {
     return this.#find(q, userId, sql`a.id > ${page.after ?? ''} order by a.id limit ${page.limit}`);
   }
 
+  /** Which of these events have files that are to go to Outlook and are not there yet. */
+  async findUnsent(q: Queryable, userId: UserId, eventIds: readonly EventId[]): Promise<Set<EventId>> {
+    if (eventIds.length === 0) return new Set();
+    const found = await sql<{ eventId: EventId }>`
+      select distinct "eventId" from "EventAttachment"
+      where "userId" = ${userId} and "eventId" in ${textList(eventIds)}
+        and state = 'pending' and not "isHeld" and "errorCode" is null
+    `.execute(q.kysely);
+    return new Set(found.rows.map(({ eventId }) => eventId));
+  }
+
   async find(q: Queryable, userId: UserId, id: string): Promise<StoredAttachment | undefined> {
     return (await this.#find(q, userId, sql`a.id = ${id}`))[0];
   }

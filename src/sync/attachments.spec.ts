@@ -377,6 +377,51 @@ describe('attachments from here', () => {
     await expectQuiet(world);
   });
 
+  it.each([
+    ['prefer_local', 'stays'],
+    ['prefer_remote', 'goes'],
+    ['prefer_latest', 'stays'],
+    ['merge', 'stays'],
+    ['manual', 'waits'],
+  ] as const)('are an edit that a deletion in Outlook collides with: under %s it %s', async (strategy, outcome) => {
+    const id = await both();
+    await add(id, 'agenda.txt', 'hours of work');
+    world.mailbox.deleteEvent(await graphIdOf(id));
+    await world.sync({ conflictResolution: strategy });
+    await world.sync({ conflictResolution: strategy });
+    const [conflict] = await world.allConflicts();
+    expect(conflict).toMatchObject({ conflictType: 'LOCAL_UPDATE_REMOTE_DELETE', data: { remote: null } });
+    expect((await world.pendingConflicts()).length).toBe(outcome === 'waits' ? 1 : 0);
+    expect((await world.find(id)) !== undefined).toBe(outcome !== 'goes');
+    if (outcome === 'waits') {
+      expect(world.mailbox.listEvents()).toEqual([]);
+      await world.services.conflicts.resolve(USER, conflict!.id, { resolution: 'PREFER_LOCAL' });
+      await world.sync();
+      await world.sync();
+    }
+    if (outcome !== 'goes') {
+      expect(world.mailbox.attachments(await graphIdOf(id))).toMatchObject([{ content: 'hours of work' }]);
+    }
+    await expectQuiet(world);
+  });
+
+  it('go with an event that Outlook deletes when a person decides so', async () => {
+    const id = await both();
+    await add(id, 'agenda.txt');
+    world.mailbox.deleteEvent(await graphIdOf(id));
+    await world.sync({ conflictResolution: 'manual' });
+    await world.edit(id, { subject: 'Visit, after all' });
+    await world.sync({ conflictResolution: 'manual' });
+    await world.edit(id, { subject: 'Visit' });
+    await world.sync({ conflictResolution: 'manual' });
+    const [conflict] = await world.pendingConflicts();
+    expect(await names(id)).toEqual(['agenda.txt']);
+    await world.services.conflicts.resolve(USER, conflict!.id, { resolution: 'PREFER_REMOTE' });
+    await world.sync();
+    expect(await world.find(id)).toBeUndefined();
+    await expectQuiet(world);
+  });
+
   it('go again to an event that is made anew', async () => {
     const id = await both();
     await add(id, 'agenda.txt', 'kept');

@@ -2,6 +2,7 @@ import { isSyncError, SyncError } from '../core/errors.ts';
 import type { JobId, UserId } from '../core/ids.ts';
 import type { CalendarGraph, GraphSession } from '../graph/calendar-graph.ts';
 import { newGraphStats } from '../graph/graph-stats.ts';
+import type { AttachmentRepository } from '../store/attachment.repository.ts';
 import type { CalendarRepository, StoredCalendar } from '../store/calendar.repository.ts';
 import type { ConflictRepository } from '../store/conflict.repository.ts';
 import { type ConnectionRepository, type StoredConnection, signInOf } from '../store/connection.repository.ts';
@@ -56,6 +57,7 @@ export class PreviewService {
   readonly #parts: PreviewPullParts & ScopeParts;
   readonly #events: EventRepository;
   readonly #conflicts: ConflictRepository;
+  readonly #attachments: AttachmentRepository;
   readonly #connections: ConnectionRepository;
   readonly #connectionState: ConnectionState;
   readonly #graph: CalendarGraph;
@@ -65,6 +67,7 @@ export class PreviewService {
     parts: PreviewPullParts & {
       events: EventRepository;
       conflicts: ConflictRepository;
+      attachments: AttachmentRepository;
       connections: ConnectionRepository;
       connectionState: ConnectionState;
       calendars: CalendarRepository;
@@ -77,6 +80,7 @@ export class PreviewService {
     this.#parts = parts;
     this.#events = parts.events;
     this.#conflicts = parts.conflicts;
+    this.#attachments = parts.attachments;
     this.#connections = parts.connections;
     this.#connectionState = parts.connectionState;
     this.#graph = parts.graph;
@@ -201,8 +205,11 @@ export class PreviewService {
     if (undecided.length === 0) return [...pending];
     const ids = undecided.map(({ event }) => event.id);
     const conflicts = await this.#conflicts.pendingFor(this.#parts.db, context.userId, ids);
+    const unsent = await this.#attachments.findUnsent(this.#parts.db, context.userId, ids);
     return pending.map((item) => {
-      const planned = isUndecided(item) ? planUndecided(context, item, conflicts.get(item.event.id)) : undefined;
+      const planned = isUndecided(item)
+        ? planUndecided(context, { ...item, hasUnsentFiles: unsent.has(item.event.id) }, conflicts.get(item.event.id))
+        : undefined;
       if (!planned) return item;
       tally.addLocal(planned);
       const { event } = item;

@@ -2,6 +2,7 @@ import { withUnit } from '../core/canonical-event.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import { planEvent } from '../core/sync-plan.ts';
 import type { CalendarGraph, RemoteEvent, RemoteSeries } from '../graph/calendar-graph.ts';
+import type { AttachmentRepository } from '../store/attachment.repository.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { ConflictRepository, StoredConflict } from '../store/conflict.repository.ts';
 import type { Db } from '../store/db.ts';
@@ -24,6 +25,7 @@ export class Reconciler {
   readonly #events: EventRepository;
   readonly #bases: BaseRepository;
   readonly #conflicts: ConflictRepository;
+  readonly #attachments: AttachmentRepository;
   readonly #planner: RemotePlanner;
   readonly #applier: PlanApplier;
   readonly #recorder: RunRecorder;
@@ -35,6 +37,7 @@ export class Reconciler {
     events: EventRepository;
     bases: BaseRepository;
     conflicts: ConflictRepository;
+    attachments: AttachmentRepository;
     planner: RemotePlanner;
     applier: PlanApplier;
     recorder: RunRecorder;
@@ -45,6 +48,7 @@ export class Reconciler {
     this.#events = parts.events;
     this.#bases = parts.bases;
     this.#conflicts = parts.conflicts;
+    this.#attachments = parts.attachments;
     this.#planner = parts.planner;
     this.#applier = parts.applier;
     this.#recorder = parts.recorder;
@@ -80,10 +84,12 @@ export class Reconciler {
       const events = await this.#events.lockMany(tx, context.userId, ids);
       const bases = await this.#bases.lockByEventIds(tx, context.userId, ids);
       const pending = await this.#conflicts.pendingFor(tx, context.userId, ids);
+      const unsent = await this.#attachments.findUnsent(tx, context.userId, ids);
       const planned = ids.flatMap((id) => {
         const event = events.get(id);
         const base = bases.get(id);
-        return (event && base && planUndecided(context, { event, base }, pending.get(id))) ?? [];
+        if (!event || !base) return [];
+        return planUndecided(context, { event, base, hasUnsentFiles: unsent.has(id) }, pending.get(id)) ?? [];
       });
       await this.#applier.apply(tx, context, planned);
     });
@@ -125,7 +131,7 @@ function leavingLocalAlone(target: PlannedEvent): PlannedEvent {
 /** What an undecided event comes to, from the remote values its record holds and what stands here now. */
 export function planUndecided(
   { strategy }: Pick<RunContext, 'strategy'>,
-  { event, base }: { event: StoredEvent; base: EventBase },
+  { event, base, hasUnsentFiles }: { event: StoredEvent; base: EventBase; hasUnsentFiles: boolean },
   conflict: StoredConflict | undefined,
 ): PlannedEvent | undefined {
   if (!conflict) return undefined;
@@ -134,6 +140,7 @@ export function planUndecided(
     local: localState(event, undefined, base),
     remote: waitingRemote(conflict, base),
     strategy,
+    hasUnsentFiles,
   });
   const reason = 'changed here while in conflict';
   return { eventId: event.id, graphEventId: base.graphEventId, plan, stored: event, base, remote: undefined, reason };

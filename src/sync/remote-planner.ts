@@ -4,6 +4,7 @@ import type { Random } from '../core/runtime.ts';
 import { type EventPlan, type LocalStep, planEvent, type SideState } from '../core/sync-plan.ts';
 import type { AgreedContent } from '../core/three-way-merge.ts';
 import type { RemoteEvent, RemoteSeries } from '../graph/calendar-graph.ts';
+import type { AttachmentRepository } from '../store/attachment.repository.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Tx } from '../store/db.ts';
 import type { EventRepository, StoredEvent, Tombstone } from '../store/event.repository.ts';
@@ -23,11 +24,18 @@ export type RemoteState = { readonly id: GraphEventId; readonly event: RemoteEve
 export class RemotePlanner {
   readonly #events: EventRepository;
   readonly #bases: BaseRepository;
+  readonly #attachments: AttachmentRepository;
   readonly #random: Random;
 
-  constructor(parts: { events: EventRepository; bases: BaseRepository; random: Random }) {
+  constructor(parts: {
+    events: EventRepository;
+    bases: BaseRepository;
+    attachments: AttachmentRepository;
+    random: Random;
+  }) {
     this.#events = parts.events;
     this.#bases = parts.bases;
+    this.#attachments = parts.attachments;
     this.#random = parts.random;
   }
 
@@ -58,6 +66,9 @@ export class RemotePlanner {
     const locked = await this.#bases.lockByEventIds(tx, context.userId, ids);
     const tombstones = await this.#events.findTombstones(tx, context.userId, ids);
 
+    const gone = states.flatMap(({ id, event }) => (event === 'gone' ? (bases.get(id)?.eventId ?? []) : []));
+    const unsent = await this.#attachments.findUnsent(tx, context.userId, gone);
+
     const planned: PlannedEvent[] = [];
     for (const state of states) {
       const match = matches.get(state.id);
@@ -69,6 +80,7 @@ export class RemotePlanner {
         stored: eventId ? stored.get(eventId) : undefined,
         tombstone: eventId ? tombstones.get(eventId) : undefined,
         former: eventId ? undefined : freeId(former.get(state.id), { stored, bases: locked }),
+        hasUnsentFiles: eventId !== undefined && unsent.has(eventId),
         mode,
       });
       if (plan) planned.push(plan);
@@ -87,10 +99,11 @@ export class RemotePlanner {
       tombstone: Tombstone | undefined;
       /** The event it was before it left; it is the same one again. */
       former: EventId | undefined;
+      hasUnsentFiles: boolean;
       mode: PullMode;
     },
   ): PlannedEvent | undefined {
-    const { base, match, stored, tombstone, mode } = known;
+    const { base, match, stored, tombstone, hasUnsentFiles, mode } = known;
     if (mode === 'adopt' && !match) return undefined;
     const event = read === 'gone' ? read : withUnseenDates(read, base?.remote);
     // What a row means that nobody can read is unknown: it is neither overwritten nor compared until it is written again.
@@ -116,6 +129,7 @@ export class RemotePlanner {
       local: localState(stored, tombstone, base),
       remote: remoteState(event, context.clockOffsetMs()),
       ...(stored && base && stored.revision <= base.agreedRevision ? { heldUnits: base.heldUnits } : {}),
+      hasUnsentFiles,
       // A run that only pushes leaves the local side as it is.
       strategy: mode === 'adopt' ? 'prefer_local' : context.strategy,
     });
