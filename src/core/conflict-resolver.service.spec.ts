@@ -39,6 +39,8 @@ describe('UPDATE_UPDATE: both sides changed one field', () => {
     ['prefer_latest', localLater, 'local'],
     ['prefer_latest', remoteLater, 'remote'],
     ['prefer_latest', tie, 'remote'],
+    // What nobody can date gives way to what somebody can.
+    ['prefer_latest', { localModifiedAt: noon }, 'local'],
     ['merge', localLater, 'wait'],
     ['manual', localLater, 'wait'],
   ])('%s, %j: %s', (strategy, times, expected) => {

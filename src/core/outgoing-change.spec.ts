@@ -9,6 +9,7 @@ import {
   isOccurrenceUnit,
   isSilent,
   mayDelete,
+  mayOverwrite,
   type OutgoingChange,
   planOutgoing,
 } from './outgoing-change.ts';
@@ -96,6 +97,19 @@ describe('a change of our own meeting with guests', () => {
     expect(outgoing({ from: series, to: { ...series, subject: 'Retro' } }).held).toEqual(['subject']);
   });
 
+  it('is none for dates that are cancelled or differ in something else', () => {
+    const occurrences = {
+      '2026-03-16': { isCancelled: true as const },
+      '2026-03-23': { isCancelled: false as const, fields: { subject: 'Other', attendees: [] } },
+      '2026-03-30': { isCancelled: false as const, fields: { showAs: 'oof' as const } },
+    };
+    const series = aSeries({ occurrences });
+    expect(outgoing({ from: series, to: { ...series, subject: 'Retro' } })).toMatchObject({
+      units: ['subject'],
+      held: [],
+    });
+  });
+
   it('is none while the guests stand only here', () => {
     const agreed = { local: appointment, remote: appointment, conflictUnits: [] };
     const to = { ...meeting, subject: 'Retro' };
@@ -158,6 +172,20 @@ describe('one date of a series', () => {
       true,
     ],
     [
+      'a category and another subject at once',
+      undefined,
+      says({ subject: 'x', categories: ['x'] }),
+      { never: false, changes: true, all: true },
+      false,
+    ],
+    [
+      'another subject and another guest at once',
+      undefined,
+      says({ subject: 'x', attendees: [aGuest('ben@example.com')] }),
+      { never: false, changes: false, all: true },
+      false,
+    ],
+    [
       'another guest',
       undefined,
       says({ attendees: [aGuest('ben@example.com')] }),
@@ -172,6 +200,21 @@ describe('one date of a series', () => {
       expect(sentOf(outgoing({ ...change, policy })), policy).toEqual(goes[policy] ? [unit] : []);
       expect(sentOf(outgoing({ ...change, policy, facts: foreign })), policy).toEqual(goesForeign ? [unit] : []);
     }
+  });
+
+  it('may be brought to what stands here only where all that Graph has otherwise may change', () => {
+    const standing = dated(says({ subject: 'there', attendees: [ada, aGuest('ben@example.com')] }));
+    const may = (content: EventContent, facts = own) =>
+      NOTIFY_POLICIES.filter((policy) =>
+        mayOverwrite(unit as 'occurrence:2026-03-16', { content, standing: { content: standing, facts }, policy }),
+      );
+    // Nobody here changed its guests; bringing it back would uninvite one all the same.
+    expect(may(dated())).toEqual(['all']);
+    expect(may(dated(says({ attendees: [ada, aGuest('ben@example.com')] })))).toEqual(['changes', 'all']);
+    const standingNow = { subject: 'there', attendees: [ada, aGuest('ben@example.com')] };
+    expect(may(dated(says({ ...standingNow, categories: ['x'] })))).toEqual(NOTIFY_POLICIES);
+    expect(may(dated(says({ ...standingNow, categories: ['x'] })), foreign)).toEqual(NOTIFY_POLICIES);
+    expect(may(dated(), foreign)).toEqual([]);
   });
 
   it('with guests of its own in a series without any, is held as well', () => {

@@ -53,6 +53,47 @@ describe('taking back an update', () => {
       units: ['occurrence:2026-03-16'],
     });
   });
+
+  it('does nothing where it was taken back by the run itself', () => {
+    const back = { ...update, before: after, after: before };
+    expect(planRevert({ lines: [update, back], current: before, isOurs: true })).toEqual({
+      revert: { kind: 'nothing' },
+      kept: [{ unit: 'event', why: 'already-as-before' }],
+    });
+  });
+
+  it('says that nothing is left to do also of what the run held back besides', () => {
+    const lines = [update, { ...update, operation: 'hold' as const }];
+    expect(planRevert({ lines, current: before, isOurs: true }).kept).toEqual([
+      { unit: 'event', why: 'already-as-before' },
+    ]);
+  });
+
+  it('of an event that was deleted since leaves it deleted', () => {
+    expect(planRevert({ lines: [update], current: null, isOurs: true })).toEqual({
+      revert: { kind: 'nothing' },
+      kept: [{ unit: 'event', why: 'changed-since' }],
+    });
+  });
+
+  it.each(['before', 'after'] as const)('needs to remember what was %s', (which) => {
+    const lines = [{ ...update, [which]: undefined }];
+    expect(planRevert({ lines, current: after, isOurs: true })).toEqual({
+      revert: { kind: 'nothing' },
+      kept: [{ unit: 'event', why: 'not-remembered' }],
+    });
+  });
+
+  it('does not bring back a date that is deleted in Outlook, and brings back the rest', () => {
+    const date = '2026-03-16';
+    const series = aSeries();
+    const cancelled = { ...series, subject: 'New', occurrences: { [date]: { isCancelled: true } as const } };
+    const lines = [{ ...update, fields: ['subject', `occurrence:${date}`], before: series, after: cancelled }];
+    expect(planRevert({ lines, current: cancelled, isOurs: true, there: cancelled })).toEqual({
+      revert: { kind: 'restore', content: { ...cancelled, subject: series.subject }, units: ['subject'] },
+      kept: [{ unit: `occurrence:${date}`, why: 'gone-in-outlook' }],
+    });
+  });
 });
 
 describe('taking back a creation', () => {
@@ -61,6 +102,28 @@ describe('taking back a creation', () => {
   it('deletes what nobody touched since, whoever was to be invited', () => {
     const current = { ...before, attendees: [aGuest('bob@example.com')] };
     expect(planRevert({ lines: [create], current, isOurs: true }).revert).toEqual({ kind: 'delete' });
+  });
+
+  it('of an event that came from Outlook leaves it to the guests invited since', () => {
+    const current = { ...before, attendees: [aGuest('bob@example.com')] };
+    expect(planRevert({ lines: [{ ...create, side: 'local' }], current, isOurs: true })).toEqual({
+      revert: { kind: 'nothing' },
+      kept: [{ unit: 'event', why: 'changed-since' }],
+    });
+  });
+
+  it('has nothing left to do once the event is gone', () => {
+    expect(planRevert({ lines: [create], current: null, isOurs: true })).toEqual({
+      revert: { kind: 'nothing' },
+      kept: [{ unit: 'event', why: 'already-as-before' }],
+    });
+  });
+
+  it('needs to remember what was made', () => {
+    expect(planRevert({ lines: [{ ...create, after: undefined }], current: before, isOurs: true })).toEqual({
+      revert: { kind: 'nothing' },
+      kept: [{ unit: 'event', why: 'not-remembered' }],
+    });
   });
 
   it('leaves an event that somebody has gone on with', () => {
@@ -82,6 +145,21 @@ describe('taking back a deletion', () => {
     const { revert, kept } = planRevert({ lines: [deletion], current: null, isOurs: false });
     expect(revert).toEqual({ kind: 'nothing' });
     expect(kept).toEqual([{ unit: 'event', why: 'not-ours' }]);
+  });
+
+  it('leaves an event that is there again, whatever it says now', () => {
+    expect(planRevert({ lines: [deletion], current: after, isOurs: true })).toEqual({
+      revert: { kind: 'nothing' },
+      kept: [{ unit: 'event', why: 'already-as-before' }],
+    });
+  });
+
+  it('makes no second one of what Outlook has still', () => {
+    const lines = [{ ...deletion, isStillThere: true }];
+    expect(planRevert({ lines, current: null, isOurs: true })).toEqual({
+      revert: { kind: 'nothing' },
+      kept: [{ unit: 'event', why: 'still-in-outlook' }],
+    });
   });
 
   it('needs to remember what was deleted', () => {
