@@ -30,6 +30,12 @@ describe('an event that is changed back again and again', () => {
     expect(restless(ours, quarrel(3), ['subject', 'body'])).toEqual(['subject']);
   });
 
+  it('is in all fields that go round together', () => {
+    const units = ['subject', 'showAs'] as const;
+    expect(restless(ours, quarrel(3, { units }), units)).toEqual(units);
+    expect(restless(ours, quarrel(2, { units }), units)).toEqual([]);
+  });
+
   it('is not when something else is to be sent', () => {
     expect(restless(anEvent({ subject: 'another' }), quarrel(5))).toEqual([]);
   });
@@ -53,12 +59,33 @@ describe('a person who changes their mind', () => {
       const content = count % 2 === 0 ? ours : theirs;
       rounds = withRounds(rounds, { kind: 'sent', content, units: ['subject'], at: new Date(START + count) });
     }
-    expect(restless(ours, { rounds, now: new Date(START + 30) })).toEqual([]);
+    for (const content of [ours, theirs]) expect(restless(content, { rounds, now: new Date(START + 30) })).toEqual([]);
+  });
+
+  it('may also say what others have fought over in Outlook, as long as it was not sent from here', () => {
+    let rounds: Round[] = [];
+    for (let count = 0; count < 20; count += 1) {
+      const content = count % 2 === 0 ? ours : theirs;
+      rounds = withRounds(rounds, { kind: 'pulled', content, units: ['subject'], at: new Date(START + count) });
+    }
+    for (const content of [ours, theirs]) expect(restless(content, { rounds, now: new Date(START + 30) })).toEqual([]);
   });
 });
 
 it('remembers a bounded number of steps, whatever happens to an event', () => {
   expect(quarrel(500, { everyMs: 1 }).rounds).toHaveLength(100);
+});
+
+it('forgets what is a day old, and keeps what is not', () => {
+  const step = (ms: number) => ({
+    ...{ kind: 'sent' as const, content: ours, units: ['subject' as const] },
+    at: new Date(START + ms),
+  });
+  const first = withRounds(undefined, step(0));
+  expect(first).toMatchObject([{ kind: 'sent', unit: 'subject', at: new Date(START).toISOString() }]);
+  const second = withRounds(first, step(24 * HOUR_MS - 1));
+  expect(second).toHaveLength(2);
+  expect(withRounds(second, step(24 * HOUR_MS))).toEqual([second[1], ...withRounds([], step(24 * HOUR_MS))]);
 });
 
 it('knows nothing of an event that has been through nothing', () => {

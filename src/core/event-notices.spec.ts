@@ -76,6 +76,8 @@ describe('an online meeting', () => {
     expect(codes(with_, without, without, facts())).toEqual([]);
     expect(codes(without, with_, without, facts())).toEqual([]);
     expect(codes(with_, with_, null, facts())).toEqual([]);
+    expect(told({ content: with_ })).toEqual([]);
+    expect(told({ content: with_, agreed: { local: null, remote: without } })).toEqual([]);
   });
 });
 
