@@ -1,59 +1,39 @@
 import { isDeepStrictEqual } from 'node:util';
-import { SyncError } from '../core/errors.ts';
 import type { EventContent } from '../core/event.ts';
 import { createContent, type EventInput } from '../core/event-input.ts';
 import type { CalendarId, EventId, UserId } from '../core/ids.ts';
-import { expandOccurrences, occurrenceOn } from '../core/recurrence.ts';
-import { DEFAULT_RETENTION } from '../core/retention.ts';
 import type { Clock, Random } from '../core/runtime.ts';
-import { type SafeBody, safeBody } from '../core/safe-html.ts';
+import type { SafeBody } from '../core/safe-html.ts';
 import { cancelOccurrence, patchEvent, patchOccurrence, withoutRevived } from '../core/series-edit.ts';
 import type { AttachmentRepository } from '../store/attachment.repository.ts';
 import type { BaseRepository } from '../store/base.repository.ts';
 import type { CalendarRepository } from '../store/calendar.repository.ts';
 import type { ChangeFeedRepository } from '../store/change-feed.repository.ts';
 import type { ConnectionRepository } from '../store/connection.repository.ts';
-import type { Db, Queryable, Tx } from '../store/db.ts';
+import type { Db, Tx } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import type { IdempotencyRepository } from '../store/idempotency.repository.ts';
 import type { ResponseRepository } from '../store/response.repository.ts';
 import type { SettingsRepository } from '../store/settings.repository.ts';
-import { assertOrder, readInstant, readRange } from './event-cursor.ts';
 import { assertMatches } from './event-etag.ts';
 import { exportEvents } from './event-export.ts';
 import { EventGate } from './event-gate.ts';
 import { takeKey } from './event-idempotency.ts';
 import { EventImport, type ImportResult } from './event-import.ts';
-import { assertExpandable, type ListedOccurrence, listEvents, listOccurrences } from './event-listing.ts';
-import { assertLimit, assertMended, inOrderOfStart, rangeMissing } from './event-request.ts';
+import { type EventChangeView, type EventQuery, EventReader } from './event-reader.ts';
+import { assertMended } from './event-request.ts';
 import { type EventTarget, idsIn, targetOf } from './event-target.ts';
-import { type EventView, eventView, occurrenceView } from './event-views.ts';
+import { type EventView, eventView } from './event-views.ts';
 import type { RunQueue } from './run-queue.ts';
 import { SeriesSplitter } from './series-splitter.ts';
 
 export type { ImportResult } from './event-import.ts';
+export type { EventChangeView, EventQuery } from './event-reader.ts';
 export type { EventView, SyncState } from './event-views.ts';
-
-export interface EventQuery {
-  readonly calendarId?: string;
-  /** ISO 8601 instants of a half-open range. */
-  readonly start?: string;
-  readonly end?: string;
-  /** Series as their occurrences; needs `start` and `end`. */
-  readonly expand?: 'occurrences';
-  readonly limit: number;
-  readonly cursor?: string;
-}
 
 export interface WriteOptions {
   readonly ifMatch?: string;
   readonly correlationId?: string;
-}
-
-export interface EventChangeView {
-  readonly change: 'created' | 'updated' | 'deleted';
-  readonly id: string;
-  readonly event?: EventView;
 }
 
 export interface EventServiceParts {
@@ -74,9 +54,6 @@ export interface EventServiceParts {
   readonly tombstonesDays?: number;
 }
 
-const DAY_MS = 24 * 60 * 60_000;
-export const MAX_PAGE = 1000;
-
 /**
  * The application's side of the calendar. Every write stores the event, whereby it becomes pending, and queues the run that
  * carries it to Outlook, in one transaction. An id that is not the user's own is answered as one that does not exist.
@@ -87,6 +64,7 @@ export class EventService {
   readonly #events: EventRepository;
   readonly #bases: BaseRepository;
   readonly #gate: EventGate;
+  readonly #reader: EventReader;
   readonly #splitter: SeriesSplitter;
   readonly #clock: Clock;
 
@@ -96,49 +74,37 @@ export class EventService {
     this.#events = parts.events;
     this.#bases = parts.bases;
     this.#gate = new EventGate(parts);
+    this.#reader = new EventReader(parts);
     this.#splitter = new SeriesSplitter({ ...parts, gate: this.#gate });
     this.#clock = parts.clock;
   }
 
-  /** @throws {SyncError} `invalid-input`, `impossible-input` for a query that cannot be answered */
-  async list(userId: UserId, query: EventQuery): Promise<{ items: EventView[]; nextCursor: string | null }> {
-    assertLimit(query.limit, MAX_PAGE);
-    const start = query.start === undefined ? undefined : readInstant(query.start, 'start');
-    const end = query.end === undefined ? undefined : readInstant(query.end, 'end');
-    if (start && end) assertOrder(start, end);
-    const calendarId = query.calendarId as CalendarId | undefined;
-    // Nothing is called by a name that PostgreSQL cannot hold.
-    if (calendarId?.includes('\0')) return { items: [], nextCursor: null };
-    const { limit, cursor } = query;
-    if (query.expand !== 'occurrences') {
-      const page = await listEvents(this.#db, this.#events, userId, { calendarId, start, end, limit, cursor });
-      const bases = await this.#basesOf(this.#db, userId, page.items);
-      const responses = await this.#responsesTo(this.#db, userId, page.items);
-      return {
-        items: page.items.map((event) => eventView(event, bases.get(event.id), responses.get(event.id))),
-        nextCursor: page.nextCursor,
-      };
-    }
-    if (!start || !end) throw rangeMissing({ start, end });
-    assertExpandable({ start, end });
-    const page = await listOccurrences(this.#db, this.#events, userId, { calendarId, start, end, limit, cursor });
-    return { items: await this.#occurrenceViews(userId, page.items), nextCursor: page.nextCursor };
+  /** As `EventReader`. */
+  list(userId: UserId, query: EventQuery): Promise<{ items: EventView[]; nextCursor: string | null }> {
+    return this.#reader.list(userId, query);
   }
 
-  /** @throws {SyncError} `not-found` */
-  async get(userId: UserId, id: string): Promise<EventView> {
-    return this.#view(this.#db, userId, await this.#find(this.#db, userId, id));
+  /** As `EventReader`. */
+  get(userId: UserId, id: string): Promise<EventView> {
+    return this.#reader.get(userId, id);
   }
 
-  /**
-   * An event's body, or an occurrence's, for a page to show; what is stored stays as it was written.
-   *
-   * @throws {SyncError} `not-found`
-   */
-  async body(userId: UserId, id: string, how: { withImages: boolean }): Promise<SafeBody> {
-    const { event, originalDate } = await this.#find(this.#db, userId, id);
-    const occurrence = originalDate === undefined ? undefined : occurrenceOn(event.content, originalDate);
-    return safeBody((occurrence?.fields ?? event.content).body, how);
+  /** As `EventReader`. */
+  body(userId: UserId, id: string, how: { withImages: boolean }): Promise<SafeBody> {
+    return this.#reader.body(userId, id, how);
+  }
+
+  /** As `EventReader`. */
+  instances(userId: UserId, masterId: string, range: { start: string; end: string }): Promise<{ items: EventView[] }> {
+    return this.#reader.instances(userId, masterId, range);
+  }
+
+  /** As `EventReader`. */
+  changes(
+    userId: UserId,
+    page: { cursor?: string; limit: number },
+  ): Promise<{ items: EventChangeView[]; cursor: string; hasMore: boolean }> {
+    return this.#reader.changes(userId, page);
   }
 
   /**
@@ -159,7 +125,7 @@ export class EventService {
       const key = how.idempotencyKey;
       const earlier =
         key === undefined ? undefined : await takeKey(tx, this.#parts, { userId, key, eventId: id, input, at: now });
-      if (earlier) return { event: await this.#view(tx, userId, { event: earlier }), isRepeated: true };
+      if (earlier) return { event: await this.#reader.view(tx, userId, { event: earlier }), isRepeated: true };
       const calendarId = await this.#gate.openForNew(tx, userId, wanted);
       const saved = { id, calendarId, content, lastModifiedAt: now, createdAt: now };
       const revisions = await this.#events.saveMany(tx, userId, [saved]);
@@ -198,7 +164,7 @@ export class EventService {
   ): Promise<{ event: EventView; isRepeated: boolean }> {
     return this.#db.transaction(async (tx) => {
       const { event, isRepeated } = await this.#splitter.change(tx, userId, id, input, how);
-      return { event: await this.#view(tx, userId, { event }), isRepeated };
+      return { event: await this.#reader.view(tx, userId, { event }), isRepeated };
     });
   }
 
@@ -209,7 +175,7 @@ export class EventService {
 
   /** @throws {SyncError} `not-found`, `version-mismatch`, `access-denied` */
   async delete(userId: UserId, id: string, how: WriteOptions = {}): Promise<void> {
-    const { originalDate } = await this.#find(this.#db, userId, id);
+    const { originalDate } = await this.#reader.getTarget(this.#db, userId, id);
     if (originalDate !== undefined) {
       await this.#change(userId, id, how, ({ event }) => cancelOccurrence(event.content, originalDate));
       return;
@@ -221,57 +187,6 @@ export class EventService {
       await this.#events.deleteMany(tx, userId, [event.id], this.#clock.now());
       await this.#gate.sendOnItsWay(tx, { userId, calendarId: event.calendarId, correlationId: how.correlationId });
     });
-  }
-
-  /** @throws {SyncError} `not-found`; `impossible-input` for an event that does not recur */
-  async instances(
-    userId: UserId,
-    masterId: string,
-    range: { start: string; end: string },
-  ): Promise<{ items: EventView[] }> {
-    const instants = readRange(range);
-    assertExpandable(instants);
-    const { event, originalDate } = await this.#find(this.#db, userId, masterId);
-    if (originalDate !== undefined || !event.content.recurrence) {
-      throw new SyncError('impossible-input', `event ${masterId} is not a series: only a series master has instances`);
-    }
-    const occurrences = inOrderOfStart(expandOccurrences(event.content, instants));
-    const items = await this.#occurrenceViews(
-      userId,
-      occurrences.map((occurrence) => ({ event, occurrence })),
-    );
-    return { items };
-  }
-
-  /**
-   * The application's own delta query: what became of each event since the cursor, the latest state only.
-   *
-   * @throws {SyncError} `invalid-input` for what is no cursor; `cursor-expired` for one older than what is remembered
-   */
-  async changes(
-    userId: UserId,
-    page: { cursor?: string; limit: number },
-  ): Promise<{ items: EventChangeView[]; cursor: string; hasMore: boolean }> {
-    assertLimit(page.limit, MAX_PAGE);
-    const now = this.#clock.now();
-    const { tombstonesDays = DEFAULT_RETENTION.tombstonesDays } = this.#parts;
-    const { items, cursor, hasMore } = await this.#parts.changeFeed.list(this.#db, userId, {
-      ...page,
-      now,
-      forgottenBefore: new Date(now.getTime() - tombstonesDays * DAY_MS),
-    });
-    const ids = items.flatMap(({ change, id }) => (change === 'deleted' ? [] : [id]));
-    const events = await this.#events.findMany(this.#db, userId, ids);
-    const bases = await this.#bases.findByEventIds(this.#db, userId, ids);
-    const responses = await this.#responsesTo(this.#db, userId, [...events.values()]);
-    return {
-      items: items.map(({ change, id }) => {
-        const event = events.get(id);
-        return event ? { change, id, event: eventView(event, bases.get(id), responses.get(id)) } : { change, id };
-      }),
-      cursor,
-      hasMore,
-    };
   }
 
   /**
@@ -312,9 +227,9 @@ export class EventService {
       const { event, originalDate } = target;
       assertMatches(how.ifMatch, event);
       await this.#gate.assertWritable(tx, userId, event.calendarId);
-      const base = (await this.#basesOf(tx, userId, [event])).get(event.id);
+      const base = (await this.#reader.basesOf(tx, userId, [event])).get(event.id);
       const content = withoutRevived(edit(target), base?.remote);
-      if (isDeepStrictEqual(content, event.content)) return this.#view(tx, userId, target);
+      if (isDeepStrictEqual(content, event.content)) return this.#reader.view(tx, userId, target);
       const lastModifiedAt = this.#clock.now();
       const revisions = await this.#events.saveMany(tx, userId, [{ ...event, content, lastModifiedAt }]);
       const { calendarId } = event;
@@ -322,50 +237,12 @@ export class EventService {
       const revision = revisions.get(event.id) ?? event.revision;
       const changed = { ...event, content, lastModifiedAt, revision, problem: undefined, unreadable: [] };
       const isGone = originalDate !== undefined && content.occurrences[originalDate]?.isCancelled === true;
-      return this.#view(tx, userId, isGone ? { event: changed } : { ...target, event: changed });
+      return this.#reader.view(tx, userId, isGone ? { event: changed } : { ...target, event: changed });
     });
   }
 
-  async #find(q: Queryable, userId: UserId, id: string): Promise<EventTarget> {
-    return targetOf(id, await this.#events.findMany(q, userId, idsIn(id)));
-  }
-
-  /** The same, with the event's row locked until the transaction ends. */
+  /** What an id names, with the event's row locked until the transaction ends. */
   async #lock(tx: Tx, userId: UserId, id: string): Promise<EventTarget> {
     return targetOf(id, await this.#events.lockMany(tx, userId, idsIn(id)));
-  }
-
-  async #view(q: Queryable, userId: UserId, { event, originalDate }: EventTarget): Promise<EventView> {
-    const base = (await this.#basesOf(q, userId, [event])).get(event.id);
-    const responses = (await this.#responsesTo(q, userId, [event])).get(event.id);
-    const occurrence = originalDate === undefined ? undefined : occurrenceOn(event.content, originalDate);
-    return occurrence ? occurrenceView(event, base, occurrence, responses) : eventView(event, base, responses);
-  }
-
-  async #occurrenceViews(userId: UserId, listed: readonly ListedOccurrence[]): Promise<EventView[]> {
-    const bases = await this.#basesOf(
-      this.#db,
-      userId,
-      listed.map(({ event }) => event),
-    );
-    const events = listed.map(({ event }) => event);
-    const responses = await this.#responsesTo(this.#db, userId, events);
-    return listed.map(({ event, occurrence }) => {
-      const base = bases.get(event.id);
-      const answers = responses.get(event.id);
-      return event.content.recurrence
-        ? occurrenceView(event, base, occurrence, answers)
-        : eventView(event, base, answers);
-    });
-  }
-
-  /** Only invitations are answered. */
-  async #responsesTo(q: Queryable, userId: UserId, events: readonly StoredEvent[]) {
-    const invitations = events.filter(({ facts }) => facts?.isOrganizer === false).map(({ id }) => id);
-    return this.#parts.responses.findByEventIds(q, userId, [...new Set(invitations)]);
-  }
-
-  async #basesOf(q: Queryable, userId: UserId, events: readonly StoredEvent[]) {
-    return this.#bases.findByEventIds(q, userId, [...new Set(events.map(({ id }) => id))]);
   }
 }
