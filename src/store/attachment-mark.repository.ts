@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { CalendarId, EventId, GraphEventId, UserId } from '../core/ids.ts';
-import { jsonChunks, optional, textList } from './columns.ts';
+import { jsonChunks, optional, textList, timestamp } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 import { overlaps } from './time-range.ts';
 
@@ -11,6 +11,8 @@ export interface AttachmentMark {
   /** Of one date of a series. */
   readonly originalDate?: string | undefined;
   readonly etag: string;
+  /** How often in a row Graph broke down over its list. */
+  readonly failures?: number | undefined;
 }
 
 /** What a pull saw of an event. */
@@ -24,6 +26,7 @@ interface MarkRow {
   readonly eventId: string;
   readonly originalDate: string | null;
   readonly etag: string;
+  readonly failures: number;
 }
 
 /** Which events' attachments are to be read: rows, so that a crash between pull and reading loses nothing. */
@@ -39,17 +42,19 @@ export class AttachmentMarkRepository {
         where r."hasAttachments" or exists (
           select 1 from "AttachmentMark" m where m."userId" = ${userId} and m."graphEventId" = r."graphEventId")
         on conflict ("userId", "graphEventId") do update set
-          "eventId" = excluded."eventId", "originalDate" = excluded."originalDate", etag = excluded.etag
+          "eventId" = excluded."eventId", "originalDate" = excluded."originalDate", etag = excluded.etag,
+          failures = case when excluded.etag = "AttachmentMark".etag then "AttachmentMark".failures else 0 end,
+          "retryAt" = case when excluded.etag = "AttachmentMark".etag then "AttachmentMark"."retryAt" end
       `.execute(tx.kysely);
     }
   }
 
   /** Whether anything is to be done about a calendar's attachments: one question for a run that has nothing to do. */
-  async hasWork(q: Queryable, userId: UserId, calendarId: CalendarId): Promise<boolean> {
+  async hasWork(q: Queryable, userId: UserId, calendarId: CalendarId, now: Date): Promise<boolean> {
     const found = await sql<{ hasWork: boolean }>`
       select exists (
         select 1 from "AttachmentMark" m join "CalendarEvent" e on e.id = m."eventId"
-        where m."userId" = ${userId} and m."seenEtag" is distinct from m.etag and e."calendarId" = ${calendarId}
+        where m."userId" = ${userId} and e."calendarId" = ${calendarId} and ${isDue(now)}
       ) or exists (
         select 1 from "EventAttachment" a join "CalendarEvent" e on e.id = a."eventId"
         where a."userId" = ${userId} and (a.state <> 'synced' or (a.content is null and a."notCarried" is null))
@@ -64,11 +69,16 @@ export class AttachmentMarkRepository {
   }
 
   /** Changed since their attachments were read; masters before their dates. */
-  async listDue(q: Queryable, userId: UserId, calendarId: CalendarId, limit: number): Promise<AttachmentMark[]> {
+  async listDue(
+    q: Queryable,
+    userId: UserId,
+    calendarId: CalendarId,
+    { limit, now }: { limit: number; now: Date },
+  ): Promise<AttachmentMark[]> {
     const found = await sql<MarkRow>`
-      select m."graphEventId", m."eventId", m."originalDate", m.etag
+      select m."graphEventId", m."eventId", m."originalDate", m.etag, m.failures
       from "AttachmentMark" m join "CalendarEvent" e on e.id = m."eventId" and e."userId" = m."userId"
-      where m."userId" = ${userId} and m."seenEtag" is distinct from m.etag and e."calendarId" = ${calendarId}
+      where m."userId" = ${userId} and e."calendarId" = ${calendarId} and ${isDue(now)}
       order by m."originalDate" nulls first, m."graphEventId" limit ${limit}
     `.execute(q.kysely);
     return found.rows.map((row) => ({
@@ -76,6 +86,7 @@ export class AttachmentMarkRepository {
       eventId: row.eventId as EventId,
       originalDate: optional(row.originalDate),
       etag: row.etag,
+      failures: row.failures,
     }));
   }
 
@@ -83,9 +94,19 @@ export class AttachmentMarkRepository {
   async saveSeen(tx: Tx, userId: UserId, marks: readonly AttachmentMark[]): Promise<void> {
     for (const rows of jsonChunks(marks.map((mark) => ({ ...mark })))) {
       await sql`
-        update "AttachmentMark" m set "seenEtag" = r.etag
+        update "AttachmentMark" m set "seenEtag" = r.etag, failures = 0, "retryAt" = null
         from jsonb_to_recordset(${rows}) as r("graphEventId" text, etag text)
         where m."userId" = ${userId} and m."graphEventId" = r."graphEventId"
+      `.execute(tx.kysely);
+    }
+  }
+
+  /** Graph broke down over their lists: they are left alone until then, unless they change. */
+  async postpone(tx: Tx, userId: UserId, marks: readonly (AttachmentMark & { retryAt: Date })[]): Promise<void> {
+    for (const { graphEventId, etag, retryAt } of marks) {
+      await sql`
+        update "AttachmentMark" set failures = failures + 1, "retryAt" = ${timestamp(retryAt)}
+        where "userId" = ${userId} and "graphEventId" = ${graphEventId} and etag = ${etag}
       `.execute(tx.kysely);
     }
   }
@@ -113,6 +134,10 @@ export class AttachmentMarkRepository {
       where a."userId" = ${userId} and b."calendarId" = ${calendarId} and b."graphEventId" is not null
         and b."remoteGoneAt" is null and a."originalDate" is null
         and ((a.state <> 'synced' and a."errorCode" is null) or a."graphEventId" <> b."graphEventId")
+        -- Whether the event goes to Outlook again waits for a person.
+        and not exists (
+          select 1 from "CalendarSyncConflict" c where c."eventId" = a."eventId" and c."userId" = a."userId"
+            and c."resolvedAt" is null and c."conflictType" = 'LOCAL_UPDATE_REMOTE_DELETE')
         ${page.after ? sql`and a."eventId" > ${page.after}` : sql``}
         ${page.range ? sql`and ${overlaps(page.range)}` : sql``}
       order by a."eventId" limit ${page.limit}
@@ -127,4 +152,8 @@ export class AttachmentMarkRepository {
       where "userId" = ${userId} and "eventId" = ${of.eventId} and etag = ${of.from}
     `.execute(tx.kysely);
   }
+}
+
+function isDue(now: Date) {
+  return sql`m."seenEtag" is distinct from m.etag and (m."retryAt" is null or m."retryAt" <= ${timestamp(now)})`;
 }

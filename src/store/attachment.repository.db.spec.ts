@@ -95,18 +95,30 @@ describe('attachments in the store', () =>
       await book(world);
       const sign = { graphEventId: GRAPH, eventId: EVENT, etag: 'one', hasAttachments: false };
       const note = (more: object) => world.db.transaction((tx) => marks.note(tx, ALICE, [{ ...sign, ...more }]));
-      const due = async () => (await marks.listDue(world.db, ALICE, DEFAULT_CALENDAR_ID, 10)).map(({ etag }) => etag);
+      const due = async (now = NOW) =>
+        (await marks.listDue(world.db, ALICE, DEFAULT_CALENDAR_ID, { limit: 10, now })).map(({ etag }) => etag);
       await note({});
       expect(await due()).toEqual([]);
       await note({ hasAttachments: true });
       expect(await due()).toEqual(['one']);
-      expect(await marks.hasWork(world.db, ALICE, DEFAULT_CALENDAR_ID)).toBe(true);
-      expect(await marks.hasWork(world.db, BOB, DEFAULT_CALENDAR_ID)).toBe(false);
+      expect(await marks.hasWork(world.db, ALICE, DEFAULT_CALENDAR_ID, NOW)).toBe(true);
+      expect(await marks.hasWork(world.db, BOB, DEFAULT_CALENDAR_ID, NOW)).toBe(false);
       await world.db.transaction((tx) => marks.saveSeen(tx, ALICE, [{ ...sign, etag: 'one' }]));
-      expect(await marks.hasWork(world.db, ALICE, DEFAULT_CALENDAR_ID)).toBe(false);
+      expect(await marks.hasWork(world.db, ALICE, DEFAULT_CALENDAR_ID, NOW)).toBe(false);
       // Once there were some, every other tag is a reason to look.
       await note({ etag: 'two' });
       await world.db.transaction((tx) => marks.saveSeen(tx, ALICE, [{ ...sign, etag: 'one' }]));
       expect(await due()).toEqual(['two']);
+      // Graph broke down over its list: not before then, unless it changes.
+      const later = new Date(NOW.getTime() + 60_000);
+      await world.db.transaction((tx) => marks.postpone(tx, BOB, [{ ...sign, etag: 'two', retryAt: later }]));
+      expect(await due()).toEqual(['two']);
+      await world.db.transaction((tx) => marks.postpone(tx, ALICE, [{ ...sign, etag: 'two', retryAt: later }]));
+      expect([await due(), await due(later)]).toEqual([[], ['two']]);
+      expect(await marks.hasWork(world.db, ALICE, DEFAULT_CALENDAR_ID, NOW)).toBe(false);
+      await note({ etag: 'two' });
+      expect(await due()).toEqual([]);
+      await note({ etag: 'three' });
+      expect(await due()).toEqual(['three']);
     });
   }));

@@ -12,7 +12,7 @@ import type { Tx } from '../store/db.ts';
 import type { StoredEvent } from '../store/event.repository.ts';
 import { attachmentOperation } from './attachment-operation.ts';
 import { type AttachmentParts, type AttachmentReader, agreedOn, sentAgain } from './attachment-reader.ts';
-import { isDue } from './attachment-retry.ts';
+import { isDue, putOff } from './attachment-retry.ts';
 import type { PullOutcome } from './pull-round.ts';
 import { agreedContent } from './remote-planner.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
@@ -166,8 +166,10 @@ export class AttachmentPusher {
       return true;
     } catch (error) {
       if (!isSyncError(error)) throw error;
-      // The event moved on, or went: the next run sees what it is like, and tries again.
-      if (error.code === 'not-found' || error.recovery === 'refetch') return false;
+      if (error.code === 'not-found' || error.recovery === 'refetch') {
+        await this.#putOff(context, attachment);
+        return false;
+      }
       if (isBreakdown(error)) {
         await this.#parts.reader.postpone(context, attachment, error);
         return false;
@@ -176,6 +178,14 @@ export class AttachmentPusher {
       await this.#settle(context, target, attachment, { kind: 'refused', error });
       return false;
     }
+  }
+
+  async #putOff(context: RunContext, { id, eventId }: StoredAttachment): Promise<void> {
+    const { attachments, clock } = this.#parts;
+    await this.#inTransaction(context, eventId, async (tx) => {
+      const now = await attachments.find(tx, context.userId, id);
+      if (now) await attachments.saveMany(tx, context.userId, [putOff(now, clock.now())]);
+    });
   }
 
   async #settle(

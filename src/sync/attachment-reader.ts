@@ -7,6 +7,7 @@ import {
   planAttachments,
 } from '../core/attachment.ts';
 import { isSyncError, type SyncError } from '../core/errors.ts';
+import { eventRetryMs } from '../core/event-retry.ts';
 import type { EventId } from '../core/ids.ts';
 import type { Clock, Logger, Random } from '../core/runtime.ts';
 import type { AttachmentClient } from '../graph/attachment.client.ts';
@@ -54,7 +55,7 @@ export class AttachmentReader {
    * @returns those over which Graph broke down: they are to be looked at again
    */
   async look(context: RunContext, marks: readonly AttachmentMark[]): Promise<AttachmentMark[]> {
-    const { db, attachmentGraph, attachmentMarks, events, leases, logger } = this.#parts;
+    const { db, attachmentGraph, attachmentMarks, events, leases, clock, logger } = this.#parts;
     const lists = await attachmentGraph.list(
       context.session,
       marks.map(({ graphEventId }) => graphEventId),
@@ -85,6 +86,9 @@ export class AttachmentReader {
       }
       const seen = marks.filter((mark) => !unread.includes(mark));
       await attachmentMarks.saveSeen(tx, context.userId, seen);
+      const until = ({ failures = 0 }: AttachmentMark) => new Date(clock.now().getTime() + eventRetryMs(failures + 1));
+      const later = unread.map((mark) => ({ ...mark, retryAt: until(mark) }));
+      await attachmentMarks.postpone(tx, context.userId, later);
     });
     return unread;
   }

@@ -26,12 +26,14 @@ export class AttachmentManager {
   async carry(context: RunContext, { canEdit }: { canEdit: boolean }): Promise<PullOutcome> {
     const { db, attachmentMarks } = this.#parts;
     const { userId, calendarId } = context;
-    if (!(await attachmentMarks.hasWork(db, userId, calendarId))) return 'complete';
+    if (!(await attachmentMarks.hasWork(db, userId, calendarId, context.now))) return 'complete';
     if (context.direction !== 'push') {
       const unread = new Set<string>();
       for (;;) {
         assertNotCancelled(context);
-        const due = await attachmentMarks.listDue(db, userId, calendarId, STEP + unread.size);
+        const due = await attachmentMarks.listDue(db, userId, calendarId, {
+          ...{ limit: STEP + unread.size, now: context.now },
+        });
         const marks = due.filter(({ graphEventId }) => !unread.has(graphEventId)).slice(0, STEP);
         if (marks.length === 0) break;
         if (context.counters.isExhausted) return 'out-of-capacity';

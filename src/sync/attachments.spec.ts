@@ -395,6 +395,7 @@ describe('attachments from here', () => {
     expect((await world.find(id)) !== undefined).toBe(outcome !== 'goes');
     if (outcome === 'waits') {
       expect(world.mailbox.listEvents()).toEqual([]);
+      expect(requestsTo(/\/attachments/)).toEqual([]);
       await world.services.conflicts.resolve(USER, conflict!.id, { resolution: 'PREFER_LOCAL' });
       await world.sync();
       await world.sync();
@@ -473,6 +474,32 @@ describe('an attachment on which Graph breaks down', () => {
   );
 });
 
+describe('an attachment for which Graph never knows the event', () => {
+  it('is tried twice, and then after pauses', async () => {
+    const id = await both();
+    await add(id, 'agenda.txt');
+    world.simulator.failNext({
+      ...{ method: 'POST', path: /\/attachments$/, like: 'item-not-found', count: 'always' },
+    });
+    const tries = async () => {
+      world.simulator.clearLog();
+      await world.sync();
+      return world.simulator.requests.filter(({ method, path }) => method === 'POST' && /attachments$/.test(path))
+        .length;
+    };
+    expect([await tries(), await tries(), await tries(), await tries()]).toEqual([1, 1, 0, 0]);
+    await expectQuiet(world);
+    world.clock.advance(61_000);
+    expect([await tries(), await tries()]).toEqual([1, 0]);
+    world.simulator.clearFaults();
+    world.clock.advance(5 * 60_000);
+    expect(await tries()).toBe(1);
+    expect(await there(id)).toEqual(['agenda.txt']);
+    await world.sync();
+    await expectQuiet(world);
+  });
+});
+
 describe('an event of which Graph does not list the attachments', () => {
   it('holds up no other and fails no run, and is read once Graph does', async () => {
     const [id, other] = [await both(), await both({ ...VISIT, subject: 'Other' })];
@@ -485,7 +512,27 @@ describe('an event of which Graph does not list the attachments', () => {
     });
     expect((await world.syncWhileTimePasses()).status).toBe('COMPLETED');
     expect([await names(id), await names(other)]).toEqual([[], ['plan.txt']]);
+    // A pause of a minute at first, in which it costs nothing.
+    await expectQuiet(world);
+    world.clock.advance(61_000);
+    world.simulator.clearLog();
+    await world.syncWhileTimePasses();
+    expect(requestsTo(/\/attachments/)).not.toEqual([]);
+    await expectQuiet(world);
     world.simulator.clearFaults();
+    world.clock.advance(5 * 60_000);
+    await world.sync();
+    expect(await names(id)).toEqual(['plan.txt']);
+    await expectQuiet(world);
+  });
+
+  it('is asked again before the pause is over once it changes', async () => {
+    const id = await both();
+    world.mailbox.attachFile(await graphIdOf(id), { name: 'plan.txt', content: 'x' });
+    world.simulator.failNext({ status: 500, path: /\/attachments/, count: 'always' });
+    await world.syncWhileTimePasses();
+    world.simulator.clearFaults();
+    world.mailbox.updateEvent(await graphIdOf(id), { subject: 'Visit, later' });
     await world.sync();
     expect(await names(id)).toEqual(['plan.txt']);
     await expectQuiet(world);
