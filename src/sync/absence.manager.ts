@@ -100,10 +100,14 @@ export class AbsenceManager {
     const known = await this.#bases.findByGraphIds(this.#db, userId, [...ids]);
     const strangers = ids.filter((id) => !known.has(id));
     const masters = await this.#cursors.findSeriesOf(this.#db, userId, calendarId, strangers);
-    const proofs = await this.ask(
+    const ofOthers = new Set(ids.filter((id) => known.has(id) && known.get(id)?.calendarId !== calendarId));
+    const asked = await this.ask(
       context,
-      ids.filter((id) => known.get(id)?.calendarId === calendarId),
+      ids.filter((id) => known.has(id)),
     );
+    // An event known in another calendar may have been moved into this one and deleted before this one was read: the other
+    // one heard of the move alone. Anything else about it is the other one's to tell.
+    const proofs = { ...withoutThose(asked, ofOthers), gone: asked.gone };
     // A series that was itself named has been asked for.
     const suspects = masters.filter((id) => !known.has(id)).map((id) => ({ ...suspect(id), isLosing: true }));
     const away = await this.#departures.whichLeft(context, proofs, window);

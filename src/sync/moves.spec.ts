@@ -104,6 +104,20 @@ describe.each(BOTH)('$kind', ({ change }) => {
     await expectQuietAll(2);
   });
 
+  it('that goes to another synced calendar and is deleted there before that one is read goes here too', async () => {
+    const there = world.mailbox.createEvent(visit('moved', '2026-03-11', change));
+    await syncAll();
+    world.mailbox.moveEvent(there.id, teamThere);
+    // The first calendar's run has found it elsewhere by then, and leaves it to the second one's.
+    const path = new RegExp(`${teamThere.replace(/[^\\w]/g, '.')}.*calendarView/delta`);
+    world.onRequest(path, () => world.mailbox.deleteEvent(there.id));
+    await syncAll();
+    expect(world.mailbox.listEvents()).toEqual([]);
+    await syncAll();
+    expect(await world.all()).toEqual([]);
+    await expectQuietAll(2);
+  });
+
   it('that goes to a calendar that is switched off goes here, stays there, and comes back as itself', async () => {
     await enableTeam(false);
     const there = world.mailbox.createEvent(visit('moved', '2026-03-11', change));
