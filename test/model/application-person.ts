@@ -4,6 +4,7 @@ import type { EventId, UserId } from '../../src/core/ids.ts';
 import type { Tx } from '../../src/store/db.ts';
 import { inScopeOf } from '../../src/store/row-scope.ts';
 import type { EventView } from '../../src/sync/event.service.ts';
+import type { Calendars } from './calendars.ts';
 import type { Engine } from './engine.ts';
 import { type Ledger, type Tracked, writtenIn } from './ledger.ts';
 import type { Words } from './words.ts';
@@ -21,11 +22,13 @@ export class ApplicationPerson {
   readonly #engine: Engine;
   readonly #userId: UserId;
   readonly #ledger: Ledger;
+  readonly #calendars: Calendars;
 
-  constructor(engine: Engine, userId: UserId, ledger: Ledger) {
-    this.#engine = engine;
-    this.#userId = userId;
-    this.#ledger = ledger;
+  constructor(parts: { api: Engine; userId: UserId; ledger: Ledger; calendars: Calendars }) {
+    this.#engine = parts.api;
+    this.#userId = parts.userId;
+    this.#ledger = parts.ledger;
+    this.#calendars = parts.calendars;
   }
 
   get #events() {
@@ -35,10 +38,19 @@ export class ApplicationPerson {
   async create(words: Words, o: { isSeries?: boolean } = {}): Promise<Done> {
     const fields = words.fields();
     const input = o.isSeries ? { ...fields, recurrence: words.rule(fields.start) } : fields;
-    const { event: view } = await this.#asUser(() => this.#events.create(this.#userId, input));
+    const where = await this.#where(words);
+    const { event: view } = await this.#asUser(() => this.#events.create(this.#userId, { ...input, ...where }));
     const event = this.#ledger.newEvent('here');
     this.#wrote(event, words, new Set(), view);
     return `creates event ${event.number} ${JSON.stringify(input)}`;
+  }
+
+  async #where({ chance }: Words): Promise<{ calendarId?: string }> {
+    if (!this.#calendars.areSeveral) return {};
+    const calendarId = (await this.#calendars.idsHere(this.#engine, this.#userId)).get(
+      this.#calendars.pick(chance, this.#calendars.synced),
+    );
+    return calendarId === undefined ? {} : { calendarId };
   }
 
   async edit(words: Words): Promise<Done> {

@@ -15,6 +15,9 @@ export interface Worker {
 /** Starts a process on the same store. */
 export type Open = (of: Omit<Worker, 'engine'>) => Promise<Engine>;
 
+/** Queues a run as the scheduler does. @returns its id */
+export type Enqueue = (asked: { forceFull?: boolean }) => Promise<string>;
+
 /** A worker that is not heard of for so long loses its job to another. */
 const HEARTBEAT_MS = 30_000;
 
@@ -23,7 +26,7 @@ export class Crew {
   readonly #time: VirtualTime;
   readonly #story: Story;
   readonly #open: Open;
-  readonly #enqueue: () => Promise<string>;
+  readonly #enqueue: Enqueue;
   readonly #doorbells: { runId: string; atMs: number }[] = [];
   readonly #stalled: { worker: Worker; work: Promise<void> }[] = [];
   readonly #aside: Promise<void>[] = [];
@@ -34,8 +37,7 @@ export class Crew {
     time: VirtualTime;
     story: Story;
     open: Open;
-    /** Queues a run as the scheduler does. @returns its id */
-    enqueue: () => Promise<string>;
+    enqueue: Enqueue;
   }) {
     this.#time = parts.time;
     this.#story = parts.story;
@@ -83,8 +85,8 @@ export class Crew {
   }
 
   /** A run as the scheduler queues it; nobody else is called to it. */
-  async queued(): Promise<string> {
-    const runId = await this.#enqueue();
+  async queued(asked: { forceFull?: boolean } = {}): Promise<string> {
+    const runId = await this.#enqueue(asked);
     const at = this.#doorbells.findIndex((bell) => bell.runId === runId);
     if (at !== -1) this.#doorbells.splice(at, 1);
     return runId;

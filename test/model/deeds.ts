@@ -3,12 +3,16 @@ import { CONFLICT_STRATEGIES } from '../../src/core/settings.ts';
 import type { GraphSimulator, SimulatedMailbox } from '../../src/simulator/index.ts';
 import { inScopeOf } from '../../src/store/row-scope.ts';
 import { ApplicationPerson, type Done } from './application-person.ts';
+import type { Calendars } from './calendars.ts';
 import { Chance } from './chance.ts';
 import type { Crew } from './crew.ts';
+import type { DeedKind, StrikeKind } from './deed-kinds.ts';
 import type { Engine } from './engine.ts';
-import type { DeedKind, Step, StrikeKind } from './history.ts';
+import type { Step } from './history.ts';
 import type { Ledger } from './ledger.ts';
+import { MovingPerson } from './moving-person.ts';
 import { OutlookPerson } from './outlook-person.ts';
+import { RevertingPerson } from './reverting-person.ts';
 import type { Silence } from './silence.ts';
 import type { Story } from './story.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -24,6 +28,7 @@ export interface DeedParts {
   readonly api: Engine;
   readonly userId: UserId;
   readonly mailbox: SimulatedMailbox;
+  readonly calendars: Calendars;
   readonly simulator: GraphSimulator;
   readonly ledger: Ledger;
   readonly story: Story;
@@ -37,11 +42,15 @@ export class Deeds {
   readonly #parts: DeedParts;
   readonly #here: ApplicationPerson;
   readonly #outlook: OutlookPerson;
+  readonly #moving: MovingPerson;
+  readonly #reverting: RevertingPerson;
 
   constructor(parts: DeedParts) {
     this.#parts = parts;
-    this.#here = new ApplicationPerson(parts.api, parts.userId, parts.ledger);
-    this.#outlook = new OutlookPerson(parts.mailbox, parts.ledger);
+    this.#here = new ApplicationPerson(parts);
+    this.#outlook = new OutlookPerson(parts);
+    this.#moving = new MovingPerson(parts);
+    this.#reverting = new RevertingPerson(parts);
   }
 
   async do(step: Step): Promise<void> {
@@ -78,6 +87,9 @@ export class Deeds {
     'outlook-invited': (words) => this.#outlook.beInvited(words),
     'outlook-organizer': (words) => this.#outlook.hearFromOrganizer(words),
     resolve: (words) => this.#here.resolve(words),
+    revert: (words) => this.#reverting.takeBack(words),
+    'outlook-move': (words) => this.#moving.move(words),
+    'switch-calendar': () => this.#moving.switchTeam(),
     strategy: (words) => this.#chooseStrategy(words),
     'expire-tokens': () => {
       this.#parts.simulator.expireDeltaTokens();

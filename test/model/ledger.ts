@@ -82,6 +82,15 @@ export class Ledger {
     }
   }
 
+  /** A person knowing `before` brought back what stood there earlier: that stands for them now, whoever replaced it. */
+  broughtBack(before: ReadonlySet<string>, after: unknown): void {
+    this.saw(before, after);
+    for (const word of this.wordsIn(after)) {
+      const written = this.#written.get(word);
+      if (written && !before.has(word)) written.isOverwritten = false;
+    }
+  }
+
   /** Which event a content is a copy of; by its subject, which always carries a word. */
   eventOf(subject: string): Tracked | undefined {
     const [word] = this.wordsIn(subject);

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type History, sizeOf } from './history.ts';
+import { type History, kindsIn, sizeOf } from './history.ts';
 import { historyOf, Theatre } from './play.ts';
 import { addOutcome, addReport, addUnheard, emptyReport, type Report, summary } from './report.ts';
 import { idsOf, leaveOut, shrink } from './shrink.ts';
@@ -16,6 +16,7 @@ npm run test:model -- --merge A.json B.json … [--report FILE]   adds up the re
   --from       the first one's number (0)
   --jobs       processes that share the work (1)
   --report     where the figures go, as JSON
+  --with       only histories in which this deed is, e.g. revert
   --no-shrink  a failing history is told as it was drawn
   --whole      with --history: not made smaller, also when it fails
   --steps      with --history: these of its steps alone, e.g. 3,4,7`;
@@ -37,6 +38,7 @@ const { values, positionals } = parseArgs({
     shrink: { type: 'boolean', default: true },
     whole: { type: 'boolean', default: false },
     steps: { type: 'string' },
+    with: { type: 'string' },
     merge: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -61,6 +63,7 @@ async function mine(): Promise<Report> {
   let told = 0;
   for (let index = from; index < from + histories; index += 1) {
     const history = historyOf(seed, index);
+    if (values.with !== undefined && !kindsIn(history).has(values.with)) continue;
     const outcome = await theatre.play(history);
     addOutcome(report, index, outcome);
     if ((index + 1 - from) % PROGRESS_EVERY === 0) console.error(`${index + 1 - from} histories of ${histories}`);
@@ -101,7 +104,9 @@ async function shared(jobs: number): Promise<Report> {
 /** @returns what another process made of these histories; `undefined` if it died */
 async function played(first: number, count: number): Promise<Report | undefined> {
   const args = [`--seed=${seed}`, `--from=${first}`, `--histories=${count}`, '--jobs=1'];
-  const child = fork(import.meta.filename, values.shrink ? args : [...args, '--no-shrink']);
+  if (!values.shrink) args.push('--no-shrink');
+  if (values.with !== undefined) args.push(`--with=${values.with}`);
+  const child = fork(import.meta.filename, args);
   let report: Report | undefined;
   child.on('message', (message) => {
     report = message as Report;

@@ -72,6 +72,26 @@ describe('a world in a seed', () => {
     }
     expect([...kinds]).toContain('lost');
   });
+
+  it('notices a service that takes an event that was moved for another one', async () => {
+    const history = {
+      ...historyOf([
+        ...[step(1, 'outlook-create'), step(2, 'run'), step(3, 'app-edit'), step(4, 'outlook-move'), step(5, 'run')],
+      ]),
+      hasSeveralCalendars: true,
+    };
+    expect((await theatre.play(history)).violations).toEqual([]);
+    const { violations } = await theatre.play(history, { sabotage: 'no immutable ids' });
+    expect(violations.map(({ kind }) => kind)).toContain('doubled');
+  });
+
+  it('notices a service that takes back what a run did and does not say so in the journal', async () => {
+    const whole = drawThat((chance) => [chance.next(), chance.isLucky(0.5)][1] === true);
+    const history = historyOf([step(1, 'outlook-create'), step(2, 'run'), step(3, 'revert', whole)]);
+    expect((await theatre.play(history)).violations).toEqual([]);
+    const { violations } = await theatre.play(history, { sabotage: 'unrecorded reverts' });
+    expect(violations.map(({ kind }) => kind)).toContain('unrecorded');
+  });
 });
 
 describe('a failing history', () => {

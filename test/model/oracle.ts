@@ -2,12 +2,11 @@ import { changedUnits, type Unit } from '../../src/core/canonical-event.ts';
 import type { EventContent } from '../../src/core/event.ts';
 import type { UserId } from '../../src/core/ids.ts';
 import { expandOccurrences } from '../../src/core/recurrence.ts';
-import type { SimulatedMailbox } from '../../src/simulator/index.ts';
 import type { EventBase } from '../../src/store/base.repository.ts';
 import type { StoredConflict } from '../../src/store/conflict.repository.ts';
 import type { StoredEvent } from '../../src/store/event.repository.ts';
 import { DELETED_THERE } from '../../src/sync/remote-planner.ts';
-import { readMailbox } from '../support/read-mailbox.ts';
+import type { CalendarName, Calendars, Placed } from './calendars.ts';
 import type { Engine } from './engine.ts';
 import type { Ledger, Tracked } from './ledger.ts';
 
@@ -23,6 +22,7 @@ export type ViolationKind =
   | 'undercut'
   | 'wrote unfenced'
   | 'touched another'
+  | 'unrecorded'
   | 'failed';
 
 export interface Violation {
@@ -34,7 +34,11 @@ export interface Violation {
 export interface Findings {
   readonly local: readonly StoredEvent[];
   readonly bases: ReadonlyMap<string, EventBase>;
-  readonly remote: ReadonlyMap<string, EventContent>;
+  /** What is in synced calendars, by id. */
+  readonly remote: ReadonlyMap<string, Placed>;
+  /** What is in calendars that are not synced. */
+  readonly apart: ReadonlyMap<string, Placed>;
+  readonly calendarsHere: ReadonlyMap<string, CalendarName>;
   readonly conflicts: readonly StoredConflict[];
   /** Edits that may not leave the service keep no event that is deleted in Outlook; the audit trail has what stood in it. */
   readonly heldAndDeleted: readonly EventContent[];
@@ -44,7 +48,7 @@ const MANY = 10_000;
 /** Whatever the clocks of the model jump to. */
 const ALL_TIME = { start: new Date('2020-01-01T00:00:00Z'), end: new Date('2035-01-01T00:00:00Z') };
 
-export async function look(engine: Engine, userId: UserId, mailbox: SimulatedMailbox): Promise<Findings> {
+export async function look(engine: Engine, userId: UserId, calendars: Calendars): Promise<Findings> {
   const { db, store } = engine;
   const listed = await store.events.listWindow(db, userId, { limit: MANY });
   const local = listed.map(({ event }) => event);
@@ -56,7 +60,13 @@ export async function look(engine: Engine, userId: UserId, mailbox: SimulatedMai
     ({ side, operation, reason }) => side === 'local' && operation === 'delete' && reason === DELETED_THERE,
   );
   const heldAndDeleted = deletions.flatMap(({ before }) => before ?? []);
-  return { local, bases, remote: readMailbox(mailbox), conflicts, heldAndDeleted };
+  const all = [...calendars.all()];
+  const [remote, apart] = [true, false].map(
+    (isSynced) => new Map(all.filter(([, { calendar }]) => calendars.synced.includes(calendar) === isSynced)),
+  ) as [Map<string, Placed>, Map<string, Placed>];
+  const named = await calendars.idsHere(engine, userId);
+  const calendarsHere = new Map([...named].map(([name, id]) => [id as string, name]));
+  return { local, bases, remote, apart, calendarsHere, conflicts, heldAndDeleted };
 }
 
 /** Whether what the two sides say now is what people may expect of what they did. */
@@ -64,11 +74,11 @@ export function judge(ledger: Ledger, findings: Findings): Violation[] {
   return [...unequal(findings), ...lost(ledger, findings), ...doubled(ledger, findings), ...risen(ledger, findings)];
 }
 
-function unequal({ local, bases, remote, conflicts }: Findings): Violation[] {
+function unequal({ local, bases, remote, apart, calendarsHere, conflicts }: Findings): Violation[] {
   const violations: Violation[] = [];
   const unmatched = new Map(remote);
   const waiting = new Map(conflicts.filter(({ resolvedAt }) => !resolvedAt).map((each) => [each.eventId, each]));
-  for (const { id, content, graphEventId } of local) {
+  for (const { id, calendarId, content, graphEventId } of local) {
     const base = bases.get(id);
     const linked = base?.graphEventId ?? graphEventId;
     const there = linked && unmatched.get(linked);
@@ -76,21 +86,28 @@ function unequal({ local, bases, remote, conflicts }: Findings): Violation[] {
     if (!there) {
       // What somebody else organizes and what would mail guests stays here alone, and says so.
       const isHeld = (base?.heldUnits.length ?? 0) > 0;
-      if (!waiting.has(id) && !isHeld) violations.push({ kind: 'unequal', what: `“${content.subject}” is only here` });
+      if (!waiting.has(id) && !isHeld) {
+        const where = linked && apart.has(linked) ? 'here, and in a calendar that is not synced' : 'only here';
+        violations.push({ kind: 'unequal', what: `“${content.subject}” is ${where}` });
+      }
       continue;
     }
     const allowed = new Set<Unit>([
       ...(waiting.has(id) ? (base?.conflictUnits ?? []) : []),
       ...(base?.heldUnits ?? []),
     ]);
-    const units = changedUnits(content, there).filter((unit) => !allowed.has(unit));
+    if (calendarsHere.get(calendarId) !== there.calendar) {
+      const where = `${calendarsHere.get(calendarId)} here and in ${there.calendar} in Outlook`;
+      violations.push({ kind: 'unequal', what: `“${content.subject}” is in ${where}` });
+    }
+    const units = changedUnits(content, there.content).filter((unit) => !allowed.has(unit));
     if (units.length > 0) {
       const what = `“${content.subject}” differs in ${units.join(', ')}`;
       violations.push({ kind: 'unequal', what: `${what}${base?.errorCode ? ` (${base.errorCode})` : ''}` });
     }
   }
   const held = new Set([...waiting.keys()].map((eventId) => bases.get(eventId)?.graphEventId));
-  for (const [id, content] of unmatched) {
+  for (const [id, { content }] of unmatched) {
     if (![...held].some((heldId) => heldId === id) && hasDates(content)) {
       violations.push({ kind: 'unequal', what: `“${content.subject}” is only in Outlook` });
     }
@@ -103,8 +120,8 @@ function hasDates(content: EventContent): boolean {
   return !content.recurrence || expandOccurrences(content, ALL_TIME).length > 0;
 }
 
-function lost(ledger: Ledger, { local, remote, conflicts, heldAndDeleted }: Findings): Violation[] {
-  const standing = ledger.wordsIn([local.map(({ content }) => content), [...remote.values()]]);
+function lost(ledger: Ledger, { local, remote, apart, conflicts, heldAndDeleted }: Findings): Violation[] {
+  const standing = ledger.wordsIn([local.map(({ content }) => content), [...remote.values(), ...apart.values()]]);
   const foreign = heldAndDeleted.filter(({ subject }) => ledger.eventOf(subject)?.isForeign);
   const recorded = ledger.wordsIn([conflicts.map(({ data, resolutionData }) => [data, resolutionData]), foreign]);
   return ledger.written
@@ -115,10 +132,10 @@ function lost(ledger: Ledger, { local, remote, conflicts, heldAndDeleted }: Find
     }));
 }
 
-function doubled(ledger: Ledger, { local, remote }: Findings): Violation[] {
+function doubled(ledger: Ledger, { local, remote, apart }: Findings): Violation[] {
   const sides: [string, string[]][] = [
     ['here', local.map(({ content }) => content.subject)],
-    ['in Outlook', [...remote.values()].map(({ subject }) => subject)],
+    ['in Outlook', [...remote.values(), ...apart.values()].map(({ content }) => content.subject)],
   ];
   return sides.flatMap(([side, subjects]) => {
     const seen = new Set<Tracked>();
@@ -135,7 +152,7 @@ function doubled(ledger: Ledger, { local, remote }: Findings): Violation[] {
 }
 
 /** What was deleted stays so, unless somebody edited it meanwhile, and a record says so. */
-function risen(ledger: Ledger, { local, remote, conflicts }: Findings): Violation[] {
+function risen(ledger: Ledger, { local, remote, apart, conflicts }: Findings): Violation[] {
   const excused = new Set(
     conflicts
       // One that waits for a person's decision waits whole, its deletion too.
@@ -145,7 +162,7 @@ function risen(ledger: Ledger, { local, remote, conflicts }: Findings): Violatio
   );
   const subjects = [
     ...local.map(({ content }) => content.subject),
-    ...[...remote.values()].map(({ subject }) => subject),
+    ...[...remote.values(), ...apart.values()].map(({ content }) => content.subject),
   ];
   return [...new Set(subjects.map((subject) => ledger.eventOf(subject)))].flatMap((event): Violation[] => {
     // Of a series that was split, the other half may well be there.

@@ -1,7 +1,7 @@
 import type { EventContent } from '../../src/core/event.ts';
 import { GraphError, type SimulatedMailbox } from '../../src/simulator/index.ts';
-import { readMailbox } from '../support/read-mailbox.ts';
 import { type Done, pickBySubject } from './application-person.ts';
+import type { Calendars } from './calendars.ts';
 import type { Ledger, Tracked } from './ledger.ts';
 import type { Words } from './words.ts';
 
@@ -18,19 +18,25 @@ const SOMEBODY = { emailAddress: { name: 'Grace', address: 'grace@elsewhere.exam
 export class OutlookPerson {
   readonly #mailbox: SimulatedMailbox;
   readonly #ledger: Ledger;
+  readonly #calendars: Calendars;
 
-  constructor(mailbox: SimulatedMailbox, ledger: Ledger) {
-    this.#mailbox = mailbox;
-    this.#ledger = ledger;
+  constructor(parts: { mailbox: SimulatedMailbox; ledger: Ledger; calendars: Calendars }) {
+    this.#mailbox = parts.mailbox;
+    this.#ledger = parts.ledger;
+    this.#calendars = parts.calendars;
   }
 
   create(words: Words, o: { isSeries?: boolean } = {}): Done {
     const fields = words.fields();
     const input = o.isSeries ? { ...fields, recurrence: words.rule(fields.start) } : fields;
-    const { id } = this.#mailbox.createEvent(input);
+    const { id } = this.#mailbox.createEvent(input, this.#where(words));
     const event = this.#ledger.newEvent('outlook');
     this.#wrote(event, words, new Set(), id);
     return `creates event ${event.number} ${JSON.stringify(input)}`;
+  }
+
+  #where({ chance }: Words): { calendarId?: string } {
+    return this.#calendars.areSeveral ? { calendarId: this.#calendars.idThere(this.#calendars.pick(chance)) } : {};
   }
 
   edit(words: Words): Done {
@@ -98,7 +104,7 @@ export class OutlookPerson {
   /** An invitation arrives. */
   beInvited(words: Words): Done {
     const fields = words.fields();
-    const { id } = this.#mailbox.addForeignMeeting({ ...fields, organizer: SOMEBODY });
+    const { id } = this.#mailbox.addForeignMeeting({ ...fields, organizer: SOMEBODY }, this.#where(words));
     const event = this.#ledger.newEvent('outlook');
     event.isForeign = true;
     this.#wrote(event, words, new Set(), id);
@@ -139,7 +145,7 @@ export class OutlookPerson {
   }
 
   #contents(): Map<string, EventContent> {
-    return readMailbox(this.#mailbox);
+    return new Map([...this.#calendars.all()].map(([id, { content }]) => [id, content]));
   }
 
   #onOne(words: Words, wanted: ((found: Found) => boolean) | undefined, act: (found: Found) => Done): Done {

@@ -1,7 +1,15 @@
 import type { FetchInit } from '../../src/core/runtime.ts';
 
 /** Defects the model can give the service, to see that it would notice them. */
-export type Sabotage = 'no If-Match' | 'no marker';
+export type Sabotage = 'no If-Match' | 'no marker' | 'no immutable ids' | 'unrecorded reverts';
+
+/** Headers that a service with the defect does not send. */
+const LEFT_OUT: Readonly<Record<Sabotage, string | undefined>> = {
+  'no If-Match': 'If-Match',
+  'no immutable ids': 'Prefer',
+  'no marker': undefined,
+  'unrecorded reverts': undefined,
+};
 
 interface BatchItem {
   readonly url: string;
@@ -13,7 +21,8 @@ interface BatchItem {
 export function sabotaged(init: FetchInit, sabotage: Sabotage): FetchInit {
   const { requests, ...body } = readBody(init);
   const damage = (sent: unknown) => (sabotage === 'no marker' ? without(sent, 'transactionId') : sent);
-  const unguarded = (headers: unknown) => (sabotage === 'no If-Match' ? without(headers, 'If-Match') : headers);
+  const left = LEFT_OUT[sabotage];
+  const unguarded = (headers: unknown) => (left ? without(headers, left) : headers);
   return {
     ...init,
     headers: unguarded(init.headers ?? {}) as Record<string, string>,

@@ -35,10 +35,10 @@ export function idsOf({ steps }: History): number[] {
 }
 
 /** @returns the history without these steps, by their numbers */
-export function leaveOut({ seed, steps }: History, without: ReadonlySet<number>): History {
+export function leaveOut({ steps, ...world }: History, without: ReadonlySet<number>): History {
   const kept = steps.filter(({ id }) => !without.has(id));
   return {
-    seed,
+    ...world,
     steps: kept.map((step): Step => {
       const during = (step.during ?? []).filter((strike) => !without.has(strike.step.id));
       const { during: _all, ...bare } = step;

@@ -105,6 +105,18 @@ export class VirtualTime implements Clock {
     }
   }
 
+  /** Lets time pass while somebody waits for it, until their work is done. */
+  async passing<T>(work: () => Promise<T>): Promise<T> {
+    let isDone = false;
+    const result = work().finally(() => {
+      isDone = true;
+    });
+    result.catch(() => {});
+    // Within a run's instant somebody else watches the time already.
+    await this.passUntil(() => isDone);
+    return result;
+  }
+
   #nextWakeMs(): number | undefined {
     let next: number | undefined;
     for (const { atMs } of this.#sleepers) next = Math.min(next ?? atMs, atMs);

@@ -1,0 +1,150 @@
+import type { JobId, UserId } from '../../src/core/ids.ts';
+import type { GraphSimulator, SimulatedMailbox } from '../../src/simulator/index.ts';
+import type { Calendars } from './calendars.ts';
+import type { Crew } from './crew.ts';
+import type { Engine } from './engine.ts';
+import type { Ledger } from './ledger.ts';
+import { type Findings, judge, look } from './oracle.ts';
+import type { Story } from './story.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+/** What it may take, once the weather is fine, until both sides are equal. */
+const MOST_TIME_MS = 2 * 60 * 60_000;
+const MOST_RUNS = 200;
+/** One that brings the rest over, one that proves it; what takes more is told of. */
+const MOST_SETTLING_RUNS = 4;
+/** As many requests as Graph lets an application have under way in one mailbox. */
+const MOST_REQUESTS = 4;
+
+export interface EndingParts {
+  readonly api: Engine;
+  readonly userId: UserId;
+  readonly mailbox: SimulatedMailbox;
+  readonly simulator: GraphSimulator;
+  readonly calendars: Calendars;
+  readonly crew: Crew;
+  readonly ledger: Ledger;
+  readonly story: Story;
+  readonly time: VirtualTime;
+}
+
+/** The end of a history: everybody who can still work does, then both sides are judged. */
+export class Ending {
+  readonly #parts: EndingParts;
+
+  constructor(parts: EndingParts) {
+    this.#parts = parts;
+  }
+
+  async play(): Promise<void> {
+    const { calendars, crew, simulator, story, time } = this.#parts;
+    story.tell('the weather clears');
+    simulator.clearFaults();
+    crew.worker.database.clear();
+    crew.worker.network.clear();
+    await crew.thaw();
+    if (calendars.areSeveral) await this.#resume();
+    const fromMs = time.nowMs;
+    let convergedMs = await this.#settle(fromMs);
+    // What was written to an event on its way out is known to be elsewhere by the next reconciliation only.
+    if (calendars.areSeveral && (await this.#passing(() => this.#hasStragglers()))) {
+      story.tell('copies of what is not synced any more are here still: all is read again');
+      await crew.carry(await crew.queued({ forceFull: true }));
+      convergedMs = await this.#settle(fromMs);
+    }
+    story.counts.convergedAfterMs = convergedMs - fromMs;
+    await this.#judge();
+  }
+
+  /** Switched off, a calendar promises nothing. */
+  async #resume(): Promise<void> {
+    const { api, calendars, userId } = this.#parts;
+    await this.#passing(() => calendars.switch(api, userId, 'Team', true));
+  }
+
+  /** @returns when the last run ended that had something to do */
+  async #settle(fromMs: number): Promise<number> {
+    const { story, time } = this.#parts;
+    await this.#workOff(fromMs);
+    let convergedMs = time.nowMs;
+    for (let run = 1; !(await this.#isQuiet()); run += 1) {
+      await this.#workOff(fromMs);
+      convergedMs = time.nowMs;
+      if (run < MOST_SETTLING_RUNS) continue;
+      story.blame('unsettled', `${run} runs after the weather have not been enough`);
+      break;
+    }
+    return convergedMs;
+  }
+
+  async #hasStragglers(): Promise<boolean> {
+    const { local, apart } = await this.#look();
+    return local.some(({ graphEventId }) => graphEventId !== undefined && apart.has(graphEventId));
+  }
+
+  /** One run. @returns whether it found nothing to do and asked one question for that, of each calendar */
+  async #isQuiet(): Promise<boolean> {
+    const { api, calendars, crew, mailbox, simulator, story, userId } = this.#parts;
+    const before = simulator.concurrencyHighWater(mailbox.address);
+    story.counts.mostRequests = Math.max(story.counts.mostRequests, before);
+    simulator.clearRequests();
+    const runId = await crew.queued();
+    await crew.carry(runId);
+    const row = await api.store.runs.find(api.db, userId, runId as JobId);
+    const [requests, writes] = [simulator.requests.length, simulator.writes().length];
+    const isQuiet = row?.status === 'COMPLETED' && writes === 0 && requests === calendars.synced.length;
+    if (!isQuiet) story.tell(`${row?.status} ${row?.errorCode ?? ''}, ${requests} requests, ${writes} writes`);
+    return isQuiet;
+  }
+
+  async #workOff(fromMs: number): Promise<void> {
+    const { crew, story, time } = this.#parts;
+    for (let runs = 0; ; runs += 1) {
+      const nextMs = crew.nextBellMs;
+      if (nextMs === undefined) return;
+      if (runs > MOST_RUNS || time.nowMs - fromMs > MOST_TIME_MS) {
+        story.blame('unsettled', `runs are queued again and again, ${runs} by now`);
+        crew.silence();
+        return;
+      }
+      if (nextMs > time.nowMs) await time.passUntil(() => false, { untilMs: nextMs });
+      const due = crew.takeDue();
+      if (due !== undefined) await crew.carry(due);
+    }
+  }
+
+  async #judge(): Promise<void> {
+    const { ledger, simulator, story } = this.#parts;
+    const { counts } = story;
+    const wasQuiet = await this.#isQuiet();
+    const writes = simulator.writes().length;
+    const findings = await this.#passing(() => this.#look());
+    counts.needlessWrites += writes;
+    counts.echoes += findings.remote.size;
+    if (!wasQuiet) story.blame('needless', `${simulator.requests.length} requests, ${writes} writes in a quiet run`);
+    counts.mails = simulator.outbox.length;
+    if (counts.mails > 0) story.blame('mailed', `${counts.mails} mails`);
+    if (counts.mostRequests > MOST_REQUESTS) {
+      story.blame('too many requests', `${counts.mostRequests} at a time`);
+    }
+    for (const { kind, what } of judge(ledger, findings)) story.blame(kind, what);
+    if (story.violations.length > 0) tellAll(story, findings);
+  }
+
+  #look(): Promise<Findings> {
+    const { api, userId, calendars } = this.#parts;
+    return look(api, userId, calendars);
+  }
+
+  async #passing<T>(work: () => Promise<T>): Promise<T> {
+    return this.#parts.time.passing(work);
+  }
+}
+
+function tellAll(story: Story, { local, remote, apart, conflicts }: Findings): void {
+  for (const { id, content } of local) story.tell(`here ${id}: ${JSON.stringify(content)}`);
+  for (const [id, { calendar, content }] of [...remote, ...apart]) {
+    story.tell(`in Outlook’s ${calendar} ${id}: ${JSON.stringify(content)}`);
+  }
+  for (const { conflictType, data } of conflicts) story.tell(`conflict ${conflictType}: ${JSON.stringify(data)}`);
+}
