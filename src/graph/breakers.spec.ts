@@ -50,6 +50,24 @@ describe('a mailbox that Graph cannot serve', () => {
   });
 });
 
+describe('mailboxes in trouble', () => {
+  it('are those that are not asked, not those that failed now and then', () => {
+    const { breakers, fail } = world();
+    fail('ada', TO_OPEN - 1);
+    expect(breakers.troubledMailboxes).toBe(0);
+    fail('ada', 1);
+    expect(breakers.troubledMailboxes).toBe(1);
+  });
+
+  it('do not add up against Graph across requests that succeeded', () => {
+    const { breakers, fail } = world();
+    fail('ada', TO_OPEN);
+    breakers.succeeded('bob');
+    for (const mailbox of ['eve', 'joe']) fail(mailbox, TO_OPEN);
+    expect(breakers.state).toBe('closed');
+  });
+});
+
 describe('a mailbox that stays dead', () => {
   it('is tried ever more seldom, down to once in eight minutes', () => {
     const { clock, breakers, fail } = world();

@@ -146,4 +146,74 @@ describe('the ladder of tokens by which a window is read', () => {
     expect(again).toMatchObject({ number: 0, cursor: undefined, round: { isFullRound: true, isRolled: false } });
     expect(again.round.window).toEqual({ start: window.start, end: rung!.round.window.end });
   });
+
+  it('reads of a slice that fell behind the window its last day alone', () => {
+    const days = new Days();
+    days.run();
+    const [rung] = days.run().rungs;
+    const end = new Date(windowAround(days.now, WINDOW).start.getTime() - 5 * DAY_MS);
+    const behind = { ...rung!, round: { ...rung!.round, window: { start: rung!.round.window.start, end } } };
+    const window = windowAround(days.now, WINDOW);
+    const again = readAgain(behind, { window, readingId: 'reading', roundId: 'again', now: days.now });
+    expect(again.round.window).toEqual({ start: new Date(end.getTime() - DAY_MS), end });
+  });
+});
+
+describe('a ladder of several rungs', () => {
+  /** Read by one rung for each day, the last read just now. */
+  function climbed(rungs: number): Days {
+    const days = new Days();
+    days.run();
+    for (let rung = 1; rung < rungs; rung += 1) {
+      days.pass(DAY_MS).run({ tokenExpiryMs: 100 * DAY_MS });
+      // As if everything had been listed lately, so that no reconciliation is due.
+      days.stored = days.stored.map((cursor) => ({ ...cursor, roundStartedAt: days.now }));
+    }
+    return days;
+  }
+  const unfinished = (days: Days, number: number) => {
+    days.stored = days.stored.map((cursor) =>
+      cursor.rung === number ? { ...cursor, completedAt: undefined } : cursor,
+    );
+    return days;
+  };
+  const patient = { tokenExpiryMs: 100 * DAY_MS };
+
+  it('is read as a whole again as soon as the token of one is not to be trusted', () => {
+    for (const old of [0, 1, 2]) {
+      const days = climbed(3);
+      days.stored = days.stored.map((cursor) =>
+        cursor.rung === old ? { ...cursor, issuedAt: new Date(days.now.getTime() - EXPIRY_MS - 1) } : cursor,
+      );
+      expect(days.run()).toMatchObject({ isWhole: true, rungs: [{ number: 0, cursor: undefined }], retired: [1, 2] });
+    }
+  });
+
+  it('takes the eighth, and becomes one with the ninth', () => {
+    for (const ladder of [climbed(7).pass(DAY_MS).run(patient), climbed(8).run(patient)]) {
+      expect(ladder.isWhole).toBe(false);
+      expect(ladder.rungs).toHaveLength(8);
+    }
+    expect(climbed(8).pass(DAY_MS).run(patient)).toMatchObject({ isWhole: true, retired: [1, 2, 3, 4, 5, 6, 7] });
+  });
+
+  it.each([0, 7])('does not become one before rung %i is read to its end, and grows no longer', (number) => {
+    const { isWhole, rungs } = unfinished(climbed(8), number).pass(DAY_MS).run(patient);
+    expect(isWhole).toBe(false);
+    expect(rungs.map((rung) => rung.number)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  it.each([0, 1])('is not listed again before rung %i is read to its end, however long ago that was', (number) => {
+    const days = unfinished(climbed(2), number);
+    expect(days.pass(20 * DAY_MS).run(patient).isWhole).toBe(false);
+    expect(days.run(patient).isWhole).toBe(true);
+  });
+
+  it('retires none before all are read to their end', () => {
+    const days = unfinished(climbed(2), 1);
+    const { start } = windowAround(days.now, WINDOW);
+    days.stored = days.stored.map((cursor) => (cursor.rung === 0 ? { ...cursor, windowEnd: start } : cursor));
+    expect(days.run(patient)).toMatchObject({ retired: [], rungs: [{ number: 0 }, { number: 1 }] });
+    expect(days.run(patient)).toMatchObject({ retired: [0], rungs: [{ number: 1 }] });
+  });
 });
