@@ -3,8 +3,8 @@ import type { Logger, Random } from '../core/runtime.ts';
 import type { CalendarGraph, WriteOperation } from '../graph/calendar-graph.ts';
 import type { BaseRepository } from '../store/base.repository.ts';
 import type { Db } from '../store/db.ts';
-import type { EventRepository } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
+import type { TombstoneRepository } from '../store/tombstone.repository.ts';
 import { type DeletionGuard, massDeleteRefused } from './deletion-guard.ts';
 import type { GuestMailBudget } from './guest-mail-budget.ts';
 import { sortDeletions } from './outgoing.ts';
@@ -23,7 +23,7 @@ import { isUnanswered, learnIds } from './unanswered-creates.ts';
 export class DeletionPusher {
   readonly #db: Db;
   readonly #graph: CalendarGraph;
-  readonly #events: EventRepository;
+  readonly #tombstones: TombstoneRepository;
   readonly #bases: BaseRepository;
   readonly #leases: LeaseRepository;
   readonly #recorder: PushRecorder;
@@ -36,7 +36,7 @@ export class DeletionPusher {
   constructor(parts: {
     db: Db;
     graph: CalendarGraph;
-    events: EventRepository;
+    tombstones: TombstoneRepository;
     bases: BaseRepository;
     leases: LeaseRepository;
     recorder: PushRecorder;
@@ -48,7 +48,7 @@ export class DeletionPusher {
   }) {
     this.#db = parts.db;
     this.#graph = parts.graph;
-    this.#events = parts.events;
+    this.#tombstones = parts.tombstones;
     this.#bases = parts.bases;
     this.#leases = parts.leases;
     this.#recorder = parts.recorder;
@@ -81,7 +81,7 @@ export class DeletionPusher {
 
   /** Events deleted here, with the ids of those whose create was never answered. */
   async #pending(context: RunContext): Promise<readonly OutgoingDeletion[]> {
-    const list = () => this.#events.listPendingDeletions(this.#db, context.userId, context.calendarId, context.now);
+    const list = () => this.#tombstones.listPending(this.#db, context.userId, context.calendarId, context.now);
     const pending = await list();
     const unanswered = sortDeletions(context, pending).due.filter(({ base }) => isUnanswered(base));
     if (unanswered.length === 0) return pending;
@@ -105,11 +105,7 @@ export class DeletionPusher {
     const { settled, stale, counted, fatal } = sortDeleted(step, outcomes);
     await this.#recorder.settleDeletions(context, settled);
     await this.#recorder.countFailures(context, counted);
-    const failed = new Set(outcomes.filter(({ ok }) => !ok).map(({ key }) => key));
-    await this.#mails.giveBack(
-      context,
-      step.filter(({ base }) => failed.has(base.eventId)),
-    );
+    await this.#mails.giveBack(context, step, outcomes);
     if (fatal) throw fatal;
     await this.#reconciler.reconcile(context, stale, { isLastTry: false });
     context.counters.found(step.length);

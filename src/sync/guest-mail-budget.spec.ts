@@ -122,6 +122,26 @@ describe('mails to guests', () => {
     expect(mailed()).toBe(9);
   });
 
+  it.each([
+    ['a change', 'PATCH'],
+    ['a deletion', 'DELETE'],
+  ] as const)('stay spent when Graph may have carried out %s and never said so', async (_, method) => {
+    await open(5);
+    const id = await world.book(meeting('Moved', 2));
+    await world.sync();
+    if (method === 'DELETE') await world.remove(id);
+    else await world.edit(id, { start: berlin('2026-03-10T11:00:00'), end: berlin('2026-03-10T12:00:00') });
+    world.simulator.failNext({ method, kind: 'drop-after-commit' });
+    world.simulator.failNext({ method, status: 500, count: 'always' });
+    await world.syncWhileTimePasses().catch(() => undefined);
+    world.simulator.clearFaults();
+    await world.syncWhileTimePasses();
+    expect(mailed()).toBe(4);
+    await world.book(meeting('New', 2));
+    expect((await world.sync()).errorCode).toBe('GUEST_MAIL_BUDGET');
+    expect(mailed()).toBe(4);
+  });
+
   it('that wait use up no run: what comes after them goes, and no continuation follows the other', async () => {
     await open(2, { env: { CALENDAR_GUEST_MAILS_PER_DAY: '2', CALENDAR_MAX_EVENTS_PER_SYNC: '20' } });
     await world.bookAll(Array.from({ length: 45 }, (_, at) => meeting(`Meeting ${at}`, 1)));

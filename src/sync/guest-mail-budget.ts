@@ -1,11 +1,14 @@
 import { SyncError } from '../core/errors.ts';
 import type { Clock, Logger } from '../core/runtime.ts';
+import type { WriteOutcome } from '../graph/calendar-graph.ts';
 import type { Db } from '../store/db.ts';
 import { countGuestMails, guestMailsOfTheDay } from '../store/guest-mails.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { Outgoing, OutgoingDeletion } from './outgoing-event.ts';
 import { mailCountOf, mailCountOfDeletion } from './outgoing-mails.ts';
 import type { RunContext } from './run-context.ts';
+
+const SERVICE_UNAVAILABLE = 503;
 
 /**
  * How many mails a day our writes may make Exchange send to one user's guests, where their policy allows any. A loop, a
@@ -54,9 +57,22 @@ export class GuestMailBudget {
     });
   }
 
-  /** Gives back what was set aside for writes that Graph refused. */
-  async giveBack(context: RunContext, targets: readonly (Outgoing | OutgoingDeletion)[]): Promise<void> {
-    const mails = targets.reduce((sum, target) => sum + mailsFor(target), 0);
+  /**
+   * Gives back what was set aside for writes that Graph did not carry out. One that it may have carried out has mailed its
+   * guests, perhaps; a create does so once, however often it is sent.
+   */
+  async giveBack(
+    context: RunContext,
+    targets: readonly (Outgoing | OutgoingDeletion)[],
+    outcomes: readonly WriteOutcome[],
+  ): Promise<void> {
+    const byKey = new Map(outcomes.map((outcome) => [outcome.key, outcome]));
+    const unspent = targets.filter((target) => {
+      const outcome = byKey.get('event' in target ? target.event.id : target.base.eventId);
+      if (!outcome || outcome.ok) return false;
+      return isCreate(target) || isCertain(outcome.error);
+    });
+    const mails = unspent.reduce((sum, target) => sum + mailsFor(target), 0);
     if (mails === 0) return;
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
@@ -79,4 +95,13 @@ export class GuestMailBudget {
 
 function mailsFor(target: Outgoing | OutgoingDeletion): number {
   return 'event' in target ? mailCountOf(target) : mailCountOfDeletion(target);
+}
+
+function isCreate(target: Outgoing | OutgoingDeletion): boolean {
+  return 'event' in target && target.operation?.kind === 'create';
+}
+
+/** Whether the answer says that nothing was done. After any other breakdown nobody knows. */
+function isCertain({ httpStatus }: SyncError): boolean {
+  return httpStatus !== undefined && (httpStatus < 500 || httpStatus === SERVICE_UNAVAILABLE);
 }

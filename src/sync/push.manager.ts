@@ -224,11 +224,7 @@ export class PushManager {
     const lost = await this.#recorder.linkVanished(context, vanished);
     const toCreate = [...reborn, ...lost.reborn];
     await this.#recorder.beginNextLife(context, toCreate);
-    const done = new Set(outcomes.filter(({ ok }) => ok).map(({ key }) => key));
-    await this.#mails.giveBack(
-      context,
-      sent.filter(({ event }) => !done.has(event.id)),
-    );
+    await this.#mails.giveBack(context, sent, outcomes);
     return {
       stale: new Map([...stale, ...lost.gone]),
       fatal,
