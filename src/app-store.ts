@@ -23,6 +23,7 @@ import { RunRepository } from './store/run.repository.ts';
 import { SettingsRepository } from './store/settings.repository.ts';
 import { StatisticsRepository } from './store/statistics.repository.ts';
 import { SubscriptionRepository } from './store/subscription.repository.ts';
+import { TombstoneRepository } from './store/tombstone.repository.ts';
 import { WebhookRepository } from './store/webhook.repository.ts';
 import { WebhookDeliveryRepository } from './store/webhook-delivery.repository.ts';
 import { WebhookExportRepository } from './store/webhook-export.repository.ts';
@@ -34,6 +35,7 @@ export type Store = ReturnType<typeof createStore>;
 export function createStore(cipher: ContentCipher) {
   return {
     events: new EventRepository(cipher),
+    tombstones: new TombstoneRepository(cipher),
     attachments: new AttachmentRepository(cipher),
     attachmentMarks: new AttachmentMarkRepository(),
     bases: new BaseRepository(cipher),

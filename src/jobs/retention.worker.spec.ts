@@ -238,7 +238,7 @@ describe('retention', () =>
         expect(await workerOf(world, { pastEventsDays: 30 }).tick()).toMatchObject({ pastEvents: 1 });
         // Thirty days would be enough, but the calendar's window reaches back ninety.
         expect(await ids(world, 'CalendarEvent')).toEqual(['pending', 'recent']);
-        expect(await world.events.listPendingDeletions(world.db, ALICE, DEFAULT_CALENDAR_ID)).toEqual([]);
+        expect(await world.tombstones.listPending(world.db, ALICE, DEFAULT_CALENDAR_ID)).toEqual([]);
         expect(await ids(world, 'EventBase', 'eventId')).toEqual(['pending', 'recent']);
         expect(await ids(world, 'CalendarEventTombstone', 'eventId')).toEqual(['past']);
       });

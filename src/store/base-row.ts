@@ -1,3 +1,4 @@
+import { type RawBuilder, sql } from 'kysely';
 import type { Unit } from '../core/canonical-event.ts';
 import type { Round } from '../core/convergence.ts';
 import type { EventContent } from '../core/event.ts';
@@ -109,4 +110,9 @@ export function toBaseRow(base: EventBase, cipher: UserCipher): Record<string, u
     retryAt: base.failedRevision === undefined ? null : (base.retryAt?.toISOString() ?? null),
     syncedAt: base.syncedAt?.toISOString() ?? null,
   };
+}
+
+/** Of a base `b`: Graph failed on it, and the pause it was given is over. */
+export function isDueAgain(now: Date | undefined): RawBuilder<unknown> {
+  return now ? sql`b."retryAt" <= ${now.toISOString()}::timestamptz` : sql`false`;
 }

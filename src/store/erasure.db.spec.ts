@@ -66,7 +66,7 @@ describe('erasure', () =>
       await erase(world, ALICE);
       await world.db.transaction((tx) => book(world, tx, ALICE, B));
       expect((await world.events.find(world.db, ALICE, B))?.problem).toBeUndefined();
-      expect(await world.events.findTombstones(world.db, ALICE, [A])).toEqual(new Map());
+      expect(await world.tombstones.findMany(world.db, ALICE, [A])).toEqual(new Map());
     });
 
     it('leaves no new key when a token comes too late', async () => {

@@ -129,7 +129,7 @@ describe('stored events', () =>
       const ids = events.map(({ id }) => id);
       expect((await world.events.findMany(world.db, ALICE, ids)).size).toBe(5_000);
       await world.db.transaction((tx) => world.events.deleteMany(tx, ALICE, ids));
-      expect((await world.events.findTombstones(world.db, ALICE, ids)).size).toBe(5_000);
+      expect((await world.tombstones.findMany(world.db, ALICE, ids)).size).toBe(5_000);
     }, 120_000);
 
     it('cost one statement however many they are, and none when there are none', async () => {
@@ -159,14 +159,14 @@ describe('stored events', () =>
         expect(await cost(() => world.events.listPending(tx, ALICE, DEFAULT_CALENDAR_ID, { limit: 300 }))).toBe(1);
         expect(await cost(() => world.events.listUnlinked(tx, ALICE, DEFAULT_CALENDAR_ID))).toBe(1);
         expect(await cost(() => world.events.deleteMany(tx, ALICE, ids, NOW))).toBe(1);
-        expect(await cost(() => world.events.findTombstones(tx, ALICE, ids))).toBe(1);
+        expect(await cost(() => world.tombstones.findMany(tx, ALICE, ids))).toBe(1);
 
         expect(await cost(() => world.events.saveMany(tx, ALICE, []))).toBe(0);
         expect(await cost(() => world.events.lockMany(tx, ALICE, []))).toBe(0);
         expect(await cost(() => world.events.findMany(tx, ALICE, []))).toBe(0);
         expect(await cost(() => world.events.linkMany(tx, ALICE, []))).toBe(0);
         expect(await cost(() => world.events.deleteMany(tx, ALICE, []))).toBe(0);
-        expect(await cost(() => world.events.findTombstones(tx, ALICE, []))).toBe(0);
+        expect(await cost(() => world.tombstones.findMany(tx, ALICE, []))).toBe(0);
       });
     });
 
@@ -176,13 +176,13 @@ describe('stored events', () =>
       await remove(world, [B]);
       await saveBase(world, { eventId: B, graphEventId: 'g-b' as GraphEventId });
       const before = await get(world, A);
-      const { db, events } = world;
+      const { db, events, tombstones } = world;
       expect(await events.find(db, BOB, A)).toBeUndefined();
       expect(await events.findMany(db, BOB, [A, B])).toEqual(new Map());
-      expect(await events.findTombstones(db, BOB, [A, B])).toEqual(new Map());
+      expect(await tombstones.findMany(db, BOB, [A, B])).toEqual(new Map());
       expect(await events.listWindow(db, BOB, { limit: 10 })).toEqual([]);
       expect(await events.listPending(db, BOB, DEFAULT_CALENDAR_ID, { limit: 10 })).toEqual([]);
-      expect(await events.listPendingDeletions(db, BOB, DEFAULT_CALENDAR_ID)).toEqual([]);
+      expect(await tombstones.listPending(db, BOB, DEFAULT_CALENDAR_ID)).toEqual([]);
       expect(await events.listUnlinked(db, BOB, DEFAULT_CALENDAR_ID)).toEqual([]);
       await db.transaction(async (tx) => {
         expect(await events.lockMany(tx, BOB, [A])).toEqual(new Map());
@@ -341,7 +341,7 @@ describe('pending events', () =>
       await saveBase(world, { eventId: A, agreedRevision: 1n, graphEventId: 'g' as GraphEventId });
       await saveBase(world, { eventId: B, agreedRevision: 1n, calendarId: OTHER });
       await remove(world, [A, B, C], new Date('2026-03-02T10:00:00Z'));
-      const deletions = () => world.events.listPendingDeletions(world.db, ALICE, DEFAULT_CALENDAR_ID);
+      const deletions = () => world.tombstones.listPending(world.db, ALICE, DEFAULT_CALENDAR_ID);
       const [deletion, ...others] = await deletions();
       expect(others).toEqual([]);
       expect(deletion).toMatchObject({

@@ -1,25 +1,15 @@
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import { assert } from '../core/errors.ts';
 import type { GraphFacts } from '../core/event.ts';
 import type { CalendarId, EventId, GraphEventId, UserId } from '../core/ids.ts';
-import { type BaseRow, type EventBase, fromBaseRow } from './base-row.ts';
-import { jsonChunks, optional, textList, timestamp, toBigInt, toDate } from './columns.ts';
+import { type BaseRow, type EventBase, fromBaseRow, isDueAgain } from './base-row.ts';
+import { jsonChunks, textList, timestamp, toBigInt, toDate } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 import type { ContentCipher } from './encryption.ts';
 import { type EventRow, fromRow, readFacts, type SaveEvent, type StoredEvent, toRow } from './event-row.ts';
 import { overlaps } from './time-range.ts';
 
 export type { SaveEvent, StoredEvent } from './event-row.ts';
-
-/** A deleted event, until its deletion is agreed on and for the change feed. */
-export interface Tombstone {
-  readonly eventId: EventId;
-  readonly userId: UserId;
-  readonly calendarId: CalendarId;
-  readonly graphEventId?: GraphEventId | undefined;
-  readonly revision: bigint;
-  readonly deletedAt: Date;
-}
 
 export interface EventLink {
   readonly id: EventId;
@@ -61,14 +51,6 @@ export class EventRepository {
     return this.#findMany(tx, userId, ids, sql`order by e.id for update`);
   }
 
-  async findTombstones(q: Queryable, userId: UserId, ids: readonly EventId[]): Promise<Map<EventId, Tombstone>> {
-    if (ids.length === 0) return new Map();
-    const found = await sql<TombstoneRow>`
-      select * from "CalendarEventTombstone" t where t."userId" = ${userId} and t."eventId" in ${textList(ids)}
-    `.execute(q.kysely);
-    return new Map(found.rows.map((row) => [row.eventId as EventId, fromTombstone(row)]));
-  }
-
   /** Which of these are, or were when they were deleted, meetings that somebody else organizes. */
   async listForeign(q: Queryable, userId: UserId, ids: readonly EventId[]): Promise<Set<EventId>> {
     if (ids.length === 0) return new Set();
@@ -83,16 +65,6 @@ export class EventRepository {
     return new Set(foreign.map(({ id }) => id as EventId));
   }
 
-  /** Which of our events those were that are not here any more, by the ids they had at Graph: the last one of each. */
-  async findFormer(q: Queryable, userId: UserId, ids: readonly GraphEventId[]): Promise<Map<GraphEventId, EventId>> {
-    if (ids.length === 0) return new Map();
-    const found = await sql<{ graphEventId: string; eventId: string }>`
-      select t."graphEventId", t."eventId" from "CalendarEventTombstone" t
-      where t."userId" = ${userId} and t."graphEventId" in ${textList(ids)} order by t.revision
-    `.execute(q.kysely);
-    return new Map(found.rows.map((row) => [row.graphEventId as GraphEventId, row.eventId as EventId]));
-  }
-
   /** All of a user's events by name, in the order of their ids. */
   async listIds(
     q: Queryable,
@@ -103,19 +75,6 @@ export class EventRepository {
       select id from "CalendarEvent" where "userId" = ${userId} and id > ${page.after ?? ''} order by id limit ${page.limit}
     `.execute(q.kysely);
     return found.rows.map(({ id }) => id);
-  }
-
-  /** All of a user's tombstones, in the order of their events' ids. */
-  async listTombstones(
-    q: Queryable,
-    userId: UserId,
-    page: { after?: EventId | undefined; limit: number },
-  ): Promise<Tombstone[]> {
-    const found = await sql<TombstoneRow>`
-      select * from "CalendarEventTombstone" where "userId" = ${userId} and "eventId" > ${page.after ?? ''}
-      order by "eventId" limit ${page.limit}
-    `.execute(q.kysely);
-    return found.rows.map(fromTombstone);
   }
 
   /** Events overlapping a half-open range, oldest first; those without a readable instant are left to the caller to judge. */
@@ -173,29 +132,6 @@ export class EventRepository {
     }));
   }
 
-  /** Events deleted here whose deletion Graph does not know yet. */
-  async listPendingDeletions(
-    q: Queryable,
-    userId: UserId,
-    calendarId: CalendarId,
-    now?: Date,
-  ): Promise<{ tombstone: Tombstone; base: EventBase; facts?: GraphFacts | undefined }[]> {
-    const found = await sql<TombstoneRow & { facts: unknown; base: BaseRow }>`
-      select t.*, to_jsonb(b) as base
-      from "CalendarEventTombstone" t join "EventBase" b on b."eventId" = t."eventId" and b."userId" = t."userId"
-      where t."userId" = ${userId} and b."calendarId" = ${calendarId} and t.revision > b."agreedRevision"
-        and (b."failedRevision" is null or b."failedRevision" < t.revision or ${isDueAgain(now)})
-      order by t.revision
-    `.execute(q.kysely);
-    if (found.rows.length === 0) return [];
-    const cipher = await this.#cipher.forUser(q, userId);
-    return found.rows.map((row) => ({
-      tombstone: fromTombstone(row),
-      base: fromBaseRow(row.base, cipher),
-      facts: readFacts(row.facts, cipher),
-    }));
-  }
-
   /**
    * Events that are not at Graph as far as we know, those proven to be gone from there among them: what an event found there
    * may be the same as. Of other calendars those that were at Graph once, because they may have been moved.
@@ -214,22 +150,6 @@ export class EventRepository {
       event: fromRow(row, cipher),
       base: row.base ? fromBaseRow(row.base, cipher) : undefined,
     }));
-  }
-
-  /** Events deleted here after a create was sent whose answer never came: what Graph has of them is to be deleted as well. */
-  async listUnansweredDeletions(
-    q: Queryable,
-    userId: UserId,
-    calendarId: CalendarId,
-  ): Promise<{ userId: UserId; eventId: EventId; generation: number }[]> {
-    const found = await sql<{ eventId: string; generation: number }>`
-      select t."eventId", b.generation
-      from "CalendarEventTombstone" t join "EventBase" b on b."eventId" = t."eventId" and b."userId" = t."userId"
-      where t."userId" = ${userId} and b."calendarId" = ${calendarId} and b."graphEventId" is null
-        and b.local is not null and b.remote is null
-        and not exists (select 1 from "CalendarEvent" e where e.id = t."eventId" and e."userId" = t."userId")
-    `.execute(q.kysely);
-    return found.rows.map((row) => ({ userId, eventId: row.eventId as EventId, generation: row.generation }));
   }
 
   /**
@@ -325,29 +245,4 @@ export class EventRepository {
     const cipher = await this.#cipher.forUser(q, userId);
     return new Map(found.rows.map((row) => [row.id as EventId, fromRow(row, cipher)]));
   }
-}
-
-interface TombstoneRow {
-  readonly eventId: string;
-  readonly userId: string;
-  readonly calendarId: string;
-  readonly graphEventId: string | null;
-  readonly revision: unknown;
-  readonly deletedAt: unknown;
-}
-
-/** Graph failed on it, and the pause it was given is over. */
-function isDueAgain(now: Date | undefined): RawBuilder<unknown> {
-  return now ? sql`b."retryAt" <= ${now.toISOString()}::timestamptz` : sql`false`;
-}
-
-function fromTombstone(row: TombstoneRow): Tombstone {
-  return {
-    eventId: row.eventId as EventId,
-    userId: row.userId as UserId,
-    calendarId: row.calendarId as CalendarId,
-    graphEventId: optional(row.graphEventId) as GraphEventId | undefined,
-    revision: toBigInt(row.revision),
-    deletedAt: toDate(row.deletedAt),
-  };
 }

@@ -96,7 +96,7 @@ describe('calendars', () =>
         await world.calendars.relabel(tx, ALICE, DEFAULT_CALENDAR_ID, OTHER);
       });
       expect((await world.events.find(world.db, ALICE, 'a' as EventId))?.calendarId).toBe(OTHER);
-      const tombstones = await world.events.findTombstones(world.db, ALICE, ['b' as EventId]);
+      const tombstones = await world.tombstones.findMany(world.db, ALICE, ['b' as EventId]);
       expect(tombstones.get('b' as EventId)?.calendarId).toBe(OTHER);
       expect(await world.cursors.list(world.db, ALICE, OTHER)).toHaveLength(1);
       expect(await world.calendars.find(world.db, ALICE, DEFAULT_CALENDAR_ID)).toBeUndefined();

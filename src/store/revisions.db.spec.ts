@@ -43,7 +43,7 @@ describe('events written by plain SQL', () =>
 
       const updated = await revisionOf(world);
       await run(world, `delete from "CalendarEvent"`);
-      const [deletion] = await world.events.listPendingDeletions(world.db, ALICE, DEFAULT_CALENDAR_ID);
+      const [deletion] = await world.tombstones.listPending(world.db, ALICE, DEFAULT_CALENDAR_ID);
       expect(deletion?.tombstone).toMatchObject({ eventId: ID, userId: ALICE, calendarId: 'default' });
       expect(deletion?.tombstone.revision).toBeGreaterThan(updated);
     });
@@ -157,7 +157,7 @@ describe('events written by plain SQL', () =>
         `.execute(tx.kysely);
         await sql`delete from public."CalendarEvent"`.execute(tx.kysely);
       });
-      expect([...(await world.events.findTombstones(world.db, ALICE, [ID])).keys()]).toEqual([ID]);
+      expect([...(await world.tombstones.findMany(world.db, ALICE, [ID])).keys()]).toEqual([ID]);
     });
 
     it('takes an event back that is inserted again under its old id', async () => {
@@ -165,8 +165,8 @@ describe('events written by plain SQL', () =>
       await agreeOn(world);
       await run(world, `delete from "CalendarEvent"`);
       await insert(world);
-      expect(await world.events.listPendingDeletions(world.db, ALICE, DEFAULT_CALENDAR_ID)).toEqual([]);
-      expect(await world.events.findTombstones(world.db, ALICE, [ID])).toEqual(new Map());
+      expect(await world.tombstones.listPending(world.db, ALICE, DEFAULT_CALENDAR_ID)).toEqual([]);
+      expect(await world.tombstones.findMany(world.db, ALICE, [ID])).toEqual(new Map());
       expect(await pendingOf(world)).toHaveLength(1);
     });
 
@@ -174,20 +174,20 @@ describe('events written by plain SQL', () =>
       await insert(world);
       await run(world, `delete from "CalendarEvent"`);
       await insert(world, BOB);
-      expect([...(await world.events.findTombstones(world.db, ALICE, [ID])).keys()]).toEqual([ID]);
+      expect([...(await world.tombstones.findMany(world.db, ALICE, [ID])).keys()]).toEqual([ID]);
       await run(world, `delete from "CalendarEvent"`);
-      expect((await world.events.findTombstones(world.db, BOB, [ID])).get(ID)).toMatchObject({ userId: BOB });
-      expect((await world.events.findTombstones(world.db, ALICE, [ID])).get(ID)).toMatchObject({ userId: ALICE });
+      expect((await world.tombstones.findMany(world.db, BOB, [ID])).get(ID)).toMatchObject({ userId: BOB });
+      expect((await world.tombstones.findMany(world.db, ALICE, [ID])).get(ID)).toMatchObject({ userId: ALICE });
     });
 
     it('tells a deletion the time of the service’s clock, and plain SQL’s the database’s', async () => {
       await save(world, anEvent());
       await world.db.transaction((tx) => world.events.deleteMany(tx, ALICE, [ID], world.clock.now()));
-      const mine = (await world.events.findTombstones(world.db, ALICE, [ID])).get(ID);
+      const mine = (await world.tombstones.findMany(world.db, ALICE, [ID])).get(ID);
       expect(mine?.deletedAt).toEqual(world.clock.now());
       await save(world, anEvent());
       await run(world, `delete from "CalendarEvent"`);
-      const plain = (await world.events.findTombstones(world.db, ALICE, [ID])).get(ID);
+      const plain = (await world.tombstones.findMany(world.db, ALICE, [ID])).get(ID);
       expect(plain?.deletedAt.getTime()).not.toBe(world.clock.now().getTime());
     });
 

@@ -8,6 +8,7 @@ import type { EventBase } from '../store/base.repository.ts';
 import type { Queryable } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import { listGoneDeletions } from '../store/event-uids.ts';
+import type { TombstoneRepository } from '../store/tombstone.repository.ts';
 
 /** A local event that is the same as one found at Graph. */
 export interface Match {
@@ -81,7 +82,7 @@ export class AdoptionIndex {
  */
 export async function adoptionIndexOf(
   q: Queryable,
-  events: EventRepository,
+  { events, tombstones }: { events: EventRepository; tombstones: TombstoneRepository },
   of: { readonly userId: UserId; readonly calendarId: CalendarId },
 ): Promise<AdoptionIndex> {
   const index = new AdoptionIndex();
@@ -91,7 +92,7 @@ export async function adoptionIndexOf(
     } else if (event.calendarId === of.calendarId) index.add(event, base);
     else if (event.graphEventId) index.addElsewhere({ eventId: event.id, graphEventId: event.graphEventId });
   }
-  for (const deleted of await events.listUnansweredDeletions(q, of.userId, of.calendarId)) index.addDeleted(deleted);
+  for (const deleted of await tombstones.listUnanswered(q, of.userId, of.calendarId)) index.addDeleted(deleted);
   const gone = await listGoneDeletions(q, of.userId, of.calendarId);
   for (const { eventId, iCalUId } of gone) index.addGone(eventId, iCalUId);
   return index;

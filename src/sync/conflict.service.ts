@@ -12,6 +12,7 @@ import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { ConflictRepository, StoredConflict } from '../store/conflict.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
+import type { TombstoneRepository } from '../store/tombstone.repository.ts';
 import type { PlanApplier } from './plan-applier.ts';
 import { resolutionOf } from './plan-applier.ts';
 import { agreedContent, localState } from './remote-planner.ts';
@@ -47,6 +48,7 @@ export class ConflictService {
   readonly #db: Db;
   readonly #conflicts: ConflictRepository;
   readonly #events: EventRepository;
+  readonly #tombstones: TombstoneRepository;
   readonly #bases: BaseRepository;
   readonly #applier: PlanApplier;
   readonly #queue: RunQueue;
@@ -57,6 +59,7 @@ export class ConflictService {
     db: Db;
     conflicts: ConflictRepository;
     events: EventRepository;
+    tombstones: TombstoneRepository;
     bases: BaseRepository;
     applier: PlanApplier;
     queue: RunQueue;
@@ -66,6 +69,7 @@ export class ConflictService {
     this.#db = parts.db;
     this.#conflicts = parts.conflicts;
     this.#events = parts.events;
+    this.#tombstones = parts.tombstones;
     this.#bases = parts.bases;
     this.#applier = parts.applier;
     this.#queue = parts.queue;
@@ -153,7 +157,7 @@ export class ConflictService {
     resolvedData: Readonly<Record<string, unknown>> | undefined,
   ): Promise<void> {
     const { userId, eventId } = conflict;
-    const tombstone = (await this.#events.findTombstones(tx, userId, [eventId])).get(eventId);
+    const tombstone = (await this.#tombstones.findMany(tx, userId, [eventId])).get(eventId);
     const remote = waitingRemote(conflict, base);
     const current = stored?.content ?? (remote.state === 'present' ? remote.content : null);
     const values = resolution === 'manual' ? chosenValues(resolvedData, current) : undefined;

@@ -5,6 +5,7 @@ import type { CursorRepository, DeltaCursor } from '../store/cursor.repository.t
 import type { Db } from '../store/db.ts';
 import type { EventRepository } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
+import type { TombstoneRepository } from '../store/tombstone.repository.ts';
 import type { AbsenceManager } from './absence.manager.ts';
 import { type AdoptionIndex, adoptionIndexOf } from './adoption.ts';
 import { isRoundSeen, type PullMode, type PullOutcome, type PullRound } from './pull-round.ts';
@@ -32,7 +33,7 @@ interface RungResult {
 export class DeltaSyncManager {
   readonly #db: Db;
   readonly #graph: CalendarGraph;
-  readonly #events: EventRepository;
+  readonly #known: { readonly events: EventRepository; readonly tombstones: TombstoneRepository };
   readonly #cursors: CursorRepository;
   readonly #leases: LeaseRepository;
   readonly #rungs: RungManager;
@@ -48,6 +49,7 @@ export class DeltaSyncManager {
     db: Db;
     graph: CalendarGraph;
     events: EventRepository;
+    tombstones: TombstoneRepository;
     cursors: CursorRepository;
     leases: LeaseRepository;
     rungs: RungManager;
@@ -62,7 +64,7 @@ export class DeltaSyncManager {
   }) {
     this.#db = parts.db;
     this.#graph = parts.graph;
-    this.#events = parts.events;
+    this.#known = parts;
     this.#cursors = parts.cursors;
     this.#leases = parts.leases;
     this.#rungs = parts.rungs;
@@ -82,7 +84,7 @@ export class DeltaSyncManager {
    *   confirm, with everything else pulled as if nothing had been deleted; `cancelled`; and whatever Graph answers for good
    */
   async pull(context: RunContext, mode: PullMode = 'apply'): Promise<PullOutcome> {
-    const adoption = await adoptionIndexOf(this.#db, this.#events, context);
+    const adoption = await adoptionIndexOf(this.#db, this.#known, context);
     for (let restarts = 0; ; restarts += 1) {
       try {
         return await this.#pullOnce(context, mode, adoption, restarts > 0);
@@ -109,7 +111,7 @@ export class DeltaSyncManager {
     const stored = isCursorKept ? await this.#cursors.list(this.#db, context.userId, context.calendarId) : [];
     const isReadAnew = isCursorKept && stored.length === 0 && !isRestart;
     const isRenumbered = isReadAnew && (await this.#absences.proveRenumbered(context));
-    const adoption = isRenumbered ? await adoptionIndexOf(this.#db, this.#events, context) : unlinked;
+    const adoption = isRenumbered ? await adoptionIndexOf(this.#db, this.#known, context) : unlinked;
     const how = { roundId: this.#random.id(), now: this.#clock.now(), mode, isCursorKept, isRestart };
     const ladder = ladderFrom(stored, { ...context, ...how, tokenExpiryMs: this.#tokenExpiryMs });
     const own = isCursorKept ? undefined : await this.#series.ownMarks(context);

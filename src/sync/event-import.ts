@@ -11,6 +11,7 @@ import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
 import type { EventRepository, SaveEvent, StoredEvent } from '../store/event.repository.ts';
 import { listByICalUIds, lockImports } from '../store/event-uids.ts';
+import type { TombstoneRepository } from '../store/tombstone.repository.ts';
 import type { EventGate } from './event-gate.ts';
 import { type Candidate, candidatesOf, merged, usableUid } from './import-candidates.ts';
 
@@ -40,6 +41,7 @@ type Outcome = 'created' | 'updated' | 'unchanged';
 export class EventImport {
   readonly #db: Db;
   readonly #events: EventRepository;
+  readonly #tombstones: TombstoneRepository;
   readonly #bases: BaseRepository;
   readonly #gate: EventGate;
   readonly #clock: Clock;
@@ -53,6 +55,7 @@ export class EventImport {
   constructor(parts: {
     db: Db;
     events: EventRepository;
+    tombstones: TombstoneRepository;
     bases: BaseRepository;
     gate: EventGate;
     clock: Clock;
@@ -62,6 +65,7 @@ export class EventImport {
   }) {
     this.#db = parts.db;
     this.#events = parts.events;
+    this.#tombstones = parts.tombstones;
     this.#bases = parts.bases;
     this.#gate = parts.gate;
     this.#clock = parts.clock;
@@ -188,7 +192,7 @@ export class EventImport {
     let open = keys;
     for (let generation = 0; open.length > 0 && generation < MAX_GENERATIONS; generation += 1) {
       const derived = new Map(open.map((key) => [key, importedEventId(this.#userId, key, generation)]));
-      const buried = await this.#events.findTombstones(tx, this.#userId, [...derived.values()]);
+      const buried = await this.#tombstones.findMany(tx, this.#userId, [...derived.values()]);
       for (const [key, id] of derived) if (!buried.has(id)) ids.set(key, id);
       open = open.filter((key) => !ids.has(key));
     }

@@ -343,7 +343,7 @@ describe('deleting an event', () => {
 
     await refusal(world.service.get(ALICE, event.id), 'not-found');
     await refusal(world.service.delete(ALICE, event.id), 'not-found');
-    const pending = await world.events.listPendingDeletions(world.db, ALICE, 'default' as never);
+    const pending = await world.tombstones.listPending(world.db, ALICE, 'default' as never);
     expect(pending.map(({ tombstone }) => tombstone)).toEqual([
       expect.objectContaining({ eventId: event.id, deletedAt: world.clock.now() }),
     ]);

@@ -15,6 +15,7 @@ import type { EventRepository, StoredEvent } from '../store/event.repository.ts'
 import type { IdempotencyRepository } from '../store/idempotency.repository.ts';
 import type { ResponseRepository } from '../store/response.repository.ts';
 import type { SettingsRepository } from '../store/settings.repository.ts';
+import type { TombstoneRepository } from '../store/tombstone.repository.ts';
 import { assertMatches } from './event-etag.ts';
 import { exportEvents } from './event-export.ts';
 import { EventGate } from './event-gate.ts';
@@ -39,6 +40,7 @@ export interface WriteOptions {
 export interface EventServiceParts {
   readonly db: Db;
   readonly events: EventRepository;
+  readonly tombstones: TombstoneRepository;
   readonly bases: BaseRepository;
   readonly calendars: CalendarRepository;
   readonly connections: ConnectionRepository;
@@ -203,7 +205,8 @@ export class EventService {
     const calendarId = await this.#gate.openForNew(this.#db, userId, how.calendarId);
     const homeZone = await this.#gate.homeZone(this.#db, userId);
     const { correlationId } = how;
-    const run = { db: this.#db, events: this.#events, bases: this.#bases, gate: this.#gate, clock: this.#clock };
+    const { db, events, tombstones, bases, clock } = this.#parts;
+    const run = { db, events, tombstones, bases, clock, gate: this.#gate };
     return new EventImport({ ...run, userId, calendarId, correlationId }).run(ics, homeZone);
   }
 

@@ -15,6 +15,7 @@ import type { EventRepository, SaveEvent, StoredEvent } from '../store/event.rep
 import type { NewSyncOperation, OperationRepository, OwnSyncOperation } from '../store/operation.repository.ts';
 import type { RunRepository } from '../store/run.repository.ts';
 import type { SettingsRepository } from '../store/settings.repository.ts';
+import type { TombstoneRepository } from '../store/tombstone.repository.ts';
 import { MOVED_OUT } from './departure.manager.ts';
 import { EventGate } from './event-gate.ts';
 import type { RunQueue } from './run-queue.ts';
@@ -47,6 +48,7 @@ export class JournalService {
   readonly #runs: RunRepository;
   readonly #operations: OperationRepository;
   readonly #events: EventRepository;
+  readonly #tombstones: TombstoneRepository;
   readonly #bases: BaseRepository;
   readonly #gate: EventGate;
   readonly #queue: RunQueue;
@@ -59,6 +61,7 @@ export class JournalService {
     runs: RunRepository;
     operations: OperationRepository;
     events: EventRepository;
+    tombstones: TombstoneRepository;
     bases: BaseRepository;
     calendars: CalendarRepository;
     connections: ConnectionRepository;
@@ -72,6 +75,7 @@ export class JournalService {
     this.#runs = parts.runs;
     this.#operations = parts.operations;
     this.#events = parts.events;
+    this.#tombstones = parts.tombstones;
     this.#bases = parts.bases;
     this.#gate = new EventGate(parts);
     this.#queue = parts.queue;
@@ -173,7 +177,7 @@ export class JournalService {
     const made = ids.map((id) => work.newIdOf(id));
     const [alive, deleted] = [
       await this.#events.lockMany(tx, userId, made),
-      await this.#events.findTombstones(tx, userId, made),
+      await this.#tombstones.findMany(tx, userId, made),
     ];
     return new Set([...alive.keys(), ...deleted.keys()]);
   }

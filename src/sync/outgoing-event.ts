@@ -2,7 +2,8 @@ import type { EventContent, GraphFacts } from '../core/event.ts';
 import type { OutgoingChange } from '../core/outgoing-change.ts';
 import type { WriteOperation } from '../graph/calendar-graph.ts';
 import type { EventBase } from '../store/base.repository.ts';
-import type { StoredEvent, Tombstone } from '../store/event.repository.ts';
+import type { StoredEvent } from '../store/event.repository.ts';
+import type { Tombstone } from '../store/tombstone.repository.ts';
 
 /** One pending event, and what of it goes to Graph now. */
 export interface Outgoing {

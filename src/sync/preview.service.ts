@@ -9,6 +9,7 @@ import { type ConnectionRepository, type StoredConnection, signInOf } from '../s
 import type { EventRepository, PendingEvent } from '../store/event.repository.ts';
 import type { OperationRepository } from '../store/operation.repository.ts';
 import type { RunRepository, StoredRunRequest } from '../store/run.repository.ts';
+import type { TombstoneRepository } from '../store/tombstone.repository.ts';
 import { adoptionIndexOf } from './adoption.ts';
 import type { ConnectionState } from './connection-state.ts';
 import { sortFollowers } from './earlier-series.ts';
@@ -56,6 +57,7 @@ const MAX_RESTARTS = 2;
 export class PreviewService {
   readonly #parts: PreviewPullParts & ScopeParts;
   readonly #events: EventRepository;
+  readonly #tombstones: TombstoneRepository;
   readonly #conflicts: ConflictRepository;
   readonly #attachments: AttachmentRepository;
   readonly #connections: ConnectionRepository;
@@ -66,6 +68,7 @@ export class PreviewService {
   constructor(
     parts: PreviewPullParts & {
       events: EventRepository;
+      tombstones: TombstoneRepository;
       conflicts: ConflictRepository;
       attachments: AttachmentRepository;
       connections: ConnectionRepository;
@@ -79,6 +82,7 @@ export class PreviewService {
   ) {
     this.#parts = parts;
     this.#events = parts.events;
+    this.#tombstones = parts.tombstones;
     this.#conflicts = parts.conflicts;
     this.#attachments = parts.attachments;
     this.#connections = parts.connections;
@@ -139,7 +143,11 @@ export class PreviewService {
   async #walk(context: RunContext, calendar: StoredCalendar, tally: PreviewTally, isRestart: boolean): Promise<void> {
     const isPushing = context.direction !== 'pull' && calendar.canEdit;
     if (isPushing) for (const planned of await this.#responses.plan(context)) tally.addResponse(planned);
-    const adoption = await adoptionIndexOf(this.#parts.db, this.#events, context);
+    const adoption = await adoptionIndexOf(
+      this.#parts.db,
+      { events: this.#events, tombstones: this.#tombstones },
+      context,
+    );
     const pull = new PreviewPull(this.#parts, { context, adoption, tally, isPushing });
     if (context.direction !== 'push') await pull.walk('apply', { isRestart });
     else if (!(await this.#isLinked(context, calendar))) await pull.walk('adopt', { isRestart });
@@ -151,7 +159,7 @@ export class PreviewService {
   async #previewDeletions(context: RunContext, tally: PreviewTally, pull: PreviewPull): Promise<void> {
     const { db, bases, guard } = this.#parts;
     const { userId, calendarId } = context;
-    const pending = await this.#events.listPendingDeletions(db, userId, calendarId, context.now);
+    const pending = await this.#tombstones.listPending(db, userId, calendarId, context.now);
     const standing = pending.filter(({ base }) => !pull.overridden.has(base.eventId));
     const { due, held } = sortDeletions(context, standing);
     const ids = due.map(({ base }) => base.eventId);

@@ -14,6 +14,7 @@ import type { ResponseRepository } from '../store/response.repository.ts';
 import { inScopeOf, withoutScope } from '../store/row-scope.ts';
 import type { RunRepository } from '../store/run.repository.ts';
 import type { SettingsRepository } from '../store/settings.repository.ts';
+import type { TombstoneRepository } from '../store/tombstone.repository.ts';
 import type { WebhookExportRepository } from '../store/webhook-export.repository.ts';
 import { attachmentRecord, fileNameOf } from './attachment-export.ts';
 import { conflictView } from './conflict.service.ts';
@@ -25,6 +26,7 @@ import type { ArchiveFile } from './zip-archive.ts';
 export interface ExportParts {
   readonly db: Db;
   readonly events: EventRepository;
+  readonly tombstones: TombstoneRepository;
   readonly attachments: AttachmentRepository;
   readonly bases: BaseRepository;
   readonly calendars: CalendarRepository;
@@ -152,9 +154,9 @@ export class PrivacyExport {
   }
 
   async *#tombstones(): AsyncGenerator<object> {
-    const { db, events } = this.#parts;
+    const { db, tombstones } = this.#parts;
     const rows = this.#paged(
-      (after: EventId | undefined) => events.listTombstones(db, this.#userId, { after, limit: STEP }),
+      (after: EventId | undefined) => tombstones.list(db, this.#userId, { after, limit: STEP }),
       ({ eventId }) => eventId,
     );
     for await (const { eventId, calendarId, graphEventId = null, deletedAt } of rows) {

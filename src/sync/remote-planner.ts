@@ -7,7 +7,8 @@ import type { RemoteEvent, RemoteSeries } from '../graph/calendar-graph.ts';
 import type { AttachmentRepository } from '../store/attachment.repository.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Tx } from '../store/db.ts';
-import type { EventRepository, StoredEvent, Tombstone } from '../store/event.repository.ts';
+import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
+import type { Tombstone, TombstoneRepository } from '../store/tombstone.repository.ts';
 import { type AdoptionIndex, agreedAfterLostAnswer, type Match } from './adoption.ts';
 import type { PlannedEvent } from './plan-applier.ts';
 import type { PullMode } from './pull-round.ts';
@@ -23,17 +24,20 @@ export type RemoteState = { readonly id: GraphEventId; readonly event: RemoteEve
  */
 export class RemotePlanner {
   readonly #events: EventRepository;
+  readonly #tombstones: TombstoneRepository;
   readonly #bases: BaseRepository;
   readonly #attachments: AttachmentRepository;
   readonly #random: Random;
 
   constructor(parts: {
     events: EventRepository;
+    tombstones: TombstoneRepository;
     bases: BaseRepository;
     attachments: AttachmentRepository;
     random: Random;
   }) {
     this.#events = parts.events;
+    this.#tombstones = parts.tombstones;
     this.#bases = parts.bases;
     this.#attachments = parts.attachments;
     this.#random = parts.random;
@@ -54,7 +58,7 @@ export class RemotePlanner {
     );
     const matches = matchUnknown(states, bases, adoption);
     const strangers = states.filter(({ id, event }) => event !== 'gone' && !bases.has(id) && !matches.has(id));
-    const former = await this.#events.findFormer(
+    const former = await this.#tombstones.findFormer(
       tx,
       context.userId,
       strangers.map(({ id }) => id),
@@ -64,7 +68,7 @@ export class RemotePlanner {
     const stored = await this.#events.lockMany(tx, context.userId, ids);
     // Read again under the lock: a person's decision may have come in between.
     const locked = await this.#bases.lockByEventIds(tx, context.userId, ids);
-    const tombstones = await this.#events.findTombstones(tx, context.userId, ids);
+    const tombstones = await this.#tombstones.findMany(tx, context.userId, ids);
 
     const gone = states.flatMap(({ id, event }) => (event === 'gone' ? (bases.get(id)?.eventId ?? []) : []));
     const unsent = await this.#attachments.findUnsent(tx, context.userId, gone);

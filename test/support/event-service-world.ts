@@ -17,6 +17,7 @@ import { IdempotencyRepository } from '../../src/store/idempotency.repository.ts
 import { ResponseRepository } from '../../src/store/response.repository.ts';
 import type { StoredRun } from '../../src/store/run.repository.ts';
 import { SettingsRepository } from '../../src/store/settings.repository.ts';
+import { TombstoneRepository } from '../../src/store/tombstone.repository.ts';
 import { EventService } from '../../src/sync/event.service.ts';
 import { ALICE, type JobsWorld, openJobsWorld } from './jobs-world.ts';
 
@@ -26,6 +27,7 @@ export { ALICE, BOB } from './jobs-world.ts';
 export interface EventServiceWorld extends JobsWorld {
   readonly service: EventService;
   readonly events: EventRepository;
+  readonly tombstones: TombstoneRepository;
   readonly bases: BaseRepository;
   readonly connections: ConnectionRepository;
   readonly settings: SettingsRepository;
@@ -38,6 +40,7 @@ export async function openEventServiceWorld(url?: string): Promise<EventServiceW
   const parts = {
     ...world,
     events: new EventRepository(cipher),
+    tombstones: new TombstoneRepository(cipher),
     bases: new BaseRepository(cipher),
     connections: new ConnectionRepository(cipher),
     settings: new SettingsRepository(),

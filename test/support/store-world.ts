@@ -17,6 +17,7 @@ import { OperationRepository } from '../../src/store/operation.repository.ts';
 import { RunRepository } from '../../src/store/run.repository.ts';
 import { SettingsRepository } from '../../src/store/settings.repository.ts';
 import { StatisticsRepository } from '../../src/store/statistics.repository.ts';
+import { TombstoneRepository } from '../../src/store/tombstone.repository.ts';
 import { WebhookRepository } from '../../src/store/webhook.repository.ts';
 import { WebhookDeliveryRepository } from '../../src/store/webhook-delivery.repository.ts';
 import { systemRandom } from '../../src/system-runtime.ts';
@@ -34,6 +35,7 @@ export interface StoreWorld {
   readonly random: Random;
   readonly cipher: ContentCipher;
   readonly events: EventRepository;
+  readonly tombstones: TombstoneRepository;
   readonly bases: BaseRepository;
   readonly calendars: CalendarRepository;
   readonly connections: ConnectionRepository;
@@ -137,6 +139,7 @@ export function storeOver(db: Db, clock: ManualClock, ring = TEST_RING): StoreWo
     random: systemRandom,
     cipher,
     events: new EventRepository(cipher),
+    tombstones: new TombstoneRepository(cipher),
     bases: new BaseRepository(cipher),
     calendars: new CalendarRepository(cipher),
     connections: new ConnectionRepository(cipher),
