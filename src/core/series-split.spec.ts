@@ -170,6 +170,25 @@ describe('a change of one date and all that follow', () => {
     });
   });
 
+  it('wins over a place of that date alone, however the new one is named, and leaves it one that is not named', () => {
+    const own = { isCancelled: false as const, fields: { locations: [{ displayName: 'Attic' }] } };
+    const series = aSeries({ occurrences: { '2026-03-16': own } });
+    for (const input of [{ location: { displayName: 'Yard' } }, { locations: [{ displayName: 'Yard' }] }]) {
+      const changed = changeFollowing(series, '2026-03-16', input)?.after;
+      expect(changed).toMatchObject({ locations: [{ displayName: 'Yard' }] });
+      expect(changed?.occurrences).toEqual({});
+    }
+    expect(changeFollowing(series, '2026-03-16', { subject: 'New' })?.after.occurrences).toEqual({ '2026-03-16': own });
+  });
+
+  it('is one also where it says what the series says, and the date alone said otherwise', () => {
+    const own = { isCancelled: false as const, fields: { subject: 'this' } };
+    const series = aSeries({ occurrences: { '2026-03-16': own } });
+    expect(changeFollowing(series, '2026-03-16', { subject: 'Weekly' })).toMatchObject({
+      after: { subject: 'Weekly', occurrences: {} },
+    });
+  });
+
   it('takes exceptions and cancelled dates along when it moves the rest, and drops those a new rule does not have', () => {
     const series = aSeries({
       occurrences: {
@@ -201,6 +220,9 @@ describe('a change of one date and all that follow', () => {
   it('is none when it says what is there', () => {
     expect(changeFollowing(aSeries(), '2026-03-16', { subject: 'Weekly' })).toBeUndefined();
     expect(changeFollowing(aSeries(), '2026-03-16', {})).toBeUndefined();
+    const own = { isCancelled: false as const, fields: { showAs: 'oof' as const } };
+    const series = aSeries({ occurrences: { '2026-03-16': own } });
+    expect(changeFollowing(series, '2026-03-16', { subject: 'Weekly' })).toBeUndefined();
   });
 
   it('is another meeting, whose guests have not answered yet', () => {
@@ -209,5 +231,26 @@ describe('a change of one date and all that follow', () => {
     const changed = changeFollowing(series, '2026-03-16', { subject: 'New' });
     expect(changed?.after.attendees).toEqual([aGuest('ben@example.com')]);
     expect(changed?.before?.attendees).toEqual([guest]);
+  });
+
+  it('is another meeting on the dates that have guests of their own, too', () => {
+    const [ben, eva] = ['ben@example.com', 'eva@example.com'].map((address) =>
+      aGuest(address, { status: { response: 'accepted' } }),
+    );
+    const own = { isCancelled: false as const, fields: { subject: 'Special', attendees: [ben!, eva!] } };
+    const gone = { isCancelled: true as const };
+    const plain = { isCancelled: false as const, fields: { showAs: 'oof' as const } };
+    const occurrences = { '2026-03-16': own, '2026-03-30': own, '2026-04-06': gone, '2026-04-13': plain };
+    const series = aSeries({ attendees: [ben!], occurrences });
+    const changed = changeFollowing(series, '2026-03-23', { subject: 'New' });
+    expect(changed?.before?.occurrences).toEqual({ '2026-03-16': own });
+    expect(changed?.after.occurrences).toEqual({
+      '2026-03-30': {
+        isCancelled: false,
+        fields: { subject: 'Special', attendees: [aGuest('ben@example.com'), aGuest('eva@example.com')] },
+      },
+      '2026-04-06': gone,
+      '2026-04-13': plain,
+    });
   });
 });

@@ -32,6 +32,11 @@ describe('units of fields', () => {
     );
   });
 
+  it('count one of several fields for all', () => {
+    expect(unitsOfFields({ end: at('2026-03-09T11:00:00') })).toEqual(['time']);
+    expect(unitsOfFields({ isReminderOn: false, isAllDay: false })).toEqual(['time', 'reminder']);
+  });
+
   it('count a field that is emptied, not one that is not there', () => {
     expect(unitsOfFields({ body: null, subject: '' })).toEqual(['subject', 'body']);
     expect(unitsOfFields({})).toEqual([]);
@@ -87,6 +92,32 @@ describe('overlaps', () => {
       'a series whose first date was moved forward',
       moved('2026-03-09', '2026-03-07'),
       ['2026-03-07T00:00:00Z', '2026-03-08T00:00:00Z'],
+      true,
+    ],
+    [
+      'a series of which a date is cancelled',
+      aSeries({ occurrences: { '2026-03-16': { isCancelled: true } } }),
+      ['2026-03-01T00:00:00Z', '2026-03-09T00:00:00Z'],
+      false,
+    ],
+    [
+      'a start nobody can read',
+      anEvent({ start: at('2026-03-09T09:00:00', 'tzone://Microsoft/Custom') }),
+      ['2026-03-09T00:00:00Z', '2026-03-10T00:00:00Z'],
+      true,
+    ],
+    [
+      'a series whose start nobody can read, and a date that was moved',
+      aSeries({
+        start: at('2026-03-09T09:00:00', 'tzone://Microsoft/Custom'),
+        occurrences: {
+          '2026-03-16': {
+            isCancelled: false,
+            fields: { start: at('2026-03-17T09:00:00'), end: at('2026-03-17T10:00:00') },
+          },
+        },
+      }),
+      ['2026-03-17T00:00:00Z', '2026-03-18T00:00:00Z'],
       true,
     ],
     [
