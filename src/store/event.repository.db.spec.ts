@@ -172,17 +172,12 @@ describe('stored events', () =>
 
     it('are nobody else’s: another user’s id finds nothing and changes nothing', async () => {
       await save(world, [event(A, { graphEventId: 'g' as GraphEventId })]);
-      await save(world, [event(B)]);
-      await remove(world, [B]);
-      await saveBase(world, { eventId: B, graphEventId: 'g-b' as GraphEventId });
       const before = await get(world, A);
-      const { db, events, tombstones } = world;
+      const { db, events } = world;
       expect(await events.find(db, BOB, A)).toBeUndefined();
       expect(await events.findMany(db, BOB, [A, B])).toEqual(new Map());
-      expect(await tombstones.findMany(db, BOB, [A, B])).toEqual(new Map());
       expect(await events.listWindow(db, BOB, { limit: 10 })).toEqual([]);
       expect(await events.listPending(db, BOB, DEFAULT_CALENDAR_ID, { limit: 10 })).toEqual([]);
-      expect(await tombstones.listPending(db, BOB, DEFAULT_CALENDAR_ID)).toEqual([]);
       expect(await events.listUnlinked(db, BOB, DEFAULT_CALENDAR_ID)).toEqual([]);
       await db.transaction(async (tx) => {
         expect(await events.lockMany(tx, BOB, [A])).toEqual(new Map());
@@ -336,25 +331,6 @@ describe('pending events', () =>
       expect(await pendingIds({ range: march })).toEqual([A, C]);
     });
 
-    it('include deletions of what was linked, until they are agreed on or refused', async () => {
-      await save(world, [event(A), event(B), event(C)]);
-      await saveBase(world, { eventId: A, agreedRevision: 1n, graphEventId: 'g' as GraphEventId });
-      await saveBase(world, { eventId: B, agreedRevision: 1n, calendarId: OTHER });
-      await remove(world, [A, B, C], new Date('2026-03-02T10:00:00Z'));
-      const deletions = () => world.tombstones.listPending(world.db, ALICE, DEFAULT_CALENDAR_ID);
-      const [deletion, ...others] = await deletions();
-      expect(others).toEqual([]);
-      expect(deletion).toMatchObject({
-        tombstone: { eventId: A, userId: ALICE, deletedAt: new Date('2026-03-02T10:00:00Z') },
-        base: { eventId: A, graphEventId: 'g' },
-      });
-      const revision = deletion?.tombstone.revision ?? 0n;
-      await saveBase(world, { eventId: A, agreedRevision: 1n, failedRevision: revision });
-      expect(await deletions()).toEqual([]);
-      await saveBase(world, { eventId: A, agreedRevision: revision });
-      expect(await deletions()).toEqual([]);
-    });
-
     it('are told from those that are at Graph', async () => {
       await save(world, [event(A), event(B), event(C), event('d' as EventId, { calendarId: OTHER })]);
       await saveBase(world, { eventId: A, graphEventId: 'g' as GraphEventId });
@@ -421,10 +397,6 @@ function series(
 
 function save(world: StoreWorld, events: readonly SaveEvent[], userId: UserId = ALICE): Promise<Map<EventId, bigint>> {
   return world.db.transaction((tx) => world.events.saveMany(tx, userId, events));
-}
-
-async function remove(world: StoreWorld, ids: readonly EventId[], when?: Date): Promise<void> {
-  await world.db.transaction((tx) => world.events.deleteMany(tx, ALICE, ids, when));
 }
 
 async function get(world: StoreWorld, id: EventId): Promise<StoredEvent> {
