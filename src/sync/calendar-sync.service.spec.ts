@@ -301,6 +301,23 @@ describe('runs', () => {
   });
 });
 
+describe('a calendar over which Graph breaks down', () => {
+  it('holds up no other in a run through all, which is tried again', async () => {
+    const side = world.mailbox.addCalendar('Side jobs');
+    await world.services.calendarService.refresh(USER);
+    await world.sync({ calendarId: 'all' });
+    world.mailbox.createEvent(inOutlook('in the first'));
+    world.mailbox.createEvent(inOutlook('in the second'), { calendarId: side });
+    world.simulator.failNext({ path: /users[^/]*\/calendarView\/delta/, status: 500, count: 'always' });
+    await expect(world.syncWhileTimePasses({ calendarId: 'all' })).rejects.toMatchObject({ code: 'unavailable' });
+    expect((await world.all()).map(({ content }) => content.subject)).toEqual(['in the second']);
+    world.simulator.clearFaults();
+    await world.syncWhileTimePasses({ calendarId: 'all' });
+    expect(await world.all()).toHaveLength(2);
+    expect(await world.sync({ calendarId: 'all' })).toMatchObject({ ...NOTHING, graphRequests: 2 });
+  });
+});
+
 describe('a calendar that Graph does not find', () => {
   async function withSideCalendar(): Promise<{ graphId: string; id: CalendarId }> {
     const graphId = world.mailbox.addCalendar('Side jobs');

@@ -17,7 +17,7 @@ import { findAgain, type LostCalendarParts } from './lost-calendar.ts';
 import type { PullOutcome } from './pull-round.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import { RunCounters } from './run-counters.ts';
-import { errorColumns, isOfOneCalendar, joined } from './run-errors.ts';
+import { errorColumns, isOfOneCalendar, joined, mayBeOfOneCalendar } from './run-errors.ts';
 import type { RunQueue, RunRequest } from './run-queue.ts';
 import { progressOf } from './run-recorder.ts';
 import { calendarsOf, type ScopeParts, scopeOf } from './run-scope.ts';
@@ -172,6 +172,7 @@ export class CalendarSyncService {
     });
     let outcome: PullOutcome = 'complete';
     const failures: SyncError[] = [];
+    let breakdown: SyncError | undefined;
     const pulled = new Set(row.request.pulledCalendars);
     for (const calendar of await calendarsOf(this.#scope, row)) {
       const contextFor = (it: StoredCalendar) => this.#contextFor(row, it, lease, { ...shared, session });
@@ -180,11 +181,14 @@ export class CalendarSyncService {
         if (result.outcome === 'out-of-capacity') outcome = result.outcome;
         failures.push(...result.failures);
       } catch (error) {
-        // One calendar that a person must look at does not keep the others waiting.
-        if (!isOfOneCalendar(error)) throw error;
-        failures.push(error);
+        // One calendar that a person must look at, or that Graph breaks down over, does not keep the others waiting.
+        if (isOfOneCalendar(error)) failures.push(error);
+        else if (mayBeOfOneCalendar(error)) breakdown ??= error;
+        else throw error;
       }
     }
+    // The run is tried again as a whole; what was done of it costs next to nothing then.
+    if (breakdown) throw breakdown;
     const failure = joined(failures);
     if (!failure) await this.#connectionState.noteWell(connection);
     return { outcome, failure, pulled };

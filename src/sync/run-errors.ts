@@ -17,6 +17,11 @@ export function isOfOneCalendar(error: unknown): error is SyncError {
   return isSyncError(error) && OF_ONE_CALENDAR.has(error.code);
 }
 
+/** Graph broke down on a question of this calendar; where nothing at all is asked any more, it is down as a whole. */
+export function mayBeOfOneCalendar(error: unknown): error is SyncError {
+  return isSyncError(error, 'unavailable') && error.details?.['isUnasked'] !== true;
+}
+
 /**
  * One error for all that kept a run from being complete. Refused deletions come first, as they wait for somebody; each further
  * one is listed in `details.others`, with a token of its own and its calendar.
