@@ -53,6 +53,7 @@ import { RunService } from './sync/run.service.ts';
 import { RunRecorder } from './sync/run-recorder.ts';
 import { RungManager } from './sync/rung.manager.ts';
 import { SeriesManager } from './sync/series.manager.ts';
+import { SeriesPushRecorder } from './sync/series-push-recorder.ts';
 import { SeriesPusher } from './sync/series-pusher.ts';
 import { SettingsService } from './sync/settings.service.ts';
 import { StatisticsService } from './sync/statistics.service.ts';
@@ -136,7 +137,7 @@ export function createServices(parts: {
   };
   const push = new PushManager({
     ...pushing,
-    series: new SeriesPusher({ ...common, recorder }),
+    series: new SeriesPusher({ ...common, recorder: new SeriesPushRecorder({ ...common, recorder }) }),
     deletions: new DeletionPusher({ ...pushing, guard }),
   });
   const responseManager = new ResponseManager({ ...common, recorder: new ResponseRecorder(common) });

@@ -1,27 +1,18 @@
-import { changedUnits, sameUnit, type Unit, unitsOf, withUnit } from '../core/canonical-event.ts';
-import { withRounds } from '../core/convergence.ts';
+import { changedUnits, sameUnit, type Unit, unitsOf } from '../core/canonical-event.ts';
 import { SyncError } from '../core/errors.ts';
-import type { EventContent } from '../core/event.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import { inWritableOrder } from '../core/occurrence-order.ts';
 import { dateOfUnit, isOccurrenceUnit, mayOverwrite, planOutgoing } from '../core/outgoing-change.ts';
-import type { Clock, Random } from '../core/runtime.ts';
 import { occurrenceContent, unitsOfFields } from '../core/series.ts';
 import type { CalendarGraph, RemoteSeries, WriteOperation } from '../graph/calendar-graph.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
-import type { LeaseRepository } from '../store/lease.repository.ts';
-import type { OperationRepository } from '../store/operation.repository.ts';
-import { noteUnsettled, UNSETTLED } from '../store/unsettled-dates.ts';
+import { UNSETTLED } from '../store/unsettled-dates.ts';
 import { policyFor } from './outgoing.ts';
-import { seriesEtagsOf } from './plan-applier.ts';
 import { agreedContent } from './remote-planner.ts';
-import { assertNotCancelled, byOurClock, type RunContext } from './run-context.ts';
-import type { RunRecorder } from './run-recorder.ts';
-import { staleMark } from './stale-edit.ts';
-
-type OccurrenceUnit = `occurrence:${string}`;
+import { assertNotCancelled, type RunContext } from './run-context.ts';
+import type { OccurrenceUnit, SeriesPushRecorder } from './series-push-recorder.ts';
 
 interface Series {
   readonly event: StoredEvent;
@@ -39,32 +30,20 @@ export class SeriesPusher {
   readonly #graph: CalendarGraph;
   readonly #events: EventRepository;
   readonly #bases: BaseRepository;
-  readonly #operations: OperationRepository;
-  readonly #leases: LeaseRepository;
-  readonly #recorder: RunRecorder;
-  readonly #clock: Clock;
-  readonly #random: Random;
+  readonly #recorder: SeriesPushRecorder;
 
   constructor(parts: {
     db: Db;
     graph: CalendarGraph;
     events: EventRepository;
     bases: BaseRepository;
-    operations: OperationRepository;
-    leases: LeaseRepository;
-    recorder: RunRecorder;
-    clock: Clock;
-    random: Random;
+    recorder: SeriesPushRecorder;
   }) {
     this.#db = parts.db;
     this.#graph = parts.graph;
     this.#events = parts.events;
     this.#bases = parts.bases;
-    this.#operations = parts.operations;
-    this.#leases = parts.leases;
     this.#recorder = parts.recorder;
-    this.#clock = parts.clock;
-    this.#random = parts.random;
   }
 
   /**
@@ -136,7 +115,7 @@ export class SeriesPusher {
     const error =
       refused && !refused.ok ? refused.error : lost.length > 0 ? notRestorable(lost) : unsettledError(units, settled);
     const isParked = error !== undefined && (error.graphCode !== UNSETTLED || isLastTry);
-    await this.#save(context, {
+    await this.#recorder.save(context, {
       ...{ event, base, verified, units, settled, held, isStale, error, isParked, isCounted },
     });
     return error === undefined || isParked;
@@ -167,104 +146,6 @@ export class SeriesPusher {
     const isStale = held.length > 0 && policy !== context.notifyAttendees;
     return { units, held, isStale, sendAttendees: change.sendAttendees };
   }
-
-  async #save(
-    context: RunContext,
-    result: {
-      event: StoredEvent;
-      base: EventBase;
-      verified: RemoteSeries;
-      units: readonly OccurrenceUnit[];
-      settled: readonly OccurrenceUnit[];
-      held: readonly Unit[];
-      isStale: boolean;
-      error: SyncError | undefined;
-      isParked: boolean;
-      isCounted: boolean;
-    },
-  ): Promise<void> {
-    const { event, verified, units, settled, held, isStale, error, isParked, isCounted } = result;
-    const isDone = settled.length === units.length;
-    await this.#db.transaction(async (tx) => {
-      await this.#leases.assert(tx, context.lease);
-      await this.#events.lockMany(tx, context.userId, [event.id]);
-      // As it is now: while the dates were on their way a person may have decided a conflict.
-      const locked = await this.#bases.lockByEventIds(tx, context.userId, [event.id]);
-      const base = locked.get(event.id) ?? result.base;
-      // Whoever brought a date into step, be it Exchange by dropping what the old rule had: both sides say the same of it.
-      const inStep = unitsOf(base.local ?? event.content, base.remote ?? event.content, event.content, verified.content)
-        .filter(isOccurrenceUnit)
-        .filter((unit) => sameUnit(event.content, verified.content, unit));
-      // What Graph makes of a date again and again is its own doing as well: no news for the next round.
-      const madeThere =
-        isParked && error?.graphCode === UNSETTLED ? units.filter((unit) => !settled.includes(unit)) : [];
-      const seen = agreedRemote(base, verified, [...inStep, ...madeThere]);
-      const saved: EventBase = {
-        ...base,
-        // Only a series without anybody else's changes counts as seen; else the next round looks at it again.
-        ...(changedUnits(seen, verified.content).length === 0
-          ? {
-              etag: verified.etag,
-              seriesEtags: seriesEtagsOf(verified),
-              remoteModifiedAt: byOurClock(verified.lastModifiedAt, context),
-            }
-          : {}),
-        local: agreedLocal(base, event.content, inStep),
-        remote: seen,
-        agreedRevision: isDone ? agreedUpTo(event.revision, result.base, base) : base.agreedRevision,
-        heldUnits: [...held],
-        ...(isParked && error
-          ? { errorCode: error.graphCode ?? error.code, errorMessage: error.message, failedRevision: event.revision }
-          : { ...staleMark(isStale ? held : []), failedRevision: undefined }),
-        syncedAt: this.#clock.now(),
-        ...(settled.length > 0
-          ? {
-              rounds: withRounds(base.rounds, {
-                kind: 'sent',
-                content: event.content,
-                units: settled,
-                at: this.#clock.now(),
-              }),
-            }
-          : {}),
-      };
-      await this.#bases.saveMany(tx, context.userId, [saved]);
-      if (isParked && error?.graphCode === UNSETTLED) await noteUnsettled(tx, saved);
-      if (isParked) context.counters.failed += 1;
-      if (settled.length > 0 && !isCounted) context.counters.remote.updated += 1;
-      const newlyHeld = held.filter((unit) => !result.base.heldUnits.includes(unit));
-      const shared = {
-        runId: context.jobId,
-        userId: context.userId,
-        calendarId: context.calendarId,
-        eventId: event.id,
-        graphEventId: verified.id,
-        side: 'remote' as const,
-        at: this.#clock.now(),
-        before: base.remote ?? undefined,
-      };
-      if (newlyHeld.length > 0) {
-        const reason = 'kept here: sending it would mail guests';
-        await this.#operations.append(tx, [
-          { ...shared, id: this.#random.id(), operation: 'hold', fields: newlyHeld, reason },
-        ]);
-      }
-      if (units.length > 0) {
-        await this.#operations.append(tx, [
-          {
-            ...shared,
-            id: this.#random.id(),
-            operation: isParked ? 'fail' : 'update',
-            fields: [...units],
-            reason: isParked ? reasonOf(error) : 'dates of the series changed here',
-            after: event.content,
-            errorCode: error ? (error.graphCode ?? error.code) : undefined,
-          },
-        ]);
-      }
-      await this.#recorder.saveProgress(tx, context);
-    });
-  }
 }
 
 /** Whether somebody changed one of these dates in Outlook since it was last looked at: to send ours would undo that. */
@@ -284,16 +165,6 @@ function unsettledError(units: readonly OccurrenceUnit[], settled: readonly Occu
   return new SyncError('rejected', message, { graphCode: UNSETTLED });
 }
 
-function reasonOf(error: SyncError | undefined): string {
-  return error?.graphCode === UNSETTLED ? error.message : 'refused by Graph';
-}
-
-/** How far the series is agreed on once its dates were sent; not so far if somebody meanwhile wants it looked at again. */
-function agreedUpTo(revision: bigint, before: EventBase, now: EventBase): bigint {
-  if (now.agreedRevision === before.agreedRevision) return revision;
-  return now.agreedRevision < revision ? now.agreedRevision : revision;
-}
-
 /** Exchange has no undelete for a date of a series (graph contract 3.2): asking again and again would change nothing. */
 function notRestorable(dates: readonly string[]): SyncError {
   const message = `Outlook cannot restore dates that were deleted from the series: ${dates.join(', ')}; delete them here as well, or make events of their own`;
@@ -302,24 +173,6 @@ function notRestorable(dates: readonly string[]): SyncError {
 
 function isFatal(error: SyncError): boolean {
   return error.recovery === 'retry' || error.recovery === 'reauthorize';
-}
-
-/** Once sent and seen there, a date counts as agreed on. */
-function agreedLocal(base: EventBase, content: EventContent, settled: readonly OccurrenceUnit[]): EventContent {
-  let local = base.local ?? { ...content, occurrences: {} };
-  for (const unit of settled) local = withUnit(local, unit, content);
-  // What was equal all along needs no writing but is agreed on as well.
-  for (const unit of unitsOf(local, content).filter(isOccurrenceUnit)) {
-    if (base.remote && sameUnit(content, base.remote, unit)) local = withUnit(local, unit, content);
-  }
-  return local;
-}
-
-/** What of Graph's present state is our own doing: the dates just sent, and exceptions Exchange dropped with a new rule. */
-function agreedRemote(base: EventBase, verified: RemoteSeries, settled: readonly OccurrenceUnit[]): EventContent {
-  let remote = base.remote ?? verified.content;
-  for (const unit of settled) remote = withUnit(remote, unit, verified.content);
-  return remote;
 }
 
 function occurrenceOperation(
