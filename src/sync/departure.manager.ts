@@ -8,7 +8,7 @@ import type { SeriesMark } from '../store/cursor.repository.ts';
 import type { Tx } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import type { ResponseRepository, StoredResponse } from '../store/response.repository.ts';
-import type { PlannedEvent } from './plan-applier.ts';
+import type { PlannedEvent } from './planned-event.ts';
 import type { RemoteState } from './remote-planner.ts';
 import type { RunContext } from './run-context.ts';
 

@@ -12,7 +12,7 @@ import type { DeletionGuard } from './deletion-guard.ts';
 import { idsIn, isEcho, lastOfEach, RoundLinks } from './delta-page.ts';
 import type { DepartureManager } from './departure.manager.ts';
 import { prepare } from './outgoing.ts';
-import { nextBase, type PlannedEvent } from './plan-applier.ts';
+import { nextBase, type PlannedEvent } from './planned-event.ts';
 import type { PreviewTally } from './preview-tally.ts';
 import type { PullMode, PullRound } from './pull-round.ts';
 import type { RemotePlanner, RemoteState } from './remote-planner.ts';

@@ -4,7 +4,7 @@ import type { PlannedResponse } from './invitation-copy.ts';
 import { deletionWouldMailGuests, hasOccurrencesToPush, wouldMailGuests } from './outgoing.ts';
 import type { Outgoing, OutgoingDeletion } from './outgoing-event.ts';
 import { type Mail, mailsOf, mailsOfDeletion } from './outgoing-mails.ts';
-import { countPlanned, localOperation, type PlannedEvent } from './plan-applier.ts';
+import { countPlanned, localOperation, type PlannedEvent } from './planned-event.ts';
 import { isNewlyHeld } from './pushed-base.ts';
 import { RunCounters } from './run-counters.ts';
 

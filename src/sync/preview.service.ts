@@ -15,7 +15,7 @@ import type { ConnectionState } from './connection-state.ts';
 import { sortFollowers } from './earlier-series.ts';
 import { assertNotPaused } from './mailbox-question.ts';
 import { isUndecided, prepare, sortDeletions } from './outgoing.ts';
-import { nextBase } from './plan-applier.ts';
+import { nextBase } from './planned-event.ts';
 import { PreviewPull, type PreviewPullParts } from './preview-pull.ts';
 import { type PreviewItem, type PreviewMail, PreviewTally, type Refusal } from './preview-tally.ts';
 import { isRoundSeen } from './pull-round.ts';

@@ -8,7 +8,8 @@ import type { ConflictRepository, StoredConflict } from '../store/conflict.repos
 import type { Db } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
-import type { PlanApplier, PlannedEvent } from './plan-applier.ts';
+import type { PlanApplier } from './plan-applier.ts';
+import type { PlannedEvent } from './planned-event.ts';
 import { agreedContent, localState, type RemotePlanner, type RemoteState } from './remote-planner.ts';
 import type { RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';

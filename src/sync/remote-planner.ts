@@ -10,7 +10,7 @@ import type { Tx } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import type { Tombstone, TombstoneRepository } from '../store/tombstone.repository.ts';
 import { type AdoptionIndex, agreedAfterLostAnswer, type Match } from './adoption.ts';
-import type { PlannedEvent } from './plan-applier.ts';
+import type { PlannedEvent } from './planned-event.ts';
 import type { PullMode } from './pull-round.ts';
 import type { RunContext } from './run-context.ts';
 import { withUnseenDates } from './unseen-dates.ts';

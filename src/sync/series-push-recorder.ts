@@ -11,7 +11,7 @@ import type { EventRepository, StoredEvent } from '../store/event.repository.ts'
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { NewSyncOperation, OperationRepository } from '../store/operation.repository.ts';
 import { noteUnsettled, UNSETTLED } from '../store/unsettled-dates.ts';
-import { seriesEtagsOf } from './plan-applier.ts';
+import { seriesEtagsOf } from './planned-event.ts';
 import { byOurClock, type RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
 import { staleMark } from './stale-edit.ts';
