@@ -29,6 +29,12 @@ describe('a write that failed', () => {
     expect(blamed(error('forbidden', 403), FAILURES_ALONE)).toEqual({ alone: 'all', besideOthers: 'event' });
   });
 
+  it('because it is forbidden, the only one there was, is counted, and the event’s doing at the third time', () => {
+    const forbidden = error('forbidden', 403);
+    const lonely = (failures?: number) => blame(forbidden, { outcomes: [failed(forbidden)], failures });
+    expect([lonely(), lonely(1), lonely(2)]).toEqual(['count', 'count', 'event']);
+  });
+
   it.each([
     ['with a server error', error('unavailable', 503)],
     ['without an answer in time', timeout()],

@@ -18,7 +18,13 @@ export function blame(
   if (error.code === 'rejected' || error.code === 'duplicate-transaction') return 'event';
   // Where other writes go through, one that does not says something of that event only.
   const isAlone = of.outcomes.some(({ ok }) => ok);
-  if (error.code === 'forbidden') return isAlone ? 'event' : 'all';
-  if (!isBreakdown(error)) return 'all';
+  // Several that are all forbidden: it is the mailbox, which no event is parked for.
+  if (error.code === 'forbidden' && !isAlone && of.outcomes.length > 1) return 'all';
+  if (!isWorthRetrying(error)) return 'all';
   return isAlone || (of.failures ?? 0) >= FAILURES_ALONE - 1 ? 'event' : 'count';
+}
+
+/** What may pass by itself: Graph recovers, permissions are given back. Anything else is refused until the event is edited. */
+export function isWorthRetrying(error: SyncError): boolean {
+  return error.code === 'forbidden' || isBreakdown(error);
 }

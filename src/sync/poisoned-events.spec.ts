@@ -58,7 +58,7 @@ function pathOf(graphId: string): RegExp {
 
 describe.each([
   [400, 'ErrorInvalidRequest', false],
-  [403, 'ErrorAccessDenied', false],
+  [403, 'ErrorAccessDenied', true],
   [413, 'ErrorMessageSizeExceeded', false],
   [500, 'ErrorInternalServerError', true],
   [504, 'UnknownError', true],
@@ -102,6 +102,32 @@ describe('an event on which Graph breaks down', () => {
     const { run, attempts } = await carriedOut();
     expect({ run, attempts }).toMatchObject({ run: { status: 'COMPLETED', failedEvents: 1 }, attempts: 3 });
     expect((await view(poisoned)).syncState).toBe('error');
+  });
+
+  it('or that it forbids, alone, keeps nothing else waiting for ever', async () => {
+    const { poisoned, path } = await syncedWith(5);
+    poison(path, 403, 'ErrorAccessDenied');
+    await world.edit(poisoned, { subject: 'edited' });
+    const statuses = [(await world.sync()).status, (await world.sync()).status, (await world.sync()).status];
+    expect(statuses).toEqual(['FAILED', 'FAILED', 'COMPLETED']);
+    expect(await view(poisoned)).toMatchObject({ syncState: 'error', syncError: { code: 'ErrorAccessDenied' } });
+    await expectQuiet(world);
+    world.simulator.clearFaults();
+    world.clock.advance(2 * MINUTE_MS);
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', remoteUpdated: 1 });
+    await expectQuiet(world);
+  });
+
+  it('is not parked when several are forbidden at once: that is the mailbox, and the run says so each time', async () => {
+    const { ids } = await syncedWith(5);
+    world.simulator.failNext({ method: 'PATCH', status: 403, code: 'ErrorAccessDenied', count: 'always' });
+    for (const id of ids) await world.edit(id, { subject: 'edited' });
+    for (let run = 1; run <= 5; run += 1) {
+      expect(await world.sync()).toMatchObject({ status: 'FAILED', errorCode: 'FORBIDDEN' });
+    }
+    world.simulator.clearFaults();
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', remoteUpdated: 5 });
+    await expectQuiet(world);
   });
 
   it('is tried again after growing pauses, a bounded number of times a day', async () => {

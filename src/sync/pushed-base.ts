@@ -9,7 +9,7 @@ import { isBreakdown } from '../graph/graph-errors.ts';
 import type { EventBase } from '../store/base.repository.ts';
 import type { StoredEvent } from '../store/event.repository.ts';
 import { agreedAfterLostAnswer } from './adoption.ts';
-import { FAILURES_ALONE } from './item-trouble.ts';
+import { FAILURES_ALONE, isWorthRetrying } from './item-trouble.ts';
 import type { Outgoing } from './outgoing-event.ts';
 import { byOurClock, type RunContext } from './run-context.ts';
 import { staleMark } from './stale-edit.ts';
@@ -128,7 +128,7 @@ function unseenUnits(base: EventBase, answered: EventContent, sent: readonly Uni
 }
 
 /**
- * Refused for good: the event keeps its error and is tried again only when somebody changes it. What Graph merely failed on is
+ * Refused for good: the event keeps its error and is tried again only when somebody changes it. What may pass by itself is
  * tried again after a pause as well, as it was: it may have been created.
  */
 export function parkedBase({ event, operation }: Outgoing, known: EventBase, error: SyncError, now: Date): EventBase {
@@ -148,7 +148,7 @@ export function parkedWith(
   now: Date,
 ): Pick<EventBase, 'errorCode' | 'errorMessage' | 'failures' | 'retryAt'> {
   const shown = { errorCode: error.graphCode || error.code, errorMessage: error.message };
-  if (!isBreakdown(error)) return { ...shown, failures: undefined, retryAt: undefined };
+  if (!isWorthRetrying(error)) return { ...shown, failures: undefined, retryAt: undefined };
   // What was counted before it was known to be the event's own trouble makes no pause longer.
   const before = known.retryAt || (known.failures ?? 0) >= FAILURES_ALONE ? (known.failures ?? 0) : 0;
   const failures = before + 1;
