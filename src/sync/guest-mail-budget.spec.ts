@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { aGuest } from '../../test/support/events.ts';
+import { expectQuiet } from '../../test/support/quiet.ts';
 import { SyncWorld, type SyncWorldOptions } from '../../test/support/sync-world.ts';
 import type { EventInput } from '../core/event-input.ts';
 import type { EventId } from '../core/ids.ts';
@@ -88,6 +89,28 @@ describe('mails to guests', () => {
     expect(await world.sync()).toMatchObject({ status: 'FAILED', errorCode: 'GUEST_MAIL_BUDGET' });
     expect(mailed()).toBe(12);
     expect(inOutlook()).toEqual(['Series']);
+  });
+
+  it('count once more for each date that differs when a series changes', async () => {
+    await open(11);
+    const range = { type: 'numbered' as const, startDate: '2026-03-10', numberOfOccurrences: 5 };
+    const own = (subject: string) => ({ isCancelled: false as const, fields: { subject } });
+    const id = await world.book(
+      meeting('Series', 2, { recurrence: { pattern: { type: 'daily', interval: 1 }, range } }),
+    );
+    await world.editContent(id, (content) => ({
+      ...content,
+      occurrences: { '2026-03-11': own('First'), '2026-03-12': own('Second') },
+    }));
+    await world.sync();
+    expect(mailed()).toBe(6);
+    await world.edit(id, { location: { displayName: 'Yard' } });
+    expect(await world.sync()).toMatchObject({ status: 'FAILED', errorCode: 'GUEST_MAIL_BUDGET' });
+    expect(mailed()).toBe(6);
+    world.clock.advance(DAY_MS + 60 * 60_000);
+    expect((await world.sync()).status).toBe('COMPLETED');
+    expect(mailed()).toBe(12);
+    await expectQuiet(world);
   });
 
   it('let one meeting through that is larger than the whole budget, when nothing else was mailed', async () => {

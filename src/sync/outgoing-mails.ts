@@ -21,13 +21,20 @@ function allMailsOf(target: Outgoing): Mail[] {
   const { operation, base, change, sent, event } = target;
   if (operation?.kind === 'create') {
     const invited = operation.sendAttendees ? addressesOf(sent.attendees) : [];
-    return [{ operation: 'invite', recipients: invited }, ...mailsOfDates(target, sent)];
+    // Its dates follow one by one, once the series is there.
+    return [{ operation: 'invite', recipients: invited }, ...mailsOfDates(target, { ...sent, occurrences: {} })];
   }
   const known = base?.remote;
   if (!known || event.facts?.isOrganizer === false) return [];
   const wanted = change.units.includes('attendees') ? event.content : known;
   const mails = operation ? mailsBetween(known, wanted, change.units) : [];
-  return [...mails, ...mailsOfDates(target, known)];
+  return [...mails, ...repeatedForDates(known, mails), ...mailsOfDates(target, known)];
+}
+
+/** A series that changes mails once more for each of its dates that differs. */
+function repeatedForDates({ occurrences }: EventContent, mails: readonly Mail[]): Mail[] {
+  const updates = mails.filter(({ operation }) => operation === 'update');
+  return Object.values(occurrences).flatMap(({ isCancelled }) => (isCancelled ? [] : updates));
 }
 
 /** The same as a number of mails: who is told of several dates one by one counts once for each. */
@@ -43,7 +50,9 @@ export function mailCountOfDeletion(target: OutgoingDeletion): number {
 export function mailsOfDeletion(target: OutgoingDeletion): Mail[] {
   const { remote } = target.base;
   if (!remote || !deletionWouldMailGuests(target)) return [];
-  return joined([{ operation: 'cancel', recipients: addressesOf(remote.attendees) }]);
+  const dates = Object.keys(remote.occurrences).map((date) => occurrenceContent(remote, date));
+  const recipients = [remote, ...dates].flatMap(({ attendees }) => addressesOf(attendees));
+  return joined([{ operation: 'cancel', recipients }]);
 }
 
 /** Only who comes or goes hears of it when nothing but the list changed; otherwise everybody who stays does. */
