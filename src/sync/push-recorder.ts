@@ -1,8 +1,7 @@
-import type { SyncError } from '../core/errors.ts';
 import { EARLIER_SERIES_FIRST } from '../core/event-notices.ts';
 import type { EventId } from '../core/ids.ts';
 import type { Clock, Random } from '../core/runtime.ts';
-import type { RemoteEvent, WriteOutcome } from '../graph/calendar-graph.ts';
+import type { WriteOutcome } from '../graph/calendar-graph.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
 import type { EventRepository, PendingEvent } from '../store/event.repository.ts';
@@ -10,6 +9,7 @@ import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { NewSyncOperation, OperationRepository } from '../store/operation.repository.ts';
 import type { Outgoing, OutgoingDeletion } from './outgoing-event.ts';
 import { acceptedBase, agreedUpTo, emptyBase, isNewlyHeld, parkedBase, parkedWith } from './pushed-base.ts';
+import { pushedDeletion, pushedOperation } from './pushed-operation.ts';
 import type { RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
 import { newMark } from './stale-edit.ts';
@@ -63,7 +63,9 @@ export class PushRecorder {
       const held = quiet.filter(({ change, base }) => isNewlyHeld(change, base));
       await this.#operations.append(
         tx,
-        held.map((target) => this.#operation(context, target, 'hold', target.change.held)),
+        held.map((target) =>
+          pushedOperation(context, target, { ...this.#stamp(), operation: 'hold', fields: target.change.held }),
+        ),
       );
     });
   }
@@ -154,11 +156,13 @@ export class PushRecorder {
           bases.push(acceptedBase(context, { target, base, remote: outcome.event, now }));
           const { id, facts } = outcome.event;
           links.push({ id: target.event.id, graphEventId: id, iCalUId: facts.iCalUId, facts, syncedAt: now });
-          operations.push(this.#operation(context, target, sideOperation(target), target.change.units, outcome.event));
+          const line = { operation: sideOperation(target), fields: target.change.units, remote: outcome.event };
+          operations.push(pushedOperation(context, target, { ...this.#stamp(), ...line }));
           count(context, target);
         } else if (!outcome.ok) {
           bases.push(parkedBase(target, base, outcome.error, now));
-          operations.push(this.#operation(context, target, 'fail', target.change.units, undefined, outcome.error));
+          const line = { operation: 'fail' as const, fields: target.change.units, error: outcome.error };
+          operations.push(pushedOperation(context, target, { ...this.#stamp(), ...line }));
           context.counters.failed += 1;
         }
       }
@@ -184,7 +188,7 @@ export class PushRecorder {
       );
       await this.#operations.append(
         tx,
-        held.map((target) => this.#deletion(context, target, 'hold')),
+        held.map((target) => pushedDeletion(context, target, { ...this.#stamp(), operation: 'hold' })),
       );
     });
   }
@@ -208,7 +212,9 @@ export class PushRecorder {
       await this.#bases.deleteMany(tx, context.userId, ids);
       await this.#operations.append(
         tx,
-        gone.filter(({ base }) => base.graphEventId).map((target) => this.#deletion(context, target, 'delete')),
+        gone
+          .filter(({ base }) => base.graphEventId)
+          .map((target) => pushedDeletion(context, target, { ...this.#stamp(), operation: 'delete' })),
       );
       for (const { target, outcome } of refused) {
         if (!outcome || outcome.ok) continue;
@@ -220,7 +226,8 @@ export class PushRecorder {
             failedRevision: target.tombstone.revision,
           },
         ]);
-        await this.#operations.append(tx, [this.#deletion(context, target, 'fail', error)]);
+        const line = { ...this.#stamp(), operation: 'fail' as const, error };
+        await this.#operations.append(tx, [pushedDeletion(context, target, line)]);
         context.counters.failed += 1;
       }
       context.counters.remote.deleted += gone.filter(({ base }) => base.graphEventId).length;
@@ -249,67 +256,10 @@ export class PushRecorder {
     });
   }
 
-  #operation(
-    context: RunContext,
-    target: Outgoing,
-    operation: NewSyncOperation['operation'],
-    fields: readonly string[],
-    remote?: RemoteEvent,
-    error?: SyncError,
-  ): NewSyncOperation {
-    return {
-      id: this.#random.id(),
-      runId: context.jobId,
-      userId: context.userId,
-      calendarId: context.calendarId,
-      eventId: target.event.id,
-      graphEventId: remote?.id ?? target.base?.graphEventId,
-      side: 'remote',
-      operation,
-      fields: [...fields],
-      reason: error && error.httpStatus === undefined ? error.message : REASON[operation],
-      at: this.#clock.now(),
-      before: target.base?.remote ?? undefined,
-      after: operation === 'create' || operation === 'update' ? target.sent : undefined,
-      graphRequestId: error?.graphRequestId,
-      errorCode: error ? (error.graphCode ?? error.code) : undefined,
-    };
-  }
-
-  #deletion(
-    context: RunContext,
-    { base }: OutgoingDeletion,
-    operation: 'delete' | 'hold' | 'fail',
-    error?: SyncError,
-  ): NewSyncOperation {
-    return {
-      id: this.#random.id(),
-      runId: context.jobId,
-      userId: context.userId,
-      calendarId: context.calendarId,
-      eventId: base.eventId,
-      graphEventId: base.graphEventId,
-      side: 'remote',
-      operation,
-      fields: [],
-      reason: operation === 'delete' ? 'deleted here' : REASON[operation],
-      at: this.#clock.now(),
-      before: base.remote ?? undefined,
-      after: undefined,
-      graphRequestId: error?.graphRequestId,
-      errorCode: error ? (error.graphCode ?? error.code) : undefined,
-    };
+  #stamp(): { id: string; at: Date } {
+    return { id: this.#random.id(), at: this.#clock.now() };
   }
 }
-
-const REASON: Record<NewSyncOperation['operation'], string> = {
-  create: 'new here',
-  update: 'changed here',
-  delete: 'deleted here',
-  adopt: 'the same event exists on both sides',
-  fail: 'refused by Graph',
-  hold: 'kept here: sending it would mail guests, or the event belongs to somebody else',
-};
 
 function sideOperation({ operation }: Outgoing): 'create' | 'update' {
   return operation?.kind === 'create' ? 'create' : 'update';
