@@ -149,6 +149,18 @@ describe('a preview', () => {
     },
   );
 
+  it('tells nothing more of an event whose waiting conflict the run decides by deleting it here', async () => {
+    const id = await world.book(visit('gone there'));
+    await world.sync();
+    await world.edit(id, { subject: 'edited here' });
+    world.mailbox.deleteEvent((await world.get(id)).graphEventId!);
+    await world.sync({ conflictResolution: 'manual' });
+    await world.edit(id, { categories: ['Travel'] });
+    const preview = await previewThenRun({ conflictResolution: 'prefer_remote' });
+    expect(preview).toMatchObject({ local: { deleted: 1 }, remote: { created: 0, updated: 0, deleted: 0 } });
+    expect(await world.find(id)).toBeUndefined();
+  });
+
   it('tells what is held back, and what would make Exchange mail guests', async () => {
     expectMails();
     const meeting = world.mailbox.createEvent(visit('meeting', '2026-03-11', { attendees: [guest] }));

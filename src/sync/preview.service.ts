@@ -214,16 +214,18 @@ export class PreviewService {
     const ids = undecided.map(({ event }) => event.id);
     const conflicts = await this.#conflicts.pendingFor(this.#parts.db, context.userId, ids);
     const unsent = await this.#attachments.findUnsent(this.#parts.db, context.userId, ids);
-    return pending.map((item) => {
+    return pending.flatMap((item): PendingEvent[] => {
       const planned = isUndecided(item)
         ? planUndecided(context, { ...item, hasUnsentFiles: unsent.has(item.event.id) }, conflicts.get(item.event.id))
         : undefined;
-      if (!planned) return item;
+      if (!planned) return [item];
       tally.addLocal(planned);
+      // Deleted here by the decision, there is nothing of it to send.
+      if (planned.plan.local.kind === 'delete') return [];
       const { event } = item;
       const content = planned.plan.local.kind === 'write' ? planned.plan.local.content : event.content;
       const base = nextBase(planned, context, event.revision, this.#parts.clock.now()) ?? item.base;
-      return { event: { ...event, content }, base };
+      return [{ event: { ...event, content }, base }];
     });
   }
 
