@@ -11,7 +11,7 @@ import type { EventRepository, StoredEvent } from '../store/event.repository.ts'
 import type { IdempotencyRepository } from '../store/idempotency.repository.ts';
 import type { OperationRepository } from '../store/operation.repository.ts';
 import type { ResponseRepository } from '../store/response.repository.ts';
-import { inScopeOf, withoutScope } from '../store/row-scope.ts';
+import { withoutScope } from '../store/row-scope.ts';
 import type { RunRepository } from '../store/run.repository.ts';
 import type { SettingsRepository } from '../store/settings.repository.ts';
 import type { TombstoneRepository } from '../store/tombstone.repository.ts';
@@ -20,6 +20,7 @@ import { attachmentRecord, fileNameOf } from './attachment-export.ts';
 import { conflictView } from './conflict.service.ts';
 import { icsSourceOf } from './event-export.ts';
 import { eventView } from './event-views.ts';
+import { ExportFiles, ROWS_A_PAGE } from './export-files.ts';
 import { historyView, ownOperationView } from './run-view.ts';
 import type { ArchiveFile } from './zip-archive.ts';
 
@@ -41,12 +42,8 @@ export interface ExportParts {
   readonly audit: AuditRepository;
 }
 
-/** Rows read at a time; with large bodies some megabytes. */
-const STEP = 200;
 /** Names alone are small. */
 const IDS_STEP = 20_000;
-/** A list that grows longer, in characters, goes on in another file: programs that read JSON take it whole. */
-const FILE_LENGTH = 256 * 1024 * 1024;
 
 /**
  * Everything held about one user, file by file.
@@ -60,7 +57,7 @@ export class PrivacyExport {
   readonly #parts: ExportParts;
   readonly #userId: UserId;
   readonly #now: () => Date;
-  readonly #counts: Record<string, number> = {};
+  readonly #files: ExportFiles;
   /** Is shown every event twice: for the zones, which come first in its file, and then to be written. */
   readonly #ics: IcsWriter;
 
@@ -68,6 +65,7 @@ export class PrivacyExport {
     this.#parts = parts;
     this.#userId = userId;
     this.#now = now;
+    this.#files = new ExportFiles(userId);
     this.#ics = new IcsWriter(now());
   }
 
@@ -75,30 +73,30 @@ export class PrivacyExport {
     const startedAt = this.#now();
     const { db, calendars, settings, webhookExport } = this.#parts;
     const userId = this.#userId;
-    yield this.#document('profile.json', () => this.#profile());
-    yield this.#document('settings.json', () => settings.find(db, userId));
-    yield this.#document('calendars.json', async () =>
+    yield this.#files.document('profile.json', () => this.#profile());
+    yield this.#files.document('settings.json', () => settings.find(db, userId));
+    yield this.#files.document('calendars.json', async () =>
       (await calendars.list(db, userId)).map(({ userId: _own, ...calendar }) => calendar),
     );
-    yield* this.#list('events', this.#events());
+    yield* this.#files.list('events', this.#events());
     yield { name: 'calendar.ics', text: this.#calendarFile() };
-    yield* this.#list('deleted-events', this.#tombstones());
-    yield* this.#list('attachments', this.#attachments());
+    yield* this.#files.list('deleted-events', this.#tombstones());
+    yield* this.#files.list('attachments', this.#attachments());
     yield* this.#attachedFiles();
-    yield* this.#list('answers', this.#answers());
-    yield* this.#list('agreed-with-outlook', this.#agreed());
-    yield* this.#list('conflicts', this.#conflicts());
-    yield* this.#list('runs', this.#runs());
-    yield* this.#list('operations', this.#operations());
-    yield* this.#list('audit', this.#auditEntries());
-    yield this.#document('webhooks.json', () => webhookExport.listWebhooks(db, userId));
-    yield* this.#list('webhook-deliveries', this.#deliveries());
-    yield* this.#list('idempotency-keys', this.#idempotencyKeys());
-    yield this.#document('manifest.json', async () => ({
+    yield* this.#files.list('answers', this.#answers());
+    yield* this.#files.list('agreed-with-outlook', this.#agreed());
+    yield* this.#files.list('conflicts', this.#conflicts());
+    yield* this.#files.list('runs', this.#runs());
+    yield* this.#files.list('operations', this.#operations());
+    yield* this.#files.list('audit', this.#auditEntries());
+    yield this.#files.document('webhooks.json', () => webhookExport.listWebhooks(db, userId));
+    yield* this.#files.list('webhook-deliveries', this.#deliveries());
+    yield* this.#files.list('idempotency-keys', this.#idempotencyKeys());
+    yield this.#files.document('manifest.json', async () => ({
       userId,
       startedAt,
       completedAt: this.#now(),
-      counts: this.#counts,
+      counts: this.#files.counts,
       note: 'Read while the service went on: each line is as it was at some moment between startedAt and completedAt.',
     }));
   }
@@ -111,7 +109,7 @@ export class PrivacyExport {
 
   async *#events(): AsyncGenerator<object> {
     for await (const page of this.#eventPages()) {
-      const bases = await this.#read(() => {
+      const bases = await this.#files.read(() => {
         const ids = page.map(({ id }) => id);
         return this.#parts.bases.findByEventIds(this.#parts.db, this.#userId, ids);
       });
@@ -134,19 +132,19 @@ export class PrivacyExport {
   /** By name, and the names first: an event that is edited meanwhile keeps its place. */
   async *#eventPages(): AsyncGenerator<StoredEvent[]> {
     const { db, events } = this.#parts;
-    const names = this.#paged(
+    const names = this.#files.paged(
       (after: EventId | undefined) => events.listIds(db, this.#userId, { after, limit: IDS_STEP }),
       (id) => id,
       IDS_STEP,
     );
     let ids: EventId[] = [];
     const read = async (): Promise<StoredEvent[]> => {
-      const found = await this.#read(() => events.findMany(db, this.#userId, ids));
+      const found = await this.#files.read(() => events.findMany(db, this.#userId, ids));
       return ids.flatMap((id) => found.get(id) ?? []);
     };
     for await (const id of names) {
       ids.push(id);
-      if (ids.length < STEP) continue;
+      if (ids.length < ROWS_A_PAGE) continue;
       yield await read();
       ids = [];
     }
@@ -155,8 +153,8 @@ export class PrivacyExport {
 
   async *#tombstones(): AsyncGenerator<object> {
     const { db, tombstones } = this.#parts;
-    const rows = this.#paged(
-      (after: EventId | undefined) => tombstones.list(db, this.#userId, { after, limit: STEP }),
+    const rows = this.#files.paged(
+      (after: EventId | undefined) => tombstones.list(db, this.#userId, { after, limit: ROWS_A_PAGE }),
       ({ eventId }) => eventId,
     );
     for await (const { eventId, calendarId, graphEventId = null, deletedAt } of rows) {
@@ -166,9 +164,9 @@ export class PrivacyExport {
 
   async *#answers(): AsyncGenerator<object> {
     const { db, responses } = this.#parts;
-    const rows = this.#paged(
+    const rows = this.#files.paged(
       (after: { eventId: EventId; originalDate: string } | undefined) =>
-        responses.listAll(db, this.#userId, { after, limit: STEP }),
+        responses.listAll(db, this.#userId, { after, limit: ROWS_A_PAGE }),
       ({ eventId, originalDate }) => ({ eventId, originalDate }),
     );
     for await (const { userId: _own, id: _id, ...answer } of rows) yield answer;
@@ -183,23 +181,23 @@ export class PrivacyExport {
     const { db, attachments } = this.#parts;
     for await (const attachment of this.#attachmentRows()) {
       if (!attachment.hasContent) continue;
-      const content = await this.#read(() => attachments.readContent(db, this.#userId, attachment.id));
+      const content = await this.#files.read(() => attachments.readContent(db, this.#userId, attachment.id));
       if (content) yield { name: fileNameOf(attachment), text: piecesOf(content) };
     }
   }
 
   #attachmentRows() {
     const { db, attachments } = this.#parts;
-    return this.#paged(
-      (after: string | undefined) => attachments.listAll(db, this.#userId, { after, limit: STEP }),
+    return this.#files.paged(
+      (after: string | undefined) => attachments.listAll(db, this.#userId, { after, limit: ROWS_A_PAGE }),
       ({ id }) => id,
     );
   }
 
   async *#agreed(): AsyncGenerator<object> {
     const { db, bases } = this.#parts;
-    const rows = this.#paged(
-      (after: EventId | undefined) => bases.listAll(db, this.#userId, { after, limit: STEP }),
+    const rows = this.#files.paged(
+      (after: EventId | undefined) => bases.listAll(db, this.#userId, { after, limit: ROWS_A_PAGE }),
       ({ eventId }) => eventId,
     );
     for await (const base of rows) yield agreedView(base);
@@ -207,9 +205,9 @@ export class PrivacyExport {
 
   async *#conflicts(): AsyncGenerator<object> {
     const { db, conflicts } = this.#parts;
-    const rows = this.#paged(
+    const rows = this.#files.paged(
       (after: Parameters<typeof conflicts.listAll>[2]['after']) =>
-        conflicts.listAll(db, this.#userId, { after, limit: STEP }),
+        conflicts.listAll(db, this.#userId, { after, limit: ROWS_A_PAGE }),
       ({ id }) => id,
     );
     for await (const conflict of rows) yield conflictView(conflict);
@@ -217,8 +215,9 @@ export class PrivacyExport {
 
   async *#runs(): AsyncGenerator<object> {
     const { db, runs } = this.#parts;
-    const rows = this.#paged(
-      (after: Parameters<typeof runs.listAll>[2]['after']) => runs.listAll(db, this.#userId, { after, limit: STEP }),
+    const rows = this.#files.paged(
+      (after: Parameters<typeof runs.listAll>[2]['after']) =>
+        runs.listAll(db, this.#userId, { after, limit: ROWS_A_PAGE }),
       ({ id }) => id,
     );
     for await (const run of rows) yield { ...historyView(run), request: run.request };
@@ -226,9 +225,9 @@ export class PrivacyExport {
 
   async *#operations(): AsyncGenerator<object> {
     const { db, operations } = this.#parts;
-    const rows = this.#paged(
+    const rows = this.#files.paged(
       (after: { eventId: EventId; id: string } | undefined) =>
-        operations.listAllOwn(db, this.#userId, { after, limit: STEP }),
+        operations.listAllOwn(db, this.#userId, { after, limit: ROWS_A_PAGE }),
       ({ eventId, id }) => ({ eventId, id }),
     );
     for await (const operation of rows) yield { jobId: operation.runId, ...ownOperationView(operation) };
@@ -236,9 +235,10 @@ export class PrivacyExport {
 
   async *#auditEntries(): AsyncGenerator<object> {
     const { db, audit } = this.#parts;
-    const rows = this.#paged(
+    const rows = this.#files.paged(
       // In a user's scope the log shows nothing; these lines are about them.
-      (after: string | undefined) => withoutScope(() => audit.listAbout(db, this.#userId, { after, limit: STEP })),
+      (after: string | undefined) =>
+        withoutScope(() => audit.listAbout(db, this.#userId, { after, limit: ROWS_A_PAGE })),
       ({ id }) => id,
     );
     for await (const entry of rows) yield auditView(entry, this.#userId);
@@ -246,72 +246,18 @@ export class PrivacyExport {
 
   async *#deliveries(): AsyncGenerator<object> {
     const { db, webhookExport } = this.#parts;
-    yield* this.#paged(
-      (after: string | undefined) => webhookExport.listDeliveries(db, this.#userId, { after, limit: STEP }),
+    yield* this.#files.paged(
+      (after: string | undefined) => webhookExport.listDeliveries(db, this.#userId, { after, limit: ROWS_A_PAGE }),
       ({ id }) => id,
     );
   }
 
   async *#idempotencyKeys(): AsyncGenerator<object> {
     const { db, idempotency } = this.#parts;
-    yield* this.#paged(
-      (after: string | undefined) => idempotency.listAll(db, this.#userId, { after, limit: STEP }),
+    yield* this.#files.paged(
+      (after: string | undefined) => idempotency.listAll(db, this.#userId, { after, limit: ROWS_A_PAGE }),
       ({ key }) => key,
     );
-  }
-
-  async *#paged<Row, Place>(
-    readPage: (after: Place | undefined) => Promise<readonly Row[]>,
-    placeOf: (row: Row) => Place,
-    limit = STEP,
-  ): AsyncGenerator<Row> {
-    let after: Place | undefined;
-    for (;;) {
-      const from = after;
-      const rows = await this.#read(() => readPage(from));
-      yield* rows;
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < limit) return;
-      after = placeOf(last);
-    }
-  }
-
-  /** Whoever asks for the next piece of a stream is in no scope, or in another's. */
-  #read<T>(work: () => Promise<T>): Promise<T> {
-    return inScopeOf(this.#userId, work);
-  }
-
-  #document(name: string, read: () => Promise<unknown>): ArchiveFile {
-    const text = async function* (this: PrivacyExport): AsyncGenerator<string> {
-      yield `${JSON.stringify(await this.#read(read), null, 2)}\n`;
-    };
-    return { name, text: text.call(this) };
-  }
-
-  /** A list of JSON values, one a line, in one file or several. */
-  async *#list(name: string, items: AsyncGenerator<object>): AsyncGenerator<ArchiveFile> {
-    let next = await items.next();
-    this.#counts[name] = 0;
-    const text = async function* (this: PrivacyExport): AsyncGenerator<string> {
-      let separator = '[\n';
-      for (let length = 0; !next.done && length < FILE_LENGTH; ) {
-        const line = JSON.stringify(next.value);
-        length += line.length;
-        this.#counts[name] = (this.#counts[name] ?? 0) + 1;
-        yield separator + line;
-        separator = ',\n';
-        next = await items.next();
-      }
-      yield separator === '[\n' ? '[]\n' : '\n]\n';
-    };
-    try {
-      for (let part = 1; ; part += 1) {
-        yield { name: part === 1 ? `${name}.json` : `${name}-${part}.json`, text: text.call(this) };
-        if (next.done) return;
-      }
-    } finally {
-      await items.return(undefined);
-    }
   }
 }
 
