@@ -6,6 +6,7 @@ import { Breakers } from './breakers.ts';
 import type { GraphSession } from './calendar-graph.ts';
 import { PROBE_WAIT_MS } from './circuit-breaker.ts';
 import { type GraphFailure, isTokenDeath, readFailure, toSyncError } from './graph-errors.ts';
+import { GraphRoot } from './graph-root.ts';
 import { countFailure } from './graph-stats.ts';
 import type { MailboxLimiter } from './mailbox-limiter.ts';
 import { parseRetryAfter } from './retry-after.ts';
@@ -47,8 +48,6 @@ const MAX_TIMEOUTS = 2;
 /** A longer wait is not sat out while a run holds its mailbox; the run is put back and the pause stays in force. */
 const LONGEST_WAIT_MS = 120_000;
 const REQUEST_TIMEOUT_MS = 60_000;
-/** Delta links are one or two thousand characters long; no server takes one of this length back. */
-const LONGEST_LINK = 64 * 1024;
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** On every request and every page: ids that survive moves, UTC, and bodies as HTML (they are not part of a link). */
@@ -73,7 +72,7 @@ export class GraphClient {
   readonly #tokens: TokenProvider;
   readonly #limiter: MailboxLimiter;
   readonly breakers: Breakers;
-  readonly #root: string;
+  readonly #root: GraphRoot;
   readonly #requestTimeoutMs: number;
   readonly #serverClock = new ServerClock();
 
@@ -95,7 +94,7 @@ export class GraphClient {
     this.#tokens = parts.tokens;
     this.#limiter = parts.limiter;
     this.breakers = new Breakers(parts.clock);
-    this.#root = `${parts.baseUrl.replace(/\/+$/, '')}/v1.0`;
+    this.#root = new GraphRoot(parts.baseUrl);
     this.#requestTimeoutMs = parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
   }
 
@@ -113,7 +112,7 @@ export class GraphClient {
    * @throws {SyncError} what Graph, or the way to it, says instead, after the retries that make sense
    */
   async send(session: GraphSession, request: GraphRequest): Promise<GraphAnswer> {
-    const url = this.#urlOf(request);
+    const url = this.#root.urlOf(request);
     let renewal: TokenRequest | undefined;
     let isRenewed = false;
     for (let attempt = 1; ; attempt += 1) {
@@ -244,39 +243,9 @@ export class GraphClient {
     await this.#clock.sleep(delayMs, session.signal);
   }
 
-  /**
-   * A request as an item of a batch has it: below the version's root, whole links among them.
-   *
-   * @throws {SyncError} as for any link that leads elsewhere
-   */
+  /** A request as an item of a batch has it. */
   relativeUrl(request: GraphRequest): string {
-    const url = this.#urlOf(request);
-    if (url.startsWith(`${this.#root}/`)) return url.slice(this.#root.length);
-    const { origin, pathname, search } = new URL(url);
-    if (`${origin}${pathname}`.startsWith(`${new URL(this.#root).href}/`)) {
-      return `${origin}${pathname}${search}`.slice(new URL(this.#root).href.length);
-    }
-    throw new SyncError(
-      request.isDelta ? 'cursor-expired' : 'rejected',
-      'a link leads to another version of Graph; it is not followed',
-    );
-  }
-
-  /**
-   * The token must not follow a link to anywhere but our Graph.
-   *
-   * @throws {SyncError} `rejected`; for a delta link `cursor-expired`, as it may be one of another `GRAPH_BASE_URL`
-   */
-  #urlOf({ path, isDelta }: GraphRequest): string {
-    if (path.startsWith('/')) return this.#root + path;
-    const link = URL.canParse(path) ? new URL(path) : undefined;
-    const isOurs = link?.origin === new URL(this.#root).origin && link.username === '' && link.password === '';
-    if (isOurs && path.length <= LONGEST_LINK) return path;
-    const where = isOurs ? `nowhere in ${path.length} characters` : (link?.host ?? 'no host at all');
-    throw new SyncError(
-      isDelta ? 'cursor-expired' : 'rejected',
-      `a link leads to ${where} instead of Graph; it is not followed`,
-    );
+    return this.#root.relativeUrl(request);
   }
 }
 
