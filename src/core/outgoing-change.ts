@@ -114,9 +114,13 @@ function isOwn({ facts }: Pick<OutgoingInput, 'facts'>): boolean {
   return facts?.isOrganizer ?? true;
 }
 
-/** Guests Exchange knows: those in Graph's copy, not those that only stand here. */
+/**
+ * Guests Exchange knows: those in Graph's copy, not those that only stand here. While a conflict about them waits, what was
+ * agreed on is not what Graph has: somebody changed the guests there, so that there may well be some.
+ */
 function hasGuests({ agreed }: Pick<OutgoingInput, 'agreed'>): boolean {
   if (!agreed) return false;
+  if (agreed.conflictUnits.includes('attendees')) return true;
   return agreed.remote.attendees.length > 0 || Object.values(agreed.remote.occurrences).some(overrideHasGuests);
 }
 
