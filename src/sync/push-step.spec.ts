@@ -4,150 +4,147 @@ import { SyncError, type SyncErrorCode } from '../core/errors.ts';
 import { DEFAULT_CALENDAR_ID, type EventId, type GraphEventId, type UserId } from '../core/ids.ts';
 import type { RemoteEvent, WriteOutcome } from '../graph/calendar-graph.ts';
 import type { EventBase } from '../store/base.repository.ts';
-import { FAILURES_ALONE } from './item-trouble.ts';
 import type { Outgoing, OutgoingDeletion } from './outgoing-event.ts';
 import { sortDeleted, sortWrites } from './push-step.ts';
 
-const [A, B, C] = ['a', 'b', 'c'] as [EventId, EventId, EventId];
-const NOW = new Date('2026-03-02T08:00:00Z');
-const USER = 'alice' as UserId;
-const graphIdOf = (id: EventId) => `g-${id}` as GraphEventId;
+const shared = { userId: 'ada' as UserId, calendarId: DEFAULT_CALENDAR_ID };
+const at = new Date('2026-03-02T08:00:00Z');
+const thereAs = (id: string) => `there ${id}` as GraphEventId;
 
-function baseOf(eventId: EventId, more: Partial<EventBase> = {}): EventBase {
+function baseOf(id: string, more: Partial<EventBase> = {}): EventBase {
   return {
-    ...{ eventId, userId: USER, calendarId: DEFAULT_CALENDAR_ID, graphEventId: graphIdOf(eventId) },
-    ...{ agreedRevision: 0n, local: null, remote: null, generation: 0, conflictUnits: [], heldUnits: [], ...more },
+    ...{ ...shared, eventId: id as EventId, graphEventId: thereAs(id), agreedRevision: 1n, generation: 0 },
+    ...{ local: anEvent(), remote: anEvent(), conflictUnits: [], heldUnits: [], ...more },
   };
 }
-
-function outgoing(id: EventId, more: Partial<Outgoing> = {}): Outgoing {
-  const content = anEvent();
-  const event = { id, userId: USER, calendarId: DEFAULT_CALENDAR_ID, content, revision: 7n };
-  return {
-    event: { ...event, lastModifiedAt: NOW, createdAt: NOW },
-    base: baseOf(id),
-    change: { units: [], occurrences: [], held: [], stale: [], sendAttendees: false } as unknown as Outgoing['change'],
-    operation: undefined,
-    sent: content,
-    isResent: false,
-    ...more,
-  };
+function sent(id: string, more: Partial<Outgoing> = {}): Outgoing {
+  const event = { ...shared, id: id as EventId, content: anEvent(), revision: 2n, lastModifiedAt: at, createdAt: at };
+  const change = { units: ['subject' as const], occurrences: [], held: [], sendAttendees: false };
+  const operation = { kind: 'update', key: id, id: thereAs(id), content: anEvent() } as never;
+  return { event, base: baseOf(id), change, operation, sent: anEvent(), isResent: false, ...more };
 }
-
-function deletion(id: EventId, more: Partial<EventBase> = {}): OutgoingDeletion {
-  const tombstone = { eventId: id, userId: USER, calendarId: DEFAULT_CALENDAR_ID, revision: 7n, deletedAt: NOW };
-  return { tombstone, base: baseOf(id, more) };
-}
-
-const done = (key: EventId): WriteOutcome => ({ key, ok: true, event: { id: graphIdOf(key) } as RemoteEvent });
-const failed = (key: EventId, code: SyncErrorCode, details?: Record<string, unknown>): WriteOutcome => ({
-  key,
-  ok: false,
-  error: new SyncError(code, 'no', { httpStatus: 503, ...(details ? { details } : {}) }),
+const ok = (key: string, event?: RemoteEvent): WriteOutcome => ({ key, ok: true, event });
+const refused = (key: string, code: SyncErrorCode, httpStatus = 400, details = {}): WriteOutcome => ({
+  ...{ key, ok: false, error: new SyncError(code, 'said by Graph', { httpStatus, details }) },
 });
 
-describe('the writes of a step', () => {
-  it('are settled where Graph took them or refused them for good', () => {
-    const sent = [outgoing(A), outgoing(B)];
-    const outcomes = [done(A), failed(B, 'rejected')];
-    const sorted = sortWrites(sent, outcomes);
-    expect(sorted.settled).toEqual([
-      { target: sent[0], outcome: outcomes[0] },
-      { target: sent[1], outcome: outcomes[1] },
-    ]);
-    expect(sorted).toMatchObject({ counted: [], fatal: undefined, reborn: [], vanished: [], stale: new Map() });
+/** Which event came to what. */
+function sortedWrites(targets: readonly Outgoing[], outcomes: readonly WriteOutcome[]) {
+  const { settled, stale, counted, fatal, reborn, vanished } = sortWrites(targets, outcomes);
+  return {
+    settled: settled.map(({ target }) => target.event.id),
+    stale: [...stale],
+    counted: counted.map(({ eventId }) => eventId),
+    fatal: fatal?.code,
+    reborn: reborn.map(({ event }) => event.id),
+    vanished: vanished.map(({ target, graphEventId }) => [target.event.id, graphEventId]),
+  };
+}
+const nothing = { settled: [], stale: [], counted: [], fatal: undefined, reborn: [], vanished: [] };
+
+describe('what Graph’s answers to creates and changes mean', () => {
+  it('settles what was done and what was refused for good, and nothing that was not answered', () => {
+    const outcomes = [ok('done'), refused('refused', 'rejected')];
+    expect(sortedWrites([sent('done'), sent('refused'), sent('silent')], outcomes)).toEqual({
+      ...nothing,
+      settled: ['done', 'refused'],
+    });
   });
 
-  it.each<SyncErrorCode>(['precondition-failed', 'not-found'])('are stale after %s', (code) => {
-    const sorted = sortWrites([outgoing(A)], [failed(A, code)]);
-    expect(sorted.stale).toEqual(new Map([[A, graphIdOf(A)]]));
-    expect(sorted.settled).toEqual([]);
+  it.each(['precondition-failed', 'not-found'] as const)('reads what was refused with %s again', (code) => {
+    expect(sortedWrites([sent('moved on')], [refused('moved on', code)])).toEqual({
+      ...nothing,
+      stale: [['moved on', 'there moved on']],
+    });
   });
 
-  it('are nothing to look at again where no id at Graph is known', () => {
-    const sorted = sortWrites(
-      [outgoing(A, { base: baseOf(A, { graphEventId: undefined }) })],
-      [failed(A, 'not-found')],
-    );
-    expect(sorted.stale.size).toBe(0);
-    expect(sorted.fatal?.code).toBe('not-found');
+  it('has nothing to read again of what was never there: the calendar is gone, and the run ends', () => {
+    const created = sent('new', { base: undefined });
+    expect(sortedWrites([created], [refused('new', 'not-found', 404)])).toEqual({ ...nothing, fatal: 'not-found' });
   });
 
-  it('that repeat a create are settled and compared with what Graph answers: somebody may have edited it', () => {
-    const sorted = sortWrites([outgoing(A, { isResent: true })], [done(A)]);
-    expect(sorted.settled).toHaveLength(1);
-    expect(sorted.stale).toEqual(new Map([[A, graphIdOf(A)]]));
+  it('settles a repeated create and looks at what it met, which somebody may have changed since', () => {
+    const met = { id: thereAs('again') } as RemoteEvent;
+    expect(sortedWrites([sent('again', { base: undefined, isResent: true })], [ok('again', met)])).toEqual({
+      ...nothing,
+      settled: ['again'],
+      stale: [['again', 'there again']],
+    });
+    expect(sortedWrites([sent('first')], [ok('first', met)])).toEqual({ ...nothing, settled: ['first'] });
   });
 
-  it('that create under a used marker begin another life, or, repeated, tell of an event that is gone', () => {
-    const [fresh, again] = [outgoing(A), outgoing(B, { isResent: true })];
-    const sorted = sortWrites(
-      [fresh, again],
-      [failed(A, 'duplicate-transaction'), failed(B, 'duplicate-transaction', { existingEventId: 'g-old' })],
-    );
-    expect(sorted.reborn).toEqual([fresh]);
-    expect(sorted.vanished).toEqual([{ target: again, graphEventId: 'g-old' }]);
-    expect(sorted.settled).toEqual([]);
+  it('tells a marker used up by an earlier life from one whose event is gone', () => {
+    const gone = refused('create', 'duplicate-transaction', 409, { existingEventId: 'gone there' });
+    expect(sortedWrites([sent('create')], [gone])).toEqual({ ...nothing, reborn: ['create'] });
+    expect(sortedWrites([sent('create', { isResent: true })], [gone])).toEqual({
+      ...nothing,
+      vanished: [['create', 'gone there']],
+    });
+    // Graph does not say which it was: nothing is made of it.
+    const unnamed = refused('create', 'duplicate-transaction', 409);
+    expect(sortedWrites([sent('create', { isResent: true })], [unnamed])).toEqual({ ...nothing, settled: ['create'] });
   });
 
-  it('end the run with the first error that is nobody’s in particular', () => {
-    const sorted = sortWrites([outgoing(A), outgoing(B)], [failed(A, 'throttled'), failed(B, 'unauthenticated')]);
-    expect(sorted.fatal?.code).toBe('throttled');
-    expect(sorted).toMatchObject({ settled: [], counted: [] });
+  it('counts a breakdown against an event that is alone, also one that was never there, and ends the run', () => {
+    const outcomes = [refused('known', 'unavailable', 503), refused('new', 'unavailable', 503)];
+    expect(sortedWrites([sent('known'), sent('new', { base: undefined })], outcomes)).toEqual({
+      ...nothing,
+      counted: ['known', 'new'],
+      fatal: 'unavailable',
+    });
+    const base = baseOf('known', { failures: 2 });
+    expect(sortedWrites([sent('known', { base })], outcomes)).toEqual({ ...nothing, settled: ['known'] });
+    expect(sortedWrites([sent('known'), sent('done')], [...outcomes, ok('done')])).toEqual({
+      ...nothing,
+      settled: ['known', 'done'],
+    });
   });
 
-  it('are counted where Graph broke down on nothing else, and blamed at the last of so many times', () => {
-    const first = sortWrites([outgoing(A)], [failed(A, 'unavailable')]);
-    expect(first.counted.map(({ eventId }) => eventId)).toEqual([A]);
-    expect(first.fatal?.code).toBe('unavailable');
-    const last = sortWrites(
-      [outgoing(A, { base: baseOf(A, { failures: FAILURES_ALONE - 1 }) })],
-      [failed(A, 'unavailable')],
-    );
-    expect(last).toMatchObject({ counted: [], fatal: undefined });
-    expect(last.settled).toHaveLength(1);
-  });
-
-  it('are counted without a base too, as of an event that is not at Graph', () => {
-    const { counted } = sortWrites([outgoing(A, { base: undefined })], [failed(A, 'unavailable')]);
-    expect(counted).toMatchObject([{ eventId: A, agreedRevision: 0n }]);
-    expect(counted[0]?.graphEventId).toBeUndefined();
-  });
-
-  it('are left pending where no answer came', () => {
-    expect(sortWrites([outgoing(A)], [])).toMatchObject({ settled: [], counted: [], fatal: undefined });
+  it('ends the run with the first of what concerns all', () => {
+    const outcomes = [refused('a', 'throttled', 429), refused('b', 'unauthenticated', 401)];
+    expect(sortedWrites([sent('a'), sent('b')], outcomes)).toEqual({ ...nothing, fatal: 'throttled' });
   });
 });
 
-describe('the deletions of a step', () => {
-  it('are settled where Graph took them, refused them, or never had the event', () => {
-    const step = [deletion(A), deletion(B), deletion(C, { graphEventId: undefined })];
-    const outcomes = [done(A), failed(B, 'rejected')];
-    const sorted = sortDeleted(step, outcomes);
-    expect(sorted.settled).toEqual([
-      { target: step[0], outcome: outcomes[0] },
-      { target: step[1], outcome: outcomes[1] },
-      { target: step[2], outcome: undefined },
-    ]);
-    expect(sorted).toMatchObject({ counted: [], fatal: undefined, stale: new Map() });
+describe('what Graph’s answers to deletions mean', () => {
+  const deletion = (id: string, more: Partial<EventBase> = {}): OutgoingDeletion => ({
+    ...{ base: baseOf(id, more), tombstone: { eventId: id } as never },
+  });
+  function sorted(targets: readonly OutgoingDeletion[], outcomes: readonly WriteOutcome[]) {
+    const { settled, stale, counted, fatal } = sortDeleted(targets, outcomes);
+    return {
+      settled: settled.map(({ target, outcome }) => [target.base.eventId, outcome?.ok]),
+      ...{ stale: [...stale], counted: counted.map(({ eventId }) => eventId), fatal: fatal?.code },
+    };
+  }
+  const none = { settled: [], stale: [], counted: [], fatal: undefined };
+
+  it('settles what was deleted, what was never there, and what was refused for good', () => {
+    const never = deletion('never', { graphEventId: undefined });
+    const outcomes = [ok('done'), refused('refused', 'rejected')];
+    expect(sorted([deletion('done'), never, deletion('refused')], outcomes)).toEqual({
+      ...none,
+      settled: [
+        ['done', true],
+        ['never', undefined],
+        ['refused', false],
+      ],
+    });
   });
 
-  it.each<SyncErrorCode>(['precondition-failed', 'not-found'])('are stale after %s, and wait', (code) => {
-    const sorted = sortDeleted([deletion(A)], [failed(A, code)]);
-    expect(sorted.stale).toEqual(new Map([[A, graphIdOf(A)]]));
-    expect(sorted.settled).toEqual([]);
+  it.each(['precondition-failed', 'not-found'] as const)('looks again at what was refused with %s', (code) => {
+    expect(sorted([deletion('a')], [refused('a', code)])).toEqual({ ...none, stale: [['a', 'there a']] });
   });
 
-  it('are counted where Graph broke down on nothing else, and end the run', () => {
-    const sorted = sortDeleted([deletion(A)], [failed(A, 'unavailable')]);
-    expect(sorted.counted.map(({ eventId }) => eventId)).toEqual([A]);
-    expect(sorted.fatal?.code).toBe('unavailable');
-    expect(sorted.settled).toEqual([]);
+  it('counts a breakdown against an event that is alone, until it is its own doing', () => {
+    const broken = refused('a', 'unavailable', 503);
+    expect(sorted([deletion('a')], [broken])).toEqual({ ...none, counted: ['a'], fatal: 'unavailable' });
+    expect(sorted([deletion('a', { failures: 2 })], [broken])).toEqual({ ...none, settled: [['a', false]] });
+    expect(sorted([deletion('a'), deletion('b')], [broken, ok('b')])).toMatchObject({ counted: [], fatal: undefined });
   });
 
-  it('are blamed alone where others went through', () => {
-    const sorted = sortDeleted([deletion(A), deletion(B)], [failed(A, 'unavailable'), done(B)]);
-    expect(sorted.settled).toHaveLength(2);
-    expect(sorted).toMatchObject({ counted: [], fatal: undefined });
+  it('ends the run with the first of what concerns all', () => {
+    const outcomes = [refused('a', 'throttled', 429), refused('b', 'unauthenticated', 401)];
+    expect(sorted([deletion('a'), deletion('b')], outcomes)).toEqual({ ...none, fatal: 'throttled' });
   });
 });
