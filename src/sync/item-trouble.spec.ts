@@ -24,15 +24,16 @@ describe('a write that failed', () => {
     expect(blamed(error(code, 400))).toEqual({ alone: 'event', besideOthers: 'event' });
   });
 
-  it('because it is forbidden is the event’s doing only where others are allowed', () => {
-    expect(blamed(error('forbidden', 403))).toEqual({ alone: 'all', besideOthers: 'event' });
-    expect(blamed(error('forbidden', 403), FAILURES_ALONE)).toEqual({ alone: 'all', besideOthers: 'event' });
+  it('because it is forbidden is the event’s doing where others are allowed, and the mailbox’s where none is', () => {
+    for (const failures of [undefined, FAILURES_ALONE]) {
+      expect(blamed(error('forbidden', 403), failures)).toEqual({ alone: 'all', besideOthers: 'event' });
+    }
   });
 
-  it('because it is forbidden, the only one there was, is counted, and the event’s doing at the third time', () => {
+  it('because it is forbidden is counted where nothing else was tried, and the event’s doing at the third time', () => {
     const forbidden = error('forbidden', 403);
-    const lonely = (failures?: number) => blame(forbidden, { outcomes: [failed(forbidden)], failures });
-    expect([lonely(), lonely(1), lonely(2)]).toEqual(['count', 'count', 'event']);
+    const only = (failures: number | undefined) => blame(forbidden, { outcomes: [failed(forbidden)], failures });
+    expect([undefined, 0, 1, 2, 3].map(only)).toEqual(['count', 'count', 'count', 'event', 'event']);
   });
 
   it.each([
