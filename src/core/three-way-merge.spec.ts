@@ -133,6 +133,16 @@ describe('a rule, and a date it does not have', () => {
     expect(entangled(moved, aSeries({ occurrences: date }))).toEqual([...both, ['occurrence:2026-03-17', true]]);
   });
 
+  it.each<[string, EventContent, EventContent]>([
+    ['here', tuesdays, aSeries({ end: at('2026-03-09T12:00:00'), occurrences: date })],
+    ['there', aSeries({ end: at('2026-03-09T12:00:00'), occurrences: date }), tuesdays],
+  ])(
+    'are decided together when the date went with the old rule %s, and the other side has one of its own',
+    (_side, local, remote) => {
+      expect(entangled(local, remote, aSeries({ occurrences: date }))).toEqual(both);
+    },
+  );
+
   it.each<[string, EventContent, EventContent, EventContent?]>([
     ['the new rule has the date', aSeries({ occurrences: date }), aSeries({ end: at('2026-03-09T12:00:00') })],
     [
