@@ -214,6 +214,60 @@ describe('a body made safe to show', () => {
     });
   });
 
+  it.each([
+    ['paragraphs', '<p>x</p>', '<p>x</p>'],
+    ['paragraphs nobody closed', '<p>x', '<p>x</p>'],
+    ['cells nobody closed', '<li>x', '<li>x</li>'],
+    ['lines', 'x<br>', 'x<br />'],
+    ['pictures', '<img src="cid:x">', '<img />'],
+    ['links', '<a href="javascript:x">x</a>', '<a>x</a>'],
+    ['elements of a word processor', '<p>x<o:p></o:p></p>', '<p>x</p>'],
+    ['scripts', 'x<script>y</script>', 'x'],
+  ])('is no deeper for having thousands of %s one after the other', (_what, one, expected) => {
+    const { html, isReduced } = shown(one.repeat(2_000));
+    expect({ isReduced, html }).toEqual({ isReduced: false, html: expected.repeat(2_000) });
+  });
+
+  it('may be nested as deeply as it may be, and no deeper', () => {
+    const nested = (depth: number) => `${'<div>'.repeat(depth)}x${'</div>'.repeat(depth)}`;
+    expect(shown(nested(200))).toMatchObject({ html: nested(200), isReduced: false });
+    expect(shown(nested(201)).isReduced).toBe(true);
+  });
+
+  it('takes for a refresh only what is one', () => {
+    const embedsOf = (content: string) => shown(content).blocked.embeds;
+    for (const name of ['refresh', 'Refresh', ' refresh ']) {
+      expect(embedsOf(`<meta http-equiv="${name}" content="0;url=x">`), name).toBe(1);
+    }
+    for (const other of ['x-refresh', 'refresh-x', 'content-type']) {
+      expect(embedsOf(`<meta http-equiv="${other}" content="x">`), other).toBe(0);
+    }
+    expect(embedsOf('<meta charset="utf-8"><p http-equiv="refresh">x</p>')).toBe(0);
+  });
+
+  it('leads nowhere by an address that is too long, or becomes so once it is written out', () => {
+    const link = (length: number, letter = 'a') => {
+      const address = 'https://example.com/';
+      return shown(`<a href="${address}${letter.repeat(length - address.length)}">x</a>`).blocked.links;
+    };
+    expect([link(8_000), link(8_001), link(4_000, 'é')]).toEqual([0, 1, 1]);
+  });
+
+  it('has lines as they were meant, whatever ends them, and nothing where nothing can be seen', () => {
+    const typed = (content: string) => safeBody({ contentType: 'text', content }, { withImages: false });
+    expect(typed('a\rb\r\nc\n\rd').text).toBe('a\nb\nc\n\nd');
+    expect(typed('\0\x01')).toMatchObject({ html: '', text: '' });
+  });
+
+  it('has styles in one spelling, and none that say nothing or say too much', () => {
+    expect(htmlOf('<p style="COLOR:\n  red ;; font:\tbold   12px  x">x</p>')).toBe(
+      '<p style="color: red; font: bold 12px x">x</p>',
+    );
+    expect(htmlOf(`<p style="color:;width: ;font-family:${'x'.repeat(201)}">x</p>`)).toBe('<p>x</p>');
+    const longest = 'x'.repeat(200);
+    expect(htmlOf(`<p style="font-family:${longest}">x</p>`)).toBe(`<p style="font-family: ${longest}">x</p>`);
+  });
+
   it('is no longer than it may be', () => {
     const { html, text, isReduced } = safeBody(
       { contentType: 'text', content: 'x'.repeat(3_000_000) },
