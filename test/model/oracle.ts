@@ -100,7 +100,9 @@ function unequal({ local, bases, remote, apart, calendarsHere, conflicts }: Find
       const where = `${calendarsHere.get(calendarId)} here and in ${there.calendar} in Outlook`;
       violations.push({ kind: 'unequal', what: `“${content.subject}” is in ${where}` });
     }
-    const units = changedUnits(content, there.content).filter((unit) => !allowed.has(unit));
+    const units = changedUnits(content, there.content).filter(
+      (unit) => !allowed.has(unit) && !(base && isBeyondRestoring(base, { unit, here: content, there: there.content })),
+    );
     if (units.length > 0) {
       const what = `“${content.subject}” differs in ${units.join(', ')}`;
       violations.push({ kind: 'unequal', what: `${what}${base?.errorCode ? ` (${base.errorCode})` : ''}` });
@@ -113,6 +115,16 @@ function unequal({ local, bases, remote, apart, calendarsHere, conflicts }: Find
     }
   }
   return violations;
+}
+
+/** An edit of a date that was cancelled in Outlook won: Exchange cannot restore it, and the event says what to do about it. */
+function isBeyondRestoring(
+  { errorCode }: EventBase,
+  { unit, here, there }: { unit: Unit; here: EventContent; there: EventContent },
+): boolean {
+  const date = unit.startsWith('occurrence:') ? unit.slice('occurrence:'.length) : '';
+  const isEdited = here.occurrences[date]?.isCancelled === false;
+  return errorCode === 'ErrorItemNotFound' && isEdited && there.occurrences[date]?.isCancelled === true;
 }
 
 /** A series all of whose dates were cancelled stands in no view of Outlook: nobody sees it, and no delta tells of it. */
