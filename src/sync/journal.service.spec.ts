@@ -238,6 +238,33 @@ describe('taking back', () => {
     await expectSettled();
   });
 
+  it('leaves what a read-only calendar has, and sends the rest back to each calendar it came from', async () => {
+    const [team, holidays] = ['Team', 'Holidays'].map((name) => world.mailbox.addCalendar(name)) as [string, string];
+    await world.services.calendarService.refresh(USER);
+    const made = [undefined, team, holidays].map((calendarId) =>
+      world.mailbox.createEvent(visit({ subject: calendarId ?? 'own' }), calendarId ? { calendarId } : {}),
+    );
+    await world.sync({ calendarId: 'all' });
+    for (const { id } of made) world.mailbox.updateEvent(String(id), { importance: 'high' });
+    const run = await world.sync({ calendarId: 'all' });
+    world.mailbox.setCanEdit(holidays, false);
+    const { items } = await world.services.calendarService.refresh(USER);
+    const fixed = await world.bySubject(holidays);
+    const { jobIds, reverted, kept } = await takeBack(run.id);
+    expect(kept).toEqual([{ eventId: fixed.id, field: 'event', why: 'read-only' }]);
+    expect(reverted.map(({ action, fields }) => [action, ...fields])).toEqual([
+      ['restored', 'importance'],
+      ['restored', 'importance'],
+    ]);
+    const runs = await Promise.all(jobIds.map((id) => world.runs.find(world.db, USER, id)));
+    const editable = items.filter(({ canEdit }) => canEdit).map(({ id }) => id);
+    expect(runs.map((each) => each?.calendarId).sort()).toEqual(editable.sort());
+    expect(made.map(({ id }) => there(String(id))?.importance)).toEqual(['normal', 'normal', 'high']);
+    world.simulator.clearLog();
+    expect((await world.sync({ calendarId: 'all' })).status).toBe('COMPLETED');
+    expect(world.simulator.writes()).toEqual([]);
+  });
+
   it('is refused for a run at work, another user’s, and an event the run did nothing to', async () => {
     const { id } = await agreed();
     const waiting = await world.enqueue();
