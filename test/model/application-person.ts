@@ -61,6 +61,16 @@ export class ApplicationPerson {
     });
   }
 
+  /** Asks somebody else to come. */
+  async invite(words: Words): Promise<Done> {
+    const guest = words.guest();
+    return this.#onOne(
+      words,
+      ({ subject }) => this.#ledger.eventOf(subject)?.isForeign === false,
+      (view, event) => this.#update(words, view, event, { attendees: [...view.attendees, guest] }),
+    );
+  }
+
   /** Makes a series of an event, another of a series, or a single event of it. */
   async changeRule(words: Words): Promise<Done> {
     const isEnding = words.chance.isLucky(0.25);
@@ -72,10 +82,8 @@ export class ApplicationPerson {
 
   async delete(words: Words): Promise<Done> {
     return this.#onOne(words, undefined, async (view, event) => {
-      const before = this.#ledger.wordsIn(writtenIn(view));
       await this.#events.delete(this.#userId, view.id, { ifMatch: view.etag });
-      this.#ledger.saw(before, undefined);
-      event.deletedOn.add('here');
+      this.#ledger.deleted(event, 'here', writtenIn(view));
       return `deletes event ${event.number}`;
     });
   }
@@ -165,8 +173,7 @@ export class ApplicationPerson {
         await sql`delete from "CalendarEvent" where id = ${stored.id} and "userId" = ${this.#userId}`.execute(
           tx.kysely,
         );
-        this.#ledger.saw(before, undefined);
-        event.deletedOn.add('here');
+        this.#ledger.deleted(event, 'here', stored.content);
         return `deletes event ${event.number} by SQL`;
       }
       const { subject } = words.subject();

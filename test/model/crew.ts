@@ -52,8 +52,12 @@ export class Crew {
 
   /** A run has begun, and is not over. */
   get isAtWork(): boolean {
-    const isHere = this.worker.process.onInstant !== undefined;
-    return isHere || this.#doorbells.length > 0 || this.#stalled.length > 0 || this.#aside.length > 0;
+    return this.isAtWorkNow || this.#doorbells.length > 0;
+  }
+
+  /** Somebody has begun a run, and may go on with it. */
+  get isAtWorkNow(): boolean {
+    return this.worker.process.onInstant !== undefined || this.#stalled.length > 0 || this.#aside.length > 0;
   }
 
   get nextBellMs(): number | undefined {
@@ -102,6 +106,8 @@ export class Crew {
     const { worker } = this;
     const { process } = worker;
     this.#story.counts.runs += 1;
+    // No two runs happen in the same millisecond: a person's word is about what was before it.
+    this.#time.advance(1);
     let isDone = false;
     const work = this.#handle(worker, runId).finally(() => {
       isDone = true;

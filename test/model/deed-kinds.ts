@@ -24,6 +24,26 @@ export type DeedKind =
   | 'outlook-move'
   | 'switch-calendar'
   | 'strategy'
+  | 'window'
+  | 'direction'
+  | 'notify'
+  | 'app-invite'
+  | 'outlook-invite'
+  | 'outlook-save-old'
+  | 'app-answer'
+  | 'outlook-answer'
+  | 'app-attach'
+  | 'app-detach'
+  | 'outlook-attach'
+  | 'outlook-detach'
+  | 'crowd'
+  | 'app-delete-many'
+  | 'outlook-delete-many'
+  | 'confirm-deletions'
+  | 'put-back'
+  | 'days-pass'
+  | 'sign-in-dies'
+  | 'sign-in-again'
   | 'expire-tokens'
   | 'restore-mailbox'
   | 'clock-jump'
@@ -75,6 +95,21 @@ export const STRIKES: Readonly<Record<StrikeKind, number>> = {
 };
 const REVERTS: Weights = { revert: 10 };
 
+const SETTINGS: Weights = { strategy: 2, window: 6, direction: 5, 'days-pass': 4 };
+const FILES: Weights = { 'app-attach': 6, 'app-detach': 3, 'outlook-attach': 6, 'outlook-detach': 3 };
+const INVITATIONS: Weights = {
+  ...{ 'outlook-invited': 6, 'outlook-organizer': 3, 'app-answer': 8, 'outlook-answer': 4, 'outlook-save-old': 3 },
+};
+const GUESTS: Weights = { 'app-invite': 10, 'outlook-invite': 7, notify: 6 };
+
+/** Where there are many events. */
+export const CROWDS: Weights = {
+  ...{ 'app-delete-many': 6, 'outlook-delete-many': 6, 'confirm-deletions': 8, 'put-back': 4, 'days-pass': 3 },
+};
+
+/** Where the user has signed in themselves. */
+export const SIGN_INS: Weights = { 'sign-in-dies': 6, 'sign-in-again': 6 };
+
 /** Where there are several calendars. */
 export const MOVES: Weights = { 'outlook-move': 9, 'switch-calendar': 1 };
 
@@ -84,4 +119,8 @@ export const THEMES: readonly { readonly share: number; readonly deeds: Weights 
   { share: 0.5, deeds: SERIES },
   { share: 0.4, deeds: ODDITIES },
   { share: 0.3, deeds: REVERTS },
+  { share: 0.2, deeds: SETTINGS },
+  { share: 0.2, deeds: GUESTS },
+  { share: 0.15, deeds: FILES },
+  { share: 0.15, deeds: INVITATIONS },
 ];

@@ -1,18 +1,22 @@
 import type { UserId } from '../../src/core/ids.ts';
-import { CONFLICT_STRATEGIES } from '../../src/core/settings.ts';
 import type { GraphSimulator, SimulatedMailbox } from '../../src/simulator/index.ts';
-import { inScopeOf } from '../../src/store/row-scope.ts';
 import { ApplicationPerson, type Done } from './application-person.ts';
 import type { Calendars } from './calendars.ts';
 import { Chance } from './chance.ts';
 import type { Crew } from './crew.ts';
+import { Crowd } from './crowd.ts';
 import type { DeedKind, StrikeKind } from './deed-kinds.ts';
 import type { Engine } from './engine.ts';
+import type { FilePerson } from './file-person.ts';
 import type { Step } from './history.ts';
+import { Invitee } from './invitee.ts';
 import type { Ledger } from './ledger.ts';
+import type { Mails } from './mails.ts';
 import { MovingPerson } from './moving-person.ts';
 import { OutlookPerson } from './outlook-person.ts';
 import { RevertingPerson } from './reverting-person.ts';
+import type { SettingsPerson } from './settings-person.ts';
+import type { SignInDesk } from './sign-in-desk.ts';
 import type { Silence } from './silence.ts';
 import type { Story } from './story.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -22,6 +26,8 @@ import { Words } from './words.ts';
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const WAITS_MS = [MINUTE_MS, 20 * MINUTE_MS, HOUR_MS, 26 * HOUR_MS];
+/** Enough to roll events out of a window, few enough for all of them to stay within a year. */
+const MOST_DAYS = 9;
 const JUMPS_MS = [-HOUR_MS, -MINUTE_MS, MINUTE_MS, HOUR_MS, 26 * HOUR_MS];
 
 export interface DeedParts {
@@ -35,6 +41,10 @@ export interface DeedParts {
   readonly crew: Crew;
   readonly time: VirtualTime;
   readonly silence: Silence;
+  readonly mails: Mails;
+  readonly settings: SettingsPerson;
+  readonly desk: SignInDesk;
+  readonly files: FilePerson;
 }
 
 /** Everything that people do and that befalls the machines, each by the name a history gives it. */
@@ -42,6 +52,8 @@ export class Deeds {
   readonly #parts: DeedParts;
   readonly #here: ApplicationPerson;
   readonly #outlook: OutlookPerson;
+  readonly #crowd: Crowd;
+  readonly #invitee: Invitee;
   readonly #moving: MovingPerson;
   readonly #reverting: RevertingPerson;
 
@@ -49,6 +61,8 @@ export class Deeds {
     this.#parts = parts;
     this.#here = new ApplicationPerson(parts);
     this.#outlook = new OutlookPerson(parts);
+    this.#crowd = new Crowd(parts);
+    this.#invitee = new Invitee(parts);
     this.#moving = new MovingPerson(parts);
     this.#reverting = new RevertingPerson(parts);
   }
@@ -56,7 +70,12 @@ export class Deeds {
   async do(step: Step): Promise<void> {
     const { story } = this.#parts;
     const words = new Words(step.id, new Chance(step.draw));
-    const done = await this.#actOf(step.kind)(words);
+    const { mails } = this.#parts;
+    mails.bySomeRequest();
+    const doing = this.#actOf(step.kind)(words);
+    // People in Outlook act at once; what comes later in this comes of the service.
+    mails.byAPerson();
+    const done = await doing;
     if (done !== undefined) story.counts.operations += 1;
     story.tell(`${step.id} ${step.kind}: ${done ?? 'nothing to do'}`);
   }
@@ -90,7 +109,37 @@ export class Deeds {
     revert: (words) => this.#reverting.takeBack(words),
     'outlook-move': (words) => this.#moving.move(words),
     'switch-calendar': () => this.#moving.switchTeam(),
-    strategy: (words) => this.#chooseStrategy(words),
+    crowd: (words) => this.#crowd.gather(words),
+    'app-delete-many': (words) => this.#crowd.deleteHere(words),
+    'outlook-delete-many': (words) => this.#crowd.deleteInOutlook(words),
+    'confirm-deletions': () => this.#crowd.confirmLast(),
+    'put-back': (words) => this.#crowd.putBack(words),
+    'app-invite': (words) => this.#here.invite(words),
+    'outlook-invite': (words) => this.#outlook.invite(words),
+    'outlook-save-old': (words) => this.#outlook.saveOld(words),
+    'app-answer': (words) => this.#invitee.answerHere(words),
+    'outlook-answer': (words) => this.#invitee.answerInOutlook(words),
+    'app-attach': (words) => this.#parts.files.hangHere(words),
+    'app-detach': (words) => this.#parts.files.takeOffHere(words),
+    'outlook-attach': (words) => this.#parts.files.hangInOutlook(words),
+    'outlook-detach': (words) => this.#parts.files.takeOffInOutlook(words),
+    strategy: (words) => this.#parts.settings.chooseStrategy(words),
+    window: (words) => this.#parts.settings.chooseWindow(words),
+    direction: (words) => this.#parts.settings.chooseDirection(words),
+    notify: (words) => this.#parts.settings.choosePolicy(words),
+    'sign-in-dies': () => {
+      this.#parts.desk.revoke();
+      return 'the user is signed out everywhere';
+    },
+    'sign-in-again': async () => {
+      const isIn = await this.#parts.desk.signIn(this.#parts.api, this.#parts.userId);
+      return isIn ? 'the user signs in again' : 'the user is told to come again';
+    },
+    'days-pass': ({ chance }) => {
+      const days = 1 + chance.below(MOST_DAYS);
+      this.#parts.time.advance(days * 24 * HOUR_MS);
+      return `${days} days`;
+    },
     'expire-tokens': () => {
       this.#parts.simulator.expireDeltaTokens();
       return 'every delta link is dead';
@@ -99,6 +148,11 @@ export class Deeds {
       const { crew, ledger } = this.#parts;
       // A deletion that a run is about to send meets a 404 then, and is taken for done.
       if (crew.isAtWork) for (const event of ledger.events) event.mayReturn ||= event.deletedOn.has('here');
+      // Under a new id, in a calendar nobody reads, an event cannot be told from one that is gone.
+      for (const { calendar, content } of this.#parts.calendars.all().values()) {
+        const event = calendar === 'Private' ? ledger.eventOf(content.subject) : undefined;
+        if (event) event.mayBeSeveral = true;
+      }
       this.#parts.mailbox.misfortunes.restoreFromBackup();
       return 'the mailbox comes back with new ids';
     },
@@ -147,11 +201,4 @@ export class Deeds {
       return `the next ${what} is late`;
     },
   };
-
-  async #chooseStrategy({ chance }: Words): Promise<Done> {
-    const { api, userId } = this.#parts;
-    const conflictResolution = chance.pick(CONFLICT_STRATEGIES);
-    await inScopeOf(userId, () => api.services.settings.put(userId, { conflictResolution }));
-    return conflictResolution;
-  }
 }

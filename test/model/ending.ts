@@ -2,9 +2,14 @@ import type { JobId, UserId } from '../../src/core/ids.ts';
 import type { GraphSimulator, SimulatedMailbox } from '../../src/simulator/index.ts';
 import type { Calendars } from './calendars.ts';
 import type { Crew } from './crew.ts';
+import { Crowd } from './crowd.ts';
 import type { Engine } from './engine.ts';
+import type { FilePerson } from './file-person.ts';
 import type { Ledger } from './ledger.ts';
+import type { Mails } from './mails.ts';
 import { type Findings, judge, look } from './oracle.ts';
+import type { SettingsPerson } from './settings-person.ts';
+import type { SignInDesk } from './sign-in-desk.ts';
 import type { Story } from './story.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -13,6 +18,11 @@ const MOST_TIME_MS = 2 * 60 * 60_000;
 const MOST_RUNS = 200;
 /** One that brings the rest over, one that proves it; what takes more is told of. */
 const MOST_SETTLING_RUNS = 4;
+/** How long a person waits who is told to come again, and how often. */
+const PATIENCE_MS = 30 * 60_000;
+const MOST_TRIES = 3;
+/** One for each calendar and side, twice. */
+const MOST_CONFIRMATIONS = 8;
 /** As many requests as Graph lets an application have under way in one mailbox. */
 const MOST_REQUESTS = 4;
 
@@ -26,14 +36,22 @@ export interface EndingParts {
   readonly ledger: Ledger;
   readonly story: Story;
   readonly time: VirtualTime;
+  readonly mails: Mails;
+  readonly settings: SettingsPerson;
+  readonly desk: SignInDesk;
+  readonly files: FilePerson;
 }
 
 /** The end of a history: everybody who can still work does, then both sides are judged. */
 export class Ending {
   readonly #parts: EndingParts;
+  readonly #crowd: Crowd;
+  /** With what a person confirms what the last run would have deleted. */
+  #toConfirm: string | undefined;
 
   constructor(parts: EndingParts) {
     this.#parts = parts;
+    this.#crowd = new Crowd(parts);
   }
 
   async play(): Promise<void> {
@@ -43,12 +61,11 @@ export class Ending {
     crew.worker.database.clear();
     crew.worker.network.clear();
     await crew.thaw();
-    if (calendars.areSeveral) await this.#resume();
+    await this.#passing(() => this.#resume());
     const fromMs = time.nowMs;
     let convergedMs = await this.#settle(fromMs);
-    // What was written to an event on its way out is known to be elsewhere by the next reconciliation only.
     if (calendars.areSeveral && (await this.#passing(() => this.#hasStragglers()))) {
-      story.tell('copies of what is not synced any more are here still: all is read again');
+      story.tell('what was moved is not where it was moved to: all is read again');
       await crew.carry(await crew.queued({ forceFull: true }));
       convergedMs = await this.#settle(fromMs);
     }
@@ -56,10 +73,14 @@ export class Ending {
     await this.#judge();
   }
 
-  /** Switched off, a calendar promises nothing. */
+  /** What people have closed is opened: nothing is promised behind a closed door. */
   async #resume(): Promise<void> {
-    const { api, calendars, userId } = this.#parts;
-    await this.#passing(() => calendars.switch(api, userId, 'Team', true));
+    const { api, calendars, desk, settings, time, userId } = this.#parts;
+    for (let tries = 0; desk.isRevoked && !(await desk.signIn(api, userId)) && tries < MOST_TRIES; tries += 1) {
+      time.advance(PATIENCE_MS);
+    }
+    await settings.liftLimits();
+    if (calendars.areSeveral) await calendars.switch(api, userId, 'Team', true);
   }
 
   /** @returns when the last run ended that had something to do */
@@ -70,6 +91,13 @@ export class Ending {
     for (let run = 1; !(await this.#isQuiet()); run += 1) {
       await this.#workOff(fromMs);
       convergedMs = time.nowMs;
+      // A person looks at what was stopped, and means it.
+      const token = this.#toConfirm;
+      if (token !== undefined && run < MOST_CONFIRMATIONS) {
+        await this.#passing(() => this.#crowd.confirm(token));
+        await this.#workOff(fromMs);
+        continue;
+      }
       if (run < MOST_SETTLING_RUNS) continue;
       story.blame('unsettled', `${run} runs after the weather have not been enough`);
       break;
@@ -77,9 +105,17 @@ export class Ending {
     return convergedMs;
   }
 
+  /**
+   * Moves are told in two streams, each of which may have been read at another time: what was moved, and moved on, deleted
+   * or written to on its way, is certain to be known for what it is by the next reconciliation, within a day. Only what was
+   * moved has that long.
+   */
   async #hasStragglers(): Promise<boolean> {
-    const { local, apart } = await this.#look();
-    return local.some(({ graphEventId }) => graphEventId !== undefined && apart.has(graphEventId));
+    const { local, remote, calendarsHere } = await this.#look();
+    return local.some(({ content, calendarId, graphEventId }) => {
+      if (graphEventId === undefined || !this.#parts.ledger.eventOf(content.subject)?.wasMoved) return false;
+      return remote.get(graphEventId)?.calendar !== calendarsHere.get(calendarId);
+    });
   }
 
   /** One run. @returns whether it found nothing to do and asked one question for that, of each calendar */
@@ -92,6 +128,7 @@ export class Ending {
     await crew.carry(runId);
     const row = await api.store.runs.find(api.db, userId, runId as JobId);
     const [requests, writes] = [simulator.requests.length, simulator.writes().length];
+    this.#toConfirm = row?.confirmationToken;
     const isQuiet = row?.status === 'COMPLETED' && writes === 0 && requests === calendars.synced.length;
     if (!isQuiet) story.tell(`${row?.status} ${row?.errorCode ?? ''}, ${requests} requests, ${writes} writes`);
     return isQuiet;
@@ -114,7 +151,7 @@ export class Ending {
   }
 
   async #judge(): Promise<void> {
-    const { ledger, simulator, story } = this.#parts;
+    const { files, ledger, mails, simulator, story } = this.#parts;
     const { counts } = story;
     const wasQuiet = await this.#isQuiet();
     const writes = simulator.writes().length;
@@ -122,12 +159,12 @@ export class Ending {
     counts.needlessWrites += writes;
     counts.echoes += findings.remote.size;
     if (!wasQuiet) story.blame('needless', `${simulator.requests.length} requests, ${writes} writes in a quiet run`);
-    counts.mails = simulator.outbox.length;
-    if (counts.mails > 0) story.blame('mailed', `${counts.mails} mails`);
+    mails.bySomeRequest();
     if (counts.mostRequests > MOST_REQUESTS) {
       story.blame('too many requests', `${counts.mostRequests} at a time`);
     }
-    for (const { kind, what } of judge(ledger, findings)) story.blame(kind, what);
+    const ofFiles = await this.#passing(() => files.judge());
+    for (const { kind, what } of [...judge(ledger, findings), ...ofFiles]) story.blame(kind, what);
     if (story.violations.length > 0) tellAll(story, findings);
   }
 

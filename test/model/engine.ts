@@ -1,10 +1,10 @@
 import type { PgBoss } from 'pg-boss';
-import { createGraph } from '../../src/app-graph.ts';
+import { createGraph, keptSignIns } from '../../src/app-graph.ts';
 import { createServices } from '../../src/app-services.ts';
 import { createStore } from '../../src/app-store.ts';
 import type { AppConfig } from '../../src/config.ts';
 import type { Fetch, Logger, Random } from '../../src/core/runtime.ts';
-import { DelegatedTokenProvider } from '../../src/graph/delegated-token.provider.ts';
+import { DelegatedTokenProvider, TokenRouter } from '../../src/graph/delegated-token.provider.ts';
 import { MailboxLimiter } from '../../src/graph/mailbox-limiter.ts';
 import { OperatorAlarm } from '../../src/graph/operator-alarm.ts';
 import type { SignInClient } from '../../src/graph/sign-in.client.ts';
@@ -31,6 +31,7 @@ export async function openEngine(parts: {
   random: Random;
   logger: Logger;
   token: () => string;
+  signIns: SignInClient;
   ring: (runId: string, delayMs: number) => void;
 }) {
   const { process, config, db, fetch, random, logger } = parts;
@@ -44,9 +45,10 @@ export async function openEngine(parts: {
       withoutScope(() => db.transaction((tx) => store.connections.savePause(tx, mailboxId, until))).catch(() => {});
     },
   });
-  const tokens = { getToken: async () => parts.token() };
+  const { signIns } = parts;
+  const delegated = new DelegatedTokenProvider({ signIns, store: keptSignIns(db, store.connections), clock });
+  const tokens = new TokenRouter({ application: { getToken: async () => parts.token() }, delegated });
   const { client, graph } = createGraph(config, { clock, random, logger, fetch, limiter, tokens });
-  const signIns = {} as SignInClient;
   const boss = {
     send: async (_queue: string, doorbell: { runId: string }, o: { startAfter?: number } = {}) => {
       parts.ring(doorbell.runId, (o.startAfter ?? 0) * 1000);
@@ -61,11 +63,7 @@ export async function openEngine(parts: {
     client,
     graph,
     signIns,
-    delegatedTokens: new DelegatedTokenProvider({
-      signIns,
-      store: { load: async () => undefined, save: async () => false },
-      clock,
-    } as ConstructorParameters<typeof DelegatedTokenProvider>[0]),
+    delegatedTokens: delegated,
     operatorAlarm: new OperatorAlarm(logger),
     boss,
     clock,

@@ -1,5 +1,5 @@
 import { Chance } from './chance.ts';
-import { type DeedKind, MOVES, STRIKES, type StrikeKind, THEMES } from './deed-kinds.ts';
+import { CROWDS, type DeedKind, MOVES, SIGN_INS, STRIKES, type StrikeKind, THEMES } from './deed-kinds.ts';
 
 /** A step draws its details from `draw` alone, so that taking others away changes nothing about it. */
 export interface Step {
@@ -21,6 +21,8 @@ export interface History {
   readonly steps: readonly Step[];
   /** Two more: one that is synced, and one that is not. */
   readonly hasSeveralCalendars?: boolean;
+  /** The mailbox is opened by the user's own sign-in, which may end. */
+  readonly isSignedIn?: boolean;
 }
 
 /** Instants of a run that are likely to come, and those of its beginning. */
@@ -40,12 +42,15 @@ export function drawHistory(seed: number): History {
   };
   const isStormy = chance.isLucky(0.8);
   const hasSeveralCalendars = chance.isLucky(0.3);
+  const isCrowded = chance.isLucky(0.1);
+  const isSignedIn = chance.isLucky(0.15);
   const themes = THEMES.filter(({ share }) => chance.isLucky(share));
-  const deeds = Object.assign({}, ...themes.map((theme) => theme.deeds), hasSeveralCalendars ? MOVES : {}) as Record<
-    DeedKind,
-    number
-  >;
-  const steps: Step[] = [];
+  const deeds = Object.assign(
+    {},
+    ...themes.map((theme) => theme.deeds),
+    ...[hasSeveralCalendars ? MOVES : {}, isCrowded ? CROWDS : {}, isSignedIn ? SIGN_INS : {}],
+  ) as Record<DeedKind, number>;
+  const steps: Step[] = isCrowded ? [step('crowd'), step('run')] : [];
   const wanted = FEWEST_STEPS + chance.below(MOST_STEPS - FEWEST_STEPS);
   while (steps.length < wanted) {
     if (!chance.isLucky(0.35)) {
@@ -64,7 +69,7 @@ export function drawHistory(seed: number): History {
     );
     if (chance.isLucky(0.15)) steps.push(step('thaw'));
   }
-  return { seed: chance.seed(), steps, hasSeveralCalendars };
+  return { seed: chance.seed(), steps, hasSeveralCalendars, isSignedIn };
 }
 
 /** How many steps there are, those within runs included. */

@@ -10,6 +10,8 @@ export interface Written {
   readonly step: number;
   /** Somebody who saw it wrote something else in its place, or took it away. */
   isOverwritten: boolean;
+  /** The side on which it went with its event, and not because anybody wrote something else. */
+  wentOn?: Side | undefined;
 }
 
 /** One event as people see it, however many copies of it there are. */
@@ -18,11 +20,20 @@ export interface Tracked {
   readonly bornOn: Side;
   /** Sides on which a person deleted it. */
   readonly deletedOn: Set<Side>;
+  /** Once, by a person, whether it came back or not. */
+  wasDeleted: boolean;
+  /** Somebody else's, declined here: it leaves the calendar with whatever stands in it by then. */
+  isDeclined: boolean;
+  /** From one calendar to another, in Outlook. */
+  wasMoved: boolean;
   /** A person made several of it: a series was split. */
   mayBeSeveral: boolean;
   /** Somebody else organizes it: an edit made here may be held. */
   isForeign: boolean;
-  /** Its mailbox came back from a backup, with the event in it, while a run was about to delete it there. */
+  /**
+   * Its mailbox came back from a backup, with the event in it, while a run was about to delete it there; or it was deleted
+   * here, and put back in Outlook.
+   */
   mayReturn: boolean;
 }
 
@@ -39,6 +50,7 @@ export class Ledger {
       number: this.events.length,
       bornOn,
       deletedOn: new Set<Side>(),
+      ...{ wasDeleted: false, isDeclined: false, wasMoved: false },
       mayBeSeveral: false,
       mayReturn: false,
       isForeign: false,
@@ -78,7 +90,32 @@ export class Ledger {
     const left = this.wordsIn(after);
     for (const word of before) {
       const written = this.#written.get(word);
-      if (written && !left.has(word)) written.isOverwritten = true;
+      if (!written || left.has(word)) continue;
+      written.isOverwritten = true;
+      written.wentOn = undefined;
+    }
+  }
+
+  /** A person deleted the event, knowing what stood in it. */
+  deleted(event: Tracked, side: Side, content: unknown): void {
+    event.deletedOn.add(side);
+    event.wasDeleted = true;
+    for (const word of this.wordsIn(content)) {
+      const written = this.#written.get(word);
+      if (!written || written.isOverwritten) continue;
+      written.isOverwritten = true;
+      written.wentOn = side;
+    }
+  }
+
+  /** What went with the event stands again, but for what somebody has replaced since. */
+  putBack(event: Tracked, side: Side, content: unknown): void {
+    event.deletedOn.delete(side);
+    for (const word of this.wordsIn(content)) {
+      const written = this.#written.get(word);
+      if (written?.wentOn !== side) continue;
+      written.isOverwritten = false;
+      written.wentOn = undefined;
     }
   }
 
@@ -101,6 +138,7 @@ export class Ledger {
 
 /** What of an event's view a person writes: the service's own instants are no words. */
 export function writtenIn(view: EventView): unknown {
-  const { subject, body, start, end, locations, categories, recurrence, exceptionOccurrences } = view;
-  return [subject, body, start, end, locations, categories, recurrence, exceptionOccurrences?.map(writtenIn)];
+  const { subject, body, start, end, locations, attendees, categories, recurrence } = view;
+  const exceptions = view.exceptionOccurrences?.map(writtenIn);
+  return [subject, body, start, end, locations, attendees, categories, recurrence, exceptions];
 }

@@ -36,6 +36,7 @@ export class MovingPerson {
     if (!found || !event) return undefined;
     const [id, { calendar }] = found;
     const target = chance.pick(this.#calendars.names.filter((name) => name !== calendar));
+    event.wasMoved = true;
     this.#moveTo(id, target);
     if (isComingBack) this.#moveTo(id, calendar);
     return `moves event ${event.number} from ${calendar} to ${target}${isComingBack ? ' and back' : ''}`;

@@ -1,10 +1,12 @@
 import { changedUnits, type Unit } from '../../src/core/canonical-event.ts';
+import { isMassDeletion } from '../../src/core/deletion-brake.ts';
 import type { EventContent } from '../../src/core/event.ts';
-import type { UserId } from '../../src/core/ids.ts';
+import type { GraphEventId, UserId } from '../../src/core/ids.ts';
 import { expandOccurrences } from '../../src/core/recurrence.ts';
 import type { EventBase } from '../../src/store/base.repository.ts';
 import type { StoredConflict } from '../../src/store/conflict.repository.ts';
 import type { StoredEvent } from '../../src/store/event.repository.ts';
+import type { OwnSyncOperation } from '../../src/store/operation.repository.ts';
 import { DELETED_THERE } from '../../src/sync/remote-planner.ts';
 import type { CalendarName, Calendars, Placed } from './calendars.ts';
 import type { Engine } from './engine.ts';
@@ -23,6 +25,7 @@ export type ViolationKind =
   | 'wrote unfenced'
   | 'touched another'
   | 'unrecorded'
+  | 'unbraked'
   | 'failed';
 
 export interface Violation {
@@ -42,6 +45,10 @@ export interface Findings {
   readonly conflicts: readonly StoredConflict[];
   /** Edits that may not leave the service keep no event that is deleted in Outlook; the audit trail has what stood in it. */
   readonly heldAndDeleted: readonly EventContent[];
+  /** Events in Outlook with something that may not leave the service: a deletion that would mail guests, too. */
+  readonly heldThere: ReadonlySet<string>;
+  /** Runs that deleted many events on one side, and nobody had confirmed it. */
+  readonly unasked: readonly { readonly runId: string; readonly side: string; readonly count: number }[];
 }
 
 const MANY = 10_000;
@@ -66,15 +73,49 @@ export async function look(engine: Engine, userId: UserId, calendars: Calendars)
   ) as [Map<string, Placed>, Map<string, Placed>];
   const named = await calendars.idsHere(engine, userId);
   const calendarsHere = new Map([...named].map(([name, id]) => [id as string, name]));
-  return { local, bases, remote, apart, calendarsHere, conflicts, heldAndDeleted };
+  const there = await store.bases.findByGraphIds(db, userId, [...remote.keys()] as GraphEventId[]);
+  const held = [...there].filter(([, { heldUnits }]) => heldUnits.length > 0);
+  const heldThere = new Set<string>(held.map(([id]) => id));
+  const unasked = await unaskedDeletions(engine, userId, trail);
+  return { local, bases, remote, apart, calendarsHere, conflicts, heldAndDeleted, heldThere, unasked };
+}
+
+/** Deletions that one side followed the other with, by the run that did so without a person's word. */
+async function unaskedDeletions(
+  { db, store }: Engine,
+  userId: UserId,
+  trail: readonly OwnSyncOperation[],
+): Promise<Findings['unasked']> {
+  const { items } = await store.runs.list(db, { userId, limit: MANY, offset: 0 });
+  const confirmed = new Set(items.filter(({ request }) => request.confirmDeletions).map(({ id }) => id));
+  const followed = trail.filter(
+    ({ side, operation, reason, runId }) =>
+      operation === 'delete' && (side === 'remote' || reason === DELETED_THERE) && !confirmed.has(runId),
+  );
+  return [...Map.groupBy(followed, ({ runId, side }) => `${runId} ${side}`).values()].map((lines) => {
+    const { runId, side } = lines[0] as OwnSyncOperation;
+    return { runId, side, count: lines.length };
+  });
 }
 
 /** Whether what the two sides say now is what people may expect of what they did. */
 export function judge(ledger: Ledger, findings: Findings): Violation[] {
-  return [...unequal(findings), ...lost(ledger, findings), ...doubled(ledger, findings), ...risen(ledger, findings)];
+  return [
+    ...[...unequal(findings), ...lost(ledger, findings), ...doubled(ledger, findings), ...risen(ledger, findings)],
+    ...unbraked(ledger, findings),
+  ];
 }
 
-function unequal({ local, bases, remote, apart, calendarsHere, conflicts }: Findings): Violation[] {
+/** There never were more events than people made, so that what is too much of those is too much of what was synced. */
+function unbraked({ events }: Ledger, { unasked }: Findings): Violation[] {
+  const tooMany = unasked.filter(({ count }) => isMassDeletion({ deletions: count, synced: events.length }));
+  return tooMany.map(({ runId, side, count }) => ({
+    kind: 'unbraked',
+    what: `run ${runId.slice(0, 8)} deleted ${count} of at most ${events.length} events, ${side}, unasked`,
+  }));
+}
+
+function unequal({ local, bases, remote, apart, calendarsHere, conflicts, heldThere }: Findings): Violation[] {
   const violations: Violation[] = [];
   const unmatched = new Map(remote);
   const waiting = new Map(conflicts.filter(({ resolvedAt }) => !resolvedAt).map((each) => [each.eventId, each]));
@@ -110,7 +151,7 @@ function unequal({ local, bases, remote, apart, calendarsHere, conflicts }: Find
   }
   const held = new Set([...waiting.keys()].map((eventId) => bases.get(eventId)?.graphEventId));
   for (const [id, { content }] of unmatched) {
-    if (![...held].some((heldId) => heldId === id) && hasDates(content)) {
+    if (![...held].some((heldId) => heldId === id) && !heldThere.has(id) && hasDates(content)) {
       violations.push({ kind: 'unequal', what: `“${content.subject}” is only in Outlook` });
     }
   }
@@ -136,12 +177,16 @@ function lost(ledger: Ledger, { local, remote, apart, conflicts, heldAndDeleted 
   const standing = ledger.wordsIn([local.map(({ content }) => content), [...remote.values(), ...apart.values()]]);
   const foreign = heldAndDeleted.filter(({ subject }) => ledger.eventOf(subject)?.isForeign);
   const recorded = ledger.wordsIn([conflicts.map(({ data, resolutionData }) => [data, resolutionData]), foreign]);
-  return ledger.written
-    .filter(({ word, isOverwritten }) => !isOverwritten && !standing.has(word) && !recorded.has(word))
-    .map(({ word, event, side, step }) => ({
-      kind: 'lost' as const,
-      what: `${word}, written into event ${event} on the side “${side}” by step ${step}`,
-    }));
+  return (
+    ledger.written
+      .filter(({ word, isOverwritten }) => !isOverwritten && !standing.has(word) && !recorded.has(word))
+      // What the organizer wrote goes with a meeting that is declined here.
+      .filter(({ event, side }) => side === 'here' || !ledger.events[event]?.isDeclined)
+      .map(({ word, event, side, step }) => ({
+        kind: 'lost' as const,
+        what: `${word}, written into event ${event} on the side “${side}” by step ${step}`,
+      }))
+  );
 }
 
 function doubled(ledger: Ledger, { local, remote, apart }: Findings): Violation[] {
@@ -164,7 +209,7 @@ function doubled(ledger: Ledger, { local, remote, apart }: Findings): Violation[
 }
 
 /** What was deleted stays so, unless somebody edited it meanwhile, and a record says so. */
-function risen(ledger: Ledger, { local, remote, apart, conflicts }: Findings): Violation[] {
+function risen(ledger: Ledger, { local, remote, apart, conflicts, heldThere }: Findings): Violation[] {
   const excused = new Set(
     conflicts
       // One that waits for a person's decision waits whole, its deletion too.
@@ -174,7 +219,8 @@ function risen(ledger: Ledger, { local, remote, apart, conflicts }: Findings): V
   );
   const subjects = [
     ...local.map(({ content }) => content.subject),
-    ...[...remote.values(), ...apart.values()].map(({ content }) => content.subject),
+    // A deletion that would mail guests waits, and says so.
+    ...[...remote, ...apart].filter(([id]) => !heldThere.has(id)).map(([, { content }]) => content.subject),
   ];
   return [...new Set(subjects.map((subject) => ledger.eventOf(subject)))].flatMap((event): Violation[] => {
     // Of a series that was split, the other half may well be there.

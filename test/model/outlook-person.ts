@@ -19,6 +19,8 @@ export class OutlookPerson {
   readonly #mailbox: SimulatedMailbox;
   readonly #ledger: Ledger;
   readonly #calendars: Calendars;
+  /** As another client has them: from before the last change in Outlook. */
+  readonly #opened = new Map<string, object>();
 
   constructor(parts: { mailbox: SimulatedMailbox; ledger: Ledger; calendars: Calendars }) {
     this.#mailbox = parts.mailbox;
@@ -48,6 +50,42 @@ export class OutlookPerson {
     });
   }
 
+  /**
+   * A second client that was not up to date: it saves the event as it was when it was opened there, with its own new subject,
+   * over whatever has come since.
+   */
+  saveOld(words: Words): Done {
+    return this.#onOne(
+      words,
+      ({ id }) => this.#opened.has(id),
+      (found) => {
+        const old = this.#opened.get(found.id);
+        if (!old) return undefined;
+        const input = { ...words.subject(), ...old };
+        const told = `saves event ${found.event.number} as it was before ${JSON.stringify(input)}`;
+        const before = this.#ledger.wordsIn(found.content);
+        const done = this.#change(words, found, told, () => this.#mailbox.updateEvent(found.id, input));
+        this.#ledger.broughtBack(before, this.#contents().get(found.id));
+        return done;
+      },
+    );
+  }
+
+  /** Asks somebody else to come; Exchange mails them, which is what the person wants. */
+  invite(words: Words): Done {
+    const guest = { type: 'required', ...words.guest() };
+    return this.#onOne(
+      words,
+      ({ event }) => !event.isForeign,
+      (found) => {
+        const attendees = [...(this.#mailbox.getEvent(found.id)?.attendees ?? []), guest];
+        return this.#change(words, found, `asks ${guest.emailAddress.name} to event ${found.event.number}`, () =>
+          this.#mailbox.updateEvent(found.id, { attendees }),
+        );
+      },
+    );
+  }
+
   changeRule(words: Words): Done {
     const isEnding = words.chance.isLucky(0.25);
     return this.#onOne(words, undefined, (found) => {
@@ -62,8 +100,7 @@ export class OutlookPerson {
   delete(words: Words): Done {
     return this.#onOne(words, undefined, ({ id, content, event }) => {
       this.#mailbox.deleteEvent(id);
-      this.#ledger.saw(this.#ledger.wordsIn(content), undefined);
-      event.deletedOn.add('outlook');
+      this.#ledger.deleted(event, 'outlook', content);
       return `deletes event ${event.number}`;
     });
   }
@@ -134,6 +171,9 @@ export class OutlookPerson {
 
   #change(words: Words, { id, content, event }: Found, told: string, act: () => unknown): string {
     const before = this.#ledger.wordsIn(content);
+    const { body, categories, showAs, sensitivity, isReminderOn, reminderMinutesBeforeStart } = content;
+    const opened = { categories, showAs, sensitivity, isReminderOn, reminderMinutesBeforeStart };
+    this.#opened.set(id, body ? { ...opened, body } : opened);
     act();
     this.#wrote(event, words, before, id);
     return told;

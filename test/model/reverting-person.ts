@@ -61,7 +61,7 @@ export class RevertingPerson {
       return `${done.action} an event`;
     }
     this.#ledger.broughtBack(this.#ledger.wordsIn(line.before), line.after);
-    if (done.action === 'deleted') event.deletedOn.add('here');
+    if (done.action === 'deleted') this.#ledger.deleted(event, 'here', undefined);
     if (done.action === 'recreated') event.deletedOn.clear();
     return `${done.action} event ${event.number} ${done.fields.join(' ')}`;
   }

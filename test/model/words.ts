@@ -14,9 +14,19 @@ const STARTS_OF_AN_HOUR = 30;
 /** Words one step may draw. */
 const WORDS_OF_A_STEP = 8;
 
+/** Of a crowd's events, all later in their day than any others. */
+const CROWD_HOUR = 18;
+const MOST_OF_A_CROWD = 60;
+
 export interface Times {
   readonly start: DateTimeTimeZone;
   readonly end: DateTimeTimeZone;
+}
+
+export interface CrowdEvent extends Times {
+  readonly subject: string;
+  /** Its own among those of the step. */
+  readonly words: readonly string[];
 }
 
 /** Words and times of one step: the same whatever else happens in the history. */
@@ -47,6 +57,19 @@ export class Words {
     const [day, nth] = [slot % DAYS, Math.floor(slot / DAYS)];
     const hour = FIRST_HOUR + Math.floor(nth / STARTS_OF_AN_HOUR);
     return this.#timesAt(FIRST_DAY_MS + day * DAY_MS + (hour * 60 + (nth % STARTS_OF_AN_HOUR)) * MINUTE_MS);
+  }
+
+  /** Many events at once, told apart by subject and start. */
+  crowd(count: number): CrowdEvent[] {
+    if (count > MOST_OF_A_CROWD) throw new RangeError('so many events have no starts of their own');
+    return Array.from({ length: count }, (_, at) => {
+      const slot = this.step * MOST_OF_A_CROWD + at;
+      const [day, nth] = [slot % DAYS, Math.floor(slot / DAYS)];
+      const minute = (CROWD_HOUR + Math.floor(nth / STARTS_OF_AN_HOUR)) * 60 + (nth % STARTS_OF_AN_HOUR);
+      const times = this.#timesAt(FIRST_DAY_MS + day * DAY_MS + minute * MINUTE_MS);
+      const word = `w${this.step}x${WORDS_OF_A_STEP + at}`;
+      return { ...times, subject: `Subject ${word}`, words: [word, times.start.dateTime.slice(0, 16)] };
+    });
   }
 
   /** Another time of the same day. */
@@ -85,9 +108,17 @@ export class Words {
       ...(chance.isLucky(0.3) ? { body: { contentType: 'html', content: `<p>Notes ${this.word()}</p>` } } : {}),
       ...(!o.isSeries && chance.isLucky(0.4) ? this.times() : {}),
       ...(chance.isLucky(0.3) ? { categories: this.#categories(before.categories) } : {}),
+      ...(chance.isLucky(0.1) ? { sensitivity: chance.pick(['normal', 'private', 'confidential'] as const) } : {}),
+      ...(chance.isLucky(0.1) ? { importance: chance.pick(['low', 'normal', 'high'] as const) } : {}),
+      ...(chance.isLucky(0.15) ? { isReminderOn: true, reminderMinutesBeforeStart: chance.pick([5, 30, 60]) } : {}),
       ...(chance.isLucky(0.2) ? { showAs: chance.pick(['free', 'busy', 'tentative', 'oof'] as const) } : {}),
     };
     return Object.keys(fields).length === 0 ? this.subject() : fields;
+  }
+
+  guest(): { emailAddress: { name: string; address: string } } {
+    const word = this.word();
+    return { emailAddress: { name: word, address: `${word}@guests.example` } };
   }
 
   #categories(before: readonly string[]): string[] {

@@ -11,12 +11,16 @@ import { Crew, shortId, type Worker } from './crew.ts';
 import { Deeds } from './deeds.ts';
 import { Ending } from './ending.ts';
 import { type Engine, openEngine } from './engine.ts';
+import { FilePerson } from './file-person.ts';
 import type { History, Step } from './history.ts';
 import { Ledger } from './ledger.ts';
+import { Mails } from './mails.ts';
 import type { Violation } from './oracle.ts';
 import { DatabaseFaults, Delays, modelDb, modelFetch } from './plugs.ts';
 import { type InstantKind, isOutside, ModelProcess } from './process.ts';
 import { pathsIn, type Sabotage, sabotaged } from './sabotage.ts';
+import { SettingsPerson } from './settings-person.ts';
+import { SignInDesk } from './sign-in-desk.ts';
 import { Silence } from './silence.ts';
 import { type Counts, Story } from './story.ts';
 import { HungError, VirtualTime } from './virtual-time.ts';
@@ -56,7 +60,12 @@ export class World {
   readonly #silence = new Silence(this.#time);
   readonly #story = new Story(this.#time);
   readonly #crew: Crew;
+  readonly #mails: Mails;
+  readonly #desk: SignInDesk;
+  readonly #isSigningIn: boolean;
   readonly #sabotage: Sabotage | undefined;
+  #settings!: SettingsPerson;
+  #files!: FilePerson;
   #api!: Engine;
   #deeds!: Deeds;
 
@@ -73,6 +82,9 @@ export class World {
     this.#userId = parts.name as UserId;
     const address = `${parts.name}@example.com`;
     this.#mailbox = this.#simulator.addMailbox({ address, name: 'Ada Lemke', timeZone: 'W. Europe Standard Time' });
+    this.#mails = new Mails({ simulator: this.#simulator, story: this.#story });
+    this.#desk = new SignInDesk({ simulator: this.#simulator, mailbox: this.#mailbox });
+    this.#isSigningIn = parts.history.isSignedIn ?? false;
     this.#calendars = new Calendars(this.#mailbox, { areSeveral: parts.history.hasSeveralCalendars ?? false });
     this.#crew = new Crew({
       time: this.#time,
@@ -105,14 +117,9 @@ export class World {
     const process = new ModelProcess('api', this.#time);
     this.#api = await this.#engine({ process, database: new DatabaseFaults(), network: new Delays() });
     if (this.#sabotage === 'unrecorded reverts') this.#api.store.operations.append = async () => {};
-    await this.#passing(() =>
-      inScopeOf(userId, () =>
-        this.#api.services.connectionService.connectApplication(
-          { userId, roles: ['user'], mailboxes: [this.#mailbox.address] },
-          { mailbox: this.#mailbox.address },
-        ),
-      ),
-    );
+    await this.#passing(() => this.#connect());
+    this.#settings = new SettingsPerson(this.#parts());
+    this.#files = new FilePerson(this.#parts());
     if (this.#calendars.areSeveral) {
       await this.#passing(() => this.#calendars.switch(this.#api, userId, 'Private', false));
     }
@@ -121,10 +128,21 @@ export class World {
     this.#simulator.clearLog();
   }
 
+  async #connect(): Promise<void> {
+    const [userId, mailbox] = [this.#userId, this.#mailbox.address];
+    if (this.#isSigningIn) {
+      await this.#desk.signIn(this.#api, userId);
+      return;
+    }
+    const caller = { userId, roles: ['user'] as const, mailboxes: [mailbox] };
+    await inScopeOf(userId, () => this.#api.services.connectionService.connectApplication(caller, { mailbox }));
+  }
+
   #parts() {
     return {
       ...{ api: this.#api, userId: this.#userId, mailbox: this.#mailbox, simulator: this.#simulator },
       ...{ ledger: this.#ledger, story: this.#story, crew: this.#crew, time: this.#time, calendars: this.#calendars },
+      ...{ mails: this.#mails, settings: this.#settings, files: this.#files, desk: this.#desk },
     };
   }
 
@@ -139,6 +157,7 @@ export class World {
         random: this.#chance,
         logger: this.#story.logger(process.name),
         token: () => this.#simulator.accessToken(),
+        signIns: this.#desk.client,
         ring: (runId, delayMs) => this.#crew.ring(runId, delayMs),
       }),
     );
@@ -152,7 +171,10 @@ export class World {
         this.#story.blame('touched another', `${init.method ?? 'GET'} ${path}`);
       }
     }
-    const response = await this.#simulator.fetch(url, this.#sabotage ? sabotaged(init, this.#sabotage) : init);
+    const response =
+      this.#desk.refusal(init) ??
+      (await this.#simulator.fetch(url, this.#sabotage ? sabotaged(init, this.#sabotage) : init));
+    this.#mails.bySomeRequest();
     this.#silence.note(process.name, response);
     const asked = pathsIn(url, init).map((path) =>
       path.replace(/^.*\/(users|v1\.0)\/[^/]+/, '').slice(0, TOLD_OF_A_PATH),
@@ -180,6 +202,7 @@ export class World {
 
   /** The worker takes a run, and things happen at its instants. */
   async #run({ id, during = [] }: Step): Promise<void> {
+    if (!this.#crew.isAtWorkNow) this.#mails.begin();
     const runId = await this.#crew.nextRun();
     const { process } = this.#crew.worker;
     const coming = [...during];
