@@ -94,6 +94,49 @@ describe('changing one date of a series', () => {
   });
 });
 
+describe('changing one date of a series', () => {
+  it('gives it no rule of its own', () => {
+    const { recurrence } = aSeries();
+    expect(() => patchOccurrence(aSeries(), '2026-03-16', { recurrence })).toThrow(/cannot recur/);
+    const changed = patchOccurrence(aSeries(), '2026-03-16', { recurrence: null, subject: 'Other' });
+    expect(changed).toEqual(
+      aSeries({ occurrences: { '2026-03-16': { isCancelled: false, fields: { subject: 'Other' } } } }),
+    );
+  });
+
+  it('keeps its start with its end, and its reminder with its minutes', () => {
+    const changed = patchOccurrence(aSeries(), '2026-03-16', { end: at('2026-03-16T11:00:00'), isReminderOn: false });
+    expect(changed.occurrences['2026-03-16']).toEqual({
+      isCancelled: false,
+      fields: {
+        ...{ start: at('2026-03-16T09:00:00'), end: at('2026-03-16T11:00:00'), isAllDay: false },
+        ...{ isReminderOn: false, reminderMinutesBeforeStart: aSeries().reminderMinutesBeforeStart },
+      },
+    });
+  });
+});
+
+describe('changing a series', () => {
+  it('to what it says already is no change, whoever asks', () => {
+    const series = aSeries({ occurrences: { '2026-03-16': { isCancelled: true } } });
+    expect(patchEvent(series, { subject: series.subject })).toBe(series);
+    expect(patchEvent(series, {})).toBe(series);
+  });
+
+  it('takes from its dates what they and it have come to say alike, and leaves what was cancelled', () => {
+    const own = { isCancelled: false as const, fields: { subject: 'New', showAs: 'oof' as const } };
+    const alike = { isCancelled: false as const, fields: { subject: 'New' } };
+    const gone = { isCancelled: true as const };
+    const series = aSeries({ occurrences: { '2026-03-16': own, '2026-03-23': alike, '2026-03-30': gone } });
+    expect(patchEvent(series, { subject: 'New' }).occurrences).toEqual({
+      '2026-03-16': { isCancelled: false, fields: { showAs: 'oof' } },
+      '2026-03-30': gone,
+    });
+    const single = patchEvent(series, { recurrence: null });
+    expect(single).toMatchObject({ recurrence: null, occurrences: {} });
+  });
+});
+
 describe('the neighbours of a date', () => {
   it('are crossed by no date that stays on its own day', () => {
     fc.assert(
@@ -117,6 +160,65 @@ describe('the neighbours of a date', () => {
     const series = aSeries({ recurrence: { pattern, range: { type: 'noEnd', startDate: date } } });
     const moved = { start: at(`${next}T09:00:00`), end: at(`${next}T10:00:00`) };
     expect(() => patchOccurrence(series, date, moved)).toThrow(next);
+  });
+
+  const moveTo = (series: EventContent, date: string, day: string, zone = 'Europe/Berlin', time = '09:00') =>
+    patchOccurrence(series, date, { start: at(`${day}T${time}:00`, zone), end: at(`${day}T23:45:00`, zone) });
+  /** Of Mondays from 9 March 2026: where the second may not be moved to, and what is said about it. */
+  const refusal = (series: EventContent, day: string, zone?: string, time?: string) => {
+    try {
+      moveTo(series, '2026-03-16', day, zone, time);
+      return 'fits';
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'impossible-input', graphCode: 'ErrorOccurrenceCrossingBoundary' });
+      const { problems } = error as { problems: { path: string; message: string }[] };
+      expect(problems).toMatchObject([{ path: 'start' }]);
+      return problems[0]?.message.replace(/:.*/, '');
+    }
+  };
+
+  it('let it move between their days, and not onto or past them', () => {
+    const series = aSeries();
+    for (const day of ['2026-03-10', '2026-03-18', '2026-03-22']) expect(refusal(series, day)).toBe('fits');
+    const previous = "must be after 2026-03-09, the day of the series' previous occurrence (2026-03-09)";
+    const next = "must be before 2026-03-23, the day of the series' next occurrence (2026-03-23)";
+    for (const day of ['2026-03-09', '2026-03-01']) expect(refusal(series, day)).toBe(previous);
+    for (const day of ['2026-03-23', '2026-05-01']) expect(refusal(series, day)).toBe(next);
+  });
+
+  it('count where they stand, and not at all when they are cancelled', () => {
+    const moved = moveTo(aSeries(), '2026-03-23', '2026-03-25');
+    expect(refusal(moved, '2026-03-24')).toBe('fits');
+    expect(refusal(moved, '2026-03-25')).toMatch(/before 2026-03-25, .* \(2026-03-23\)/);
+    const cancelled = cancelOccurrence(cancelOccurrence(aSeries(), '2026-03-23'), '2026-03-09');
+    for (const day of ['2026-03-01', '2026-03-23', '2026-03-29']) expect(refusal(cancelled, day)).toBe('fits');
+    expect(refusal(cancelled, '2026-03-30')).toMatch(/before 2026-03-30/);
+  });
+
+  it('are met by the day it is in the series’ zone, and by the day alone where days are whole', () => {
+    const newYork = 'America/New_York';
+    expect(refusal(aSeries(), '2026-03-22', newYork, '18:59')).toBe('fits');
+    expect(refusal(aSeries(), '2026-03-22', newYork, '19:00')).toMatch(/before 2026-03-23/);
+    const whole = aSeries({ isAllDay: true, start: at('2026-03-09T00:00:00'), end: at('2026-03-10T00:00:00') });
+    const movedDay = (day: string, until: string) =>
+      patchOccurrence(whole, '2026-03-16', {
+        start: at(`${day}T00:00:00`, newYork),
+        end: at(`${until}T00:00:00`, newYork),
+      });
+    expect(() => movedDay('2026-03-22', '2026-03-23')).not.toThrow();
+    expect(() => movedDay('2026-03-23', '2026-03-24')).toThrow(/before 2026-03-23/);
+  });
+
+  it('are in the way of a new rule that would bring an occurrence to a day another was moved to', () => {
+    const moved = moveTo(aSeries(), '2026-03-16', '2026-03-18');
+    const rule = (daysOfWeek: ('monday' | 'wednesday' | 'thursday')[]) => ({
+      recurrence: {
+        pattern: { type: 'weekly' as const, interval: 1, daysOfWeek },
+        range: { type: 'noEnd' as const, startDate: '2026-03-09' },
+      },
+    });
+    expect(() => patchEvent(moved, rule(['monday', 'wednesday']))).toThrow(/2026-03-16 cannot be on 2026-03-18/);
+    expect(Object.keys(patchEvent(moved, rule(['monday', 'thursday'])).occurrences)).toEqual(['2026-03-16']);
   });
 
   it('are none beyond the ends of the series', () => {
