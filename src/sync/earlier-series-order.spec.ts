@@ -26,18 +26,19 @@ function known(id: string, more: Partial<EventBase> = {}): EventBase {
   };
 }
 
-/** Sorts `next`, which goes on from `first`, among others. */
-async function sorted(first: PendingEvent | undefined, next: PendingEvent[]) {
+/** Sorts `next`, which goes on from earlier ones, among others. */
+async function sorted(earlier: PendingEvent | undefined | PendingEvent[], next: PendingEvent[]) {
   const looked: EventId[] = [];
+  const known = [earlier ?? []].flat();
   const events: Pick<EventRepository, 'findMany'> = {
     findMany: async (_q, _user, asked) => {
       looked.push(...asked);
-      return new Map(first && asked.includes(first.event.id) ? [[first.event.id, first.event]] : []);
+      return new Map(known.filter(({ event }) => asked.includes(event.id)).map(({ event }) => [event.id, event]));
     },
   };
   const bases: Pick<BaseRepository, 'findByEventIds'> = {
     findByEventIds: async (_q, _user, asked) =>
-      new Map(first?.base && asked.includes(first.event.id) ? [[first.event.id, first.base]] : []),
+      new Map(known.flatMap(({ base }) => (base && asked.includes(base.eventId) ? [[base.eventId, base]] : []))),
   };
   const parts = { db: {} as Db, events: events as EventRepository, bases: bases as BaseRepository };
   const { ready, waiting } = await sortFollowers(parts, userId, next);
@@ -76,6 +77,14 @@ describe('a series that goes on from another', () => {
   it('waits by itself when an older change of the other was refused, or something else of it is in conflict', async () => {
     const base = { failedRevision: 4n, conflictUnits: ['subject' as const] };
     expect((await sorted(first({}, base), [next])).waiting).toEqual([['next', false, ['first']]]);
+  });
+
+  it('waits for all it goes on from, and for somebody as soon as one of them does', async () => {
+    const second = { event: stored('second', { content: ended }), base: known('second', { failedRevision: 5n }) };
+    const both = { event: stored('next', { follows: ids('first', 'second') }), base: undefined };
+    expect((await sorted([first(), second], [both])).waiting).toEqual([['next', true, ['first', 'second']]]);
+    const ready = first({ content: weekly });
+    expect((await sorted([ready, second], [both])).waiting).toEqual([['next', true, ['second']]]);
   });
 
   it('waits beside one that may be in Outlook, because its create was never answered', async () => {

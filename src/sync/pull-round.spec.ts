@@ -54,6 +54,7 @@ describe('everything in view', () => {
   it('has been seen when each slice was read to its end at least once', () => {
     expect(isRoundSeen([])).toBe(false);
     expect(isRoundSeen([cursor(), cursor({ rung: 1 })])).toBe(true);
+    expect(isRoundSeen([cursor({ isFullRound: true })])).toBe(true);
     expect(isRoundSeen([cursor({ ...unfinished, isFullRound: true })])).toBe(false);
     expect(isRoundSeen([cursor(), cursor({ ...unfinished, rung: 1, isFullRound: true })])).toBe(false);
   });

@@ -108,6 +108,28 @@ describe('an answer', () => {
     expect(cancelled.done).toEqual([]);
   });
 
+  it.each<[string, Partial<StoredResponse>, string]>([
+    ['is settled when it was given in Outlook', {}, 'settled: settle'],
+    ['is sent for its comment all the same', { comment: 'With pleasure' }, 'sent accept to there'],
+    ['is settled, comment and all, when it was sent before', { comment: 'Yes', state: 'sending' }, 'settled: settle'],
+  ])('that Graph has already %s', async (_what, more, expected) => {
+    const { manager, context, done, copies, invitation } = world({ owed: [answer(more)] });
+    copies.set('there', invitation('there', 'accepted'));
+    await manager.push(context);
+    expect(done).toContain(expected);
+  });
+
+  it.each<[string, Partial<StoredResponse>, string]>([
+    ['is refused', {}, 'settled: ErrorItemNotFound'],
+    ['is refused when it was never sent', { response: 'decline' }, 'settled: ErrorItemNotFound'],
+    ['is what took it away', { response: 'decline', state: 'sending' }, 'settled: settle'],
+  ])('to a meeting that is not there any more %s', async (_what, more, expected) => {
+    const { manager, context, done, copies } = world({ owed: [answer(more)] });
+    copies.clear();
+    await manager.push(context);
+    expect(done).toEqual([expected]);
+  });
+
   it('is planned without anything being sent or written', async () => {
     const { manager, context, done } = world({ owed: [answer(), answer({ response: 'decline' })] });
     expect((await manager.plan(context)).map(({ step }) => step.do)).toEqual(['send', 'send']);
@@ -213,6 +235,7 @@ describe('what an answer does to the copy', () => {
   it('of one date is not looked for: its series stays what it was', async () => {
     const { manager, context, settled } = world({
       owed: [answer({ originalDate: '2026-03-10', response: 'decline' })],
+      replaces: true,
     });
     await manager.push(context);
     expect(settled[0]?.copy).toMatchObject({ event: { id: 'there' }, master: 'there' });
