@@ -217,7 +217,11 @@ export class PreviewPull {
     for (let at = 0; at < ids.length; at += PROOFS_PER_STEP) {
       const step = ids.slice(at, at + PROOFS_PER_STEP);
       const known = await bases.findByGraphIds(db, userId, step);
-      const due = step.filter((id) => known.get(id)?.conflictUnits.length === 0);
+      // What another calendar knows, the run deletes with that one.
+      const due = step.filter((id) => {
+        const base = known.get(id);
+        return base?.calendarId === calendarId && base.conflictUnits.length === 0;
+      });
       const planned = await this.#plan(
         due.map((id) => ({ id, event: 'gone' })),
         'apply',

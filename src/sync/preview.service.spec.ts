@@ -289,6 +289,22 @@ describe('a preview', () => {
     expect(preview.items).toHaveLength(200);
   });
 
+  it('counts what was moved to another calendar and deleted there once, with the calendar it is known in', async () => {
+    const team = world.mailbox.addCalendar('Team');
+    await world.services.calendarService.refresh(USER);
+    const second = (await world.services.calendarService.list(USER)).items[1]!;
+    for (const subject of ['moved', 'moved too']) world.mailbox.createEvent(visit(subject));
+    world.mailbox.createEvent(visit('series', '2026-03-09', EVERY_MONDAY));
+    await world.sync({ calendarId: 'all' });
+    for (const { id } of world.mailbox.listEvents()) {
+      world.mailbox.moveEvent(String(id), team);
+      world.mailbox.deleteEvent(String(id));
+    }
+    expect((await world.services.previewService.preview(USER, { calendarId: 'all' })).local.deleted).toBe(3);
+    expect(await previewThenRun({ calendarId: second.id })).toMatchObject({ local: { deleted: 0 } });
+    expect(await previewThenRun({ calendarId: 'all' })).toMatchObject({ local: { deleted: 3 } });
+  });
+
   it('tells what connecting the mailbox again would join and create', async () => {
     await world.bookAll([visit('here'), visit('long past', '2024-05-06'), visit('removed there', '2026-03-12')]);
     await world.sync();
