@@ -81,3 +81,49 @@ describe('while nobody has decided whom of the guests to keep', () => {
     expect(world.simulator.outbox).toMatchObject([{ kind: 'update', to: ['ben@example.com'] }]);
   });
 });
+
+describe('while nobody has decided about one date of a series', () => {
+  const DAILY = {
+    pattern: { type: 'daily' as const, interval: 1 },
+    range: { type: 'numbered' as const, startDate: '2026-03-10', numberOfOccurrences: 4 },
+  };
+  const DATE = '2026-03-11';
+
+  it('a change of the series mails none of those invited to that date in Outlook', async () => {
+    const id = await world.book({ ...VISIT, recurrence: DAILY });
+    await world.sync();
+    await world.editContent(id, (content) => ({
+      ...content,
+      occurrences: { [DATE]: { isCancelled: false, fields: { subject: 'Ours' } } },
+    }));
+    const invited = { subject: 'Theirs', attendees: [guest('ben')] };
+    world.mailbox.quietly(() => world.mailbox.updateOccurrence(String(there()?.id), DATE, invited));
+    await world.sync();
+    expect(await world.pendingConflicts()).toHaveLength(1);
+    await world.edit(id, { subject: 'Renamed' });
+    await world.sync();
+    expect(world.simulator.outbox).toEqual([]);
+    expect(there()).toMatchObject({ subject: 'Visit' });
+    expect(await held(id)).toContain('subject');
+    await expectQuiet(world);
+  });
+
+  it('a change of the series is held no longer than that', async () => {
+    const id = await world.book({ ...VISIT, recurrence: DAILY });
+    await world.sync();
+    await world.editContent(id, (content) => ({
+      ...content,
+      occurrences: { [DATE]: { isCancelled: false, fields: { subject: 'Ours' } } },
+    }));
+    world.mailbox.updateOccurrence(String(there()?.id), DATE, { subject: 'Theirs' });
+    await world.sync();
+    await world.edit(id, { location: { displayName: 'Yard' } });
+    await world.sync();
+    const [conflict] = await world.pendingConflicts();
+    await world.services.conflicts.resolve(USER, conflict!.id, { resolution: 'PREFER_REMOTE' });
+    await world.sync();
+    expect(there()).toMatchObject({ location: { displayName: 'Yard' } });
+    expect(await held(id)).toEqual([]);
+    await expectQuiet(world);
+  });
+});
