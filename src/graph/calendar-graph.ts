@@ -179,4 +179,10 @@ export interface MeetingResponse {
 /** Deleting what is gone already is a success. */
 export type WriteOutcome =
   | { readonly key: string; readonly ok: true; readonly event?: RemoteEvent | undefined }
-  | { readonly key: string; readonly ok: false; readonly error: SyncError };
+  | {
+      readonly key: string;
+      readonly ok: false;
+      readonly error: SyncError;
+      /** The error is about what was read afterwards: Graph carried the write out, then or before. */
+      readonly isCarriedOut?: boolean;
+    };

@@ -37,6 +37,20 @@ describe('creating', () => {
     expect(world.sim.requests).toEqual([]);
   });
 
+  it('says so when Graph has carried it out and does not tell what it made', async () => {
+    const world = openGraphWorld({ switches: { duplicateTransaction: '409' } });
+    const first = creation(world, 'a');
+    await world.graph.write(world.session, [first]);
+    world.sim.failNext({ method: 'GET', status: 503, count: 'always' });
+    const [again] = await world.graph.write(world.session, [first]);
+    expect(again).toMatchObject({ ok: false, error: { code: 'unavailable' }, isCarriedOut: true });
+    world.sim.clearFaults();
+    world.sim.failNext({ method: 'POST', status: 400 });
+    const [refused] = await world.graph.write(world.session, [creation(world, 'b')]);
+    expect(refused).toMatchObject({ ok: false, error: { code: 'rejected' } });
+    expect(refused).not.toHaveProperty('isCarriedOut');
+  });
+
   it.each([1, 3])('of %i makes one event each, though answers are lost and requests repeated', async (count) => {
     for (const kind of ['drop-after-commit', 'drop-before', 'truncated-json', 'gateway-html'] as const) {
       const world = openGraphWorld();

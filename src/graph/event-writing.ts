@@ -175,7 +175,7 @@ async function settle(
     return { key, ok: true, event: await toRemoteEvent(access, session, answer.body) };
   } catch (error) {
     // Carried out, but nobody knows what became of it: an outcome of this one, not the loss of all.
-    if (isSyncError(error) && error.code !== 'cancelled') return { key, ok: false, error };
+    if (isSyncError(error) && error.code !== 'cancelled') return { key, ok: false, error, isCarriedOut: true };
     throw error;
   }
 }
@@ -196,7 +196,7 @@ async function adopt(
     const event = await toRemoteEvent(access, session, answer.body);
     if (event.transactionId === transactionId) return { key, ok: true, event };
   } else if (answer && !isGone(answer.error) && !isDoubtful(answer.error)) {
-    return { key, ok: false, error: answer.error };
+    return { key, ok: false, error: answer.error, isCarriedOut: true };
   } else if (answer && isGone(answer.error)) {
     // The marker is used up by an event that is not there any more: whoever knows why decides.
     return { key, ok: false, error };

@@ -145,6 +145,22 @@ describe('mails to guests', () => {
     expect(mailed()).toBe(9);
   });
 
+  it('are given back for a change that was never sent', async () => {
+    await open(6);
+    const id = await world.book(meeting('Online', 2, { isOnlineMeeting: true }));
+    await world.sync();
+    const [there] = world.mailbox.listEvents();
+    const { joinUrl } = there!.onlineMeeting as { joinUrl: string };
+    const body = { contentType: 'text' as const, content: `Dial in: ${joinUrl} or come by` };
+    world.mailbox.quietly(() => world.mailbox.updateEvent(String(there!.id), { body }));
+    await world.sync();
+    await world.edit(id, { body: { contentType: 'text', content: 'Agenda' } });
+    expect((await world.sync()).failedEvents).toBe(1);
+    await world.book(meeting('New', 4));
+    expect((await world.sync()).status).toBe('COMPLETED');
+    expect(mailed()).toBe(6);
+  });
+
   it.each([
     ['a change', 'PATCH'],
     ['a deletion', 'DELETE'],
@@ -163,6 +179,21 @@ describe('mails to guests', () => {
     await world.book(meeting('New', 2));
     expect((await world.sync()).errorCode).toBe('GUEST_MAIL_BUDGET');
     expect(mailed()).toBe(4);
+  });
+
+  it('stay spent when Graph may have created the meeting and never said so: the pull finds it', async () => {
+    await open(3);
+    await world.book(meeting('New', 2));
+    world.simulator.failNext({ method: 'POST', path: /events$/, kind: 'drop-after-commit' });
+    world.simulator.failNext({ method: 'POST', path: /events$/, status: 500, count: 'always' });
+    await world.syncWhileTimePasses().catch(() => undefined);
+    expect(mailed()).toBe(2);
+    world.simulator.clearFaults();
+    await world.syncWhileTimePasses();
+    await world.book(meeting('Another', 2));
+    expect((await world.sync()).errorCode).toBe('GUEST_MAIL_BUDGET');
+    expect(mailed()).toBe(2);
+    expect(inOutlook()).toEqual(['New']);
   });
 
   it('that wait use up no run: what comes after them goes, and no continuation follows the other', async () => {

@@ -59,7 +59,7 @@ export class GuestMailBudget {
 
   /**
    * Gives back what was set aside for writes that Graph did not carry out. One that it may have carried out has mailed its
-   * guests, perhaps; a create does so once, however often it is sent.
+   * guests, perhaps. That goes for a create, too: the next pull may find the event, and nothing of it is sent again.
    */
   async giveBack(
     context: RunContext,
@@ -69,8 +69,7 @@ export class GuestMailBudget {
     const byKey = new Map(outcomes.map((outcome) => [outcome.key, outcome]));
     const unspent = targets.filter((target) => {
       const outcome = byKey.get('event' in target ? target.event.id : target.base.eventId);
-      if (!outcome || outcome.ok) return false;
-      return isCreate(target) || isCertain(outcome.error);
+      return outcome?.ok === false && isCertain(outcome);
     });
     const mails = unspent.reduce((sum, target) => sum + mailsFor(target), 0);
     if (mails === 0) return;
@@ -97,11 +96,10 @@ function mailsFor(target: Outgoing | OutgoingDeletion): number {
   return 'event' in target ? mailCountOf(target) : mailCountOfDeletion(target);
 }
 
-function isCreate(target: Outgoing | OutgoingDeletion): boolean {
-  return 'event' in target && target.operation?.kind === 'create';
-}
-
-/** Whether the answer says that nothing was done. After any other breakdown nobody knows. */
-function isCertain({ httpStatus }: SyncError): boolean {
+/** Whether nothing was done: it was refused, or never sent. After any other breakdown nobody knows. */
+function isCertain({ error, isCarriedOut }: Extract<WriteOutcome, { ok: false }>): boolean {
+  if (isCarriedOut) return false;
+  const { code, httpStatus, details } = error;
+  if (code !== 'unavailable' || details?.['isUnasked'] === true) return true;
   return httpStatus !== undefined && (httpStatus < 500 || httpStatus === SERVICE_UNAVAILABLE);
 }
