@@ -27,7 +27,7 @@ export class Crew {
   readonly #story: Story;
   readonly #open: Open;
   readonly #enqueue: Enqueue;
-  readonly #doorbells: { runId: string; atMs: number }[] = [];
+  readonly #doorbells: { runId: string; atMs: number; isAgain: boolean }[] = [];
   readonly #stalled: { worker: Worker; work: Promise<void> }[] = [];
   readonly #aside: Promise<void>[] = [];
   #count = 0;
@@ -50,9 +50,9 @@ export class Crew {
     return this.#worker;
   }
 
-  /** A run has begun, and is not over. */
-  get isAtWork(): boolean {
-    return this.isAtWorkNow || this.#doorbells.length > 0;
+  /** A run has begun, and is not over: it is at work, or is to go on where it stopped. */
+  get hasBegun(): boolean {
+    return this.isAtWorkNow || this.#doorbells.some(({ isAgain }) => isAgain);
   }
 
   /** Somebody has begun a run, and may go on with it. */
@@ -65,7 +65,8 @@ export class Crew {
   }
 
   ring(runId: string, delayMs: number): void {
-    this.#doorbells.push({ runId, atMs: this.#time.nowMs + delayMs });
+    // Whoever asks for a run wants it at once.
+    this.#doorbells.push({ runId, atMs: this.#time.nowMs + delayMs, isAgain: delayMs > 0 });
   }
 
   silence(): void {

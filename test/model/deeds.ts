@@ -145,13 +145,13 @@ export class Deeds {
       return 'every delta link is dead';
     },
     'restore-mailbox': () => {
-      const { crew, ledger } = this.#parts;
-      // A deletion that a run is about to send meets a 404 then, and is taken for done.
-      if (crew.isAtWork) for (const event of ledger.events) event.mayReturn ||= event.deletedOn.has('here');
-      // Under a new id, in a calendar nobody reads, an event cannot be told from one that is gone.
-      for (const { calendar, content } of this.#parts.calendars.all().values()) {
-        const event = calendar === 'Private' ? ledger.eventOf(content.subject) : undefined;
-        if (event) event.mayBeSeveral = true;
+      const { calendars, crew, ledger } = this.#parts;
+      for (const { calendar, content } of calendars.all().values()) {
+        const event = ledger.eventOf(content.subject);
+        // A run that is past its pull sends a deletion to the old id, meets a 404, and takes it for done.
+        if (crew.hasBegun && event?.deletedOn.has('here')) event.mayReturn = true;
+        // Under a new id, in a calendar nobody reads, an event cannot be told from one that is gone.
+        if (calendar === 'Private' && event) event.mayBeSeveral = true;
       }
       this.#parts.mailbox.misfortunes.restoreFromBackup();
       return 'the mailbox comes back with new ids';

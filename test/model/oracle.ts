@@ -1,4 +1,4 @@
-import { changedUnits, type Unit } from '../../src/core/canonical-event.ts';
+import { changedUnits, type Unit, unitValue } from '../../src/core/canonical-event.ts';
 import { isMassDeletion } from '../../src/core/deletion-brake.ts';
 import type { EventContent } from '../../src/core/event.ts';
 import type { GraphEventId, UserId } from '../../src/core/ids.ts';
@@ -43,8 +43,11 @@ export interface Findings {
   readonly apart: ReadonlyMap<string, Placed>;
   readonly calendarsHere: ReadonlyMap<string, CalendarName>;
   readonly conflicts: readonly StoredConflict[];
-  /** Edits that may not leave the service keep no event that is deleted in Outlook; the audit trail has what stood in it. */
-  readonly heldAndDeleted: readonly EventContent[];
+  /**
+   * Edits that may not leave the service keep no event that is deleted in Outlook, and leave no conflict: of those that the
+   * journal has shown as held, the values of just these units as they were deleted.
+   */
+  readonly heldAndDeleted: readonly unknown[];
   /** Events in Outlook with something that may not leave the service: a deletion that would mail guests, too. */
   readonly heldThere: ReadonlySet<string>;
   /** Runs that deleted many events on one side, and nobody had confirmed it. */
@@ -66,7 +69,7 @@ export async function look(engine: Engine, userId: UserId, calendars: Calendars)
   const deletions = trail.filter(
     ({ side, operation, reason }) => side === 'local' && operation === 'delete' && reason === DELETED_THERE,
   );
-  const heldAndDeleted = deletions.flatMap(({ before }) => before ?? []);
+  const heldAndDeleted = valuesHeldAndDeleted(trail, deletions);
   const all = [...calendars.all()];
   const [remote, apart] = [true, false].map(
     (isSynced) => new Map(all.filter(([, { calendar }]) => calendars.synced.includes(calendar) === isSynced)),
@@ -78,6 +81,20 @@ export async function look(engine: Engine, userId: UserId, calendars: Calendars)
   const heldThere = new Set<string>(held.map(([id]) => id));
   const unasked = await unaskedDeletions(engine, userId, trail);
   return { local, bases, remote, apart, calendarsHere, conflicts, heldAndDeleted, heldThere, unasked };
+}
+
+function valuesHeldAndDeleted(
+  trail: readonly OwnSyncOperation[],
+  deletions: readonly OwnSyncOperation[],
+): readonly unknown[] {
+  const held = new Map<string, Set<Unit>>();
+  for (const { eventId, operation, fields } of trail) {
+    if (operation !== 'hold') continue;
+    held.set(eventId, new Set([...(held.get(eventId) ?? []), ...(fields as Unit[])]));
+  }
+  return deletions.flatMap(({ eventId, before }) =>
+    before ? [...(held.get(eventId) ?? [])].map((unit) => unitValue(before, unit)) : [],
+  );
 }
 
 /** Deletions that one side followed the other with, by the run that did so without a person's word. */
@@ -175,8 +192,10 @@ function hasDates(content: EventContent): boolean {
 
 function lost(ledger: Ledger, { local, remote, apart, conflicts, heldAndDeleted }: Findings): Violation[] {
   const standing = ledger.wordsIn([local.map(({ content }) => content), [...remote.values(), ...apart.values()]]);
-  const foreign = heldAndDeleted.filter(({ subject }) => ledger.eventOf(subject)?.isForeign);
-  const recorded = ledger.wordsIn([conflicts.map(({ data, resolutionData }) => [data, resolutionData]), foreign]);
+  const recorded = ledger.wordsIn([
+    conflicts.map(({ data, resolutionData }) => [data, resolutionData]),
+    heldAndDeleted,
+  ]);
   return (
     ledger.written
       .filter(({ word, isOverwritten }) => !isOverwritten && !standing.has(word) && !recorded.has(word))
