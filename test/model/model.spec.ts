@@ -10,7 +10,7 @@ import type { Outcome } from './world.ts';
 
 /** What every run of the suite plays; `npm run test:model` plays as many others as one likes. */
 const SEED = 1;
-const HISTORIES = 200;
+const HISTORIES = 175;
 /** As many as the second run of an event has. */
 const INSTANTS = 40;
 
