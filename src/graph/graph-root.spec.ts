@@ -47,13 +47,28 @@ describe('an item of a batch', () => {
     expect(root.relativeUrl({ path: '/me/events?$top=1' })).toBe('/me/events?$top=1');
     expect(root.relativeUrl({ path: OURS })).toBe('/me/events/delta?$deltatoken=a%2Fb');
   });
+});
 
+describe('a link to another version of Graph', () => {
   it.each([
     'https://graph.example.com/beta/me',
+    'https://graph.example.com/v1.0/../beta/me',
+    'https://graph.example.com/v1.0/%2e%2e/beta/me',
     'https://graph.example.com/v1.0',
     'https://graph.example.com/v1.01/me',
-  ])('cannot be %s: it is of no or another version', (path) => {
+  ])('is followed by no request, alone or in a batch: %s', (path) => {
+    expect(thrownBy(() => root.urlOf({ path }))).toMatchObject({ code: 'rejected' });
+    expect(thrownBy(() => root.urlOf({ path, isDelta: true }))).toMatchObject({ code: 'cursor-expired' });
     expect(thrownBy(() => root.relativeUrl({ path }))).toMatchObject({ code: 'rejected' });
-    expect(thrownBy(() => root.relativeUrl({ path, isDelta: true }))).toMatchObject({ code: 'cursor-expired' });
+  });
+
+  it('is told from one of ours also where Graph stands below a path', () => {
+    const below = new GraphRoot('https://proxy.example.com/graph');
+    const ours = 'https://proxy.example.com/graph/v1.0/me?$top=1';
+    expect(below.urlOf({ path: ours })).toBe(ours);
+    expect(below.relativeUrl({ path: ours })).toBe('/me?$top=1');
+    expect(thrownBy(() => below.urlOf({ path: 'https://proxy.example.com/v1.0/me' }))).toMatchObject({
+      code: 'rejected',
+    });
   });
 });
