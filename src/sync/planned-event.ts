@@ -1,5 +1,6 @@
 import { changedUnits } from '../core/canonical-event.ts';
 import { withRounds } from '../core/convergence.ts';
+import { assert } from '../core/errors.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import type { EventPlan } from '../core/sync-plan.ts';
 import type { RemoteEvent, RemoteSeries } from '../graph/calendar-graph.ts';
@@ -29,7 +30,7 @@ export type ApplyContext = Pick<RunContext, 'jobId' | 'userId' | 'calendarId' | 
 /** The event as a plan writes it. */
 export function savedEvent(target: PlannedEvent, context: ApplyContext, now: Date): SaveEvent {
   const { plan, remote, stored, base, eventId } = target;
-  if (plan.local.kind !== 'write') throw new Error('bug: only written events are saved');
+  assert(plan.local.kind === 'write', 'only written events are saved');
   return {
     id: eventId,
     calendarId: context.calendarId,
