@@ -18,12 +18,13 @@ const inSeconds = (seconds: number): Date => new Date(world.clock.now().getTime(
 
 function openKeeper() {
   const kept = new Map<string, string>();
+  const warnings: string[] = [];
   const keeper = new PauseKeeper({
     ...world,
     limiter: { pauseUntil: (mailbox, until) => kept.set(mailbox, until.toISOString()) },
-    logger: silentLogger,
+    logger: { ...silentLogger, warn: (_fields, message) => warnings.push(message) },
   });
-  return { keeper, kept };
+  return { keeper, kept, warnings };
 }
 
 /** As another process does when Graph asks it for silence. */
@@ -72,5 +73,34 @@ describe('PauseKeeper', () => {
       })
       .toBe(1);
     await keeper.stop();
+  });
+
+  it('says once that the database is away, and once more when it goes away again', async () => {
+    const { keeper, warnings } = openKeeper();
+    let isAway = true;
+    const list = vi.spyOn(world.connections, 'listPauses').mockImplementation(async () => {
+      if (isAway) throw new Error('away');
+      return [];
+    });
+    keeper.start();
+    /** Looks again, as often. */
+    const looks = async (times: number) => {
+      const before = list.mock.calls.length;
+      const seen = () => {
+        world.clock.advance(1_000);
+        return list.mock.calls.length - before;
+      };
+      await expect.poll(seen).toBeGreaterThanOrEqual(times);
+    };
+    await looks(3);
+    expect(warnings).toHaveLength(1);
+    isAway = false;
+    await looks(2);
+    expect(warnings).toHaveLength(1);
+    isAway = true;
+    await looks(3);
+    expect(warnings).toHaveLength(2);
+    await keeper.stop();
+    list.mockRestore();
   });
 });
