@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../test/support/jobs-world.ts';
 import { DEFAULT_CALENDAR_ID, type EventId, type UserId } from '../core/ids.ts';
+import type { BaseRepository } from '../store/base.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { OperationRepository } from '../store/operation.repository.ts';
 import type { RunRepository } from '../store/run.repository.ts';
@@ -28,6 +29,7 @@ async function judged(deletions: number, of: number, { shrunk = 0, refused = { a
   const runs: Pick<RunRepository, 'countRefused'> = { countRefused: async () => refused };
   const guard = new DeletionGuard({
     ...{ db: {} as Db, operations: operations as OperationRepository, runs: runs as RunRepository },
+    bases: {} as BaseRepository,
     clock: new ManualClock(NOW),
   });
   const context = { userId: 'ada' as UserId, calendarId: DEFAULT_CALENDAR_ID };

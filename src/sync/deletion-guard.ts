@@ -2,9 +2,11 @@ import { BRAKE_MIN_DELETIONS, BRAKE_WINDOW_MS, isMassDeletion } from '../core/de
 import { SyncError } from '../core/errors.ts';
 import type { EventId } from '../core/ids.ts';
 import type { Clock, Random } from '../core/runtime.ts';
+import type { BaseRepository } from '../store/base.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { OperationRepository } from '../store/operation.repository.ts';
 import type { RunRepository } from '../store/run.repository.ts';
+import type { OutgoingDeletion } from './outgoing-event.ts';
 import { DELETED_THERE } from './remote-planner.ts';
 import type { RunContext } from './run-context.ts';
 
@@ -24,15 +26,39 @@ export interface RefusedDeletions {
  */
 export class DeletionGuard {
   readonly #db: Db;
+  readonly #bases: BaseRepository;
   readonly #operations: OperationRepository;
   readonly #runs: RunRepository;
   readonly #clock: Clock;
 
-  constructor(parts: { db: Db; operations: OperationRepository; runs: RunRepository; clock: Clock }) {
+  constructor(parts: {
+    db: Db;
+    bases: BaseRepository;
+    operations: OperationRepository;
+    runs: RunRepository;
+    clock: Clock;
+  }) {
     this.#db = parts.db;
+    this.#bases = parts.bases;
     this.#operations = parts.operations;
     this.#runs = parts.runs;
     this.#clock = parts.clock;
+  }
+
+  /**
+   * Of deletions that are about to be sent, those that a person confirmed are neither asked about nor counted with.
+   *
+   * @param linked  by how many events the calendar grows before
+   */
+  async refusedThere(
+    context: Pick<RunContext, 'userId' | 'calendarId' | 'confirmedDeletions'>,
+    { due, linked = 0 }: { due: readonly OutgoingDeletion[]; linked?: number },
+  ): Promise<RefusedDeletions | undefined> {
+    const ids = due.map(({ base }) => base.eventId);
+    const eventIds = ids.filter((id) => !context.confirmedDeletions.has(id));
+    if (eventIds.length === 0) return undefined;
+    const synced = await this.#bases.countSynced(this.#db, context.userId, context.calendarId);
+    return this.refused(context, { side: 'remote', eventIds, of: synced + linked - (ids.length - eventIds.length) });
   }
 
   /**

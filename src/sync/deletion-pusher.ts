@@ -117,14 +117,11 @@ export class DeletionPusher {
     context: RunContext,
     due: readonly OutgoingDeletion[],
   ): Promise<{ due: readonly OutgoingDeletion[]; refusal: SyncError | undefined }> {
-    const confirmed = due.filter(({ base }) => context.confirmedDeletions.has(base.eventId));
-    const eventIds = due.filter((each) => !confirmed.includes(each)).map(({ base }) => base.eventId);
-    if (eventIds.length === 0) return { due, refusal: undefined };
-    const synced = await this.#bases.countSynced(this.#db, context.userId, context.calendarId);
-    const of = synced - confirmed.length;
-    const refused = await this.#guard.refused(context, { side: 'remote', eventIds, of });
+    const refused = await this.#guard.refusedThere(context, { due });
     if (!refused) return { due, refusal: undefined };
+    const { eventIds, of } = refused;
     this.#logger.warn({ jobId: context.jobId, count: eventIds.length, of }, 'mass deletion refused');
+    const confirmed = due.filter(({ base }) => context.confirmedDeletions.has(base.eventId));
     return { due: confirmed, refusal: massDeleteRefused(context, this.#random, refused) };
   }
 }

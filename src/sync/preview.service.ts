@@ -157,16 +157,13 @@ export class PreviewService {
   }
 
   async #previewDeletions(context: RunContext, tally: PreviewTally, pull: PreviewPull): Promise<void> {
-    const { db, bases, guard } = this.#parts;
+    const { db, guard } = this.#parts;
     const { userId, calendarId } = context;
     const pending = await this.#tombstones.listPending(db, userId, calendarId, context.now);
     const standing = pending.filter(({ base }) => !pull.overridden.has(base.eventId));
     const { due, held } = sortDeletions(context, standing);
-    const ids = due.map(({ base }) => base.eventId);
-    const eventIds = ids.filter((id) => !context.confirmedDeletions.has(id));
-    const of = (await bases.countSynced(db, userId, calendarId)) + tally.linked - (ids.length - eventIds.length);
-    const refused = await guard.refused(context, { side: 'remote', eventIds, of });
-    if (refused) tally.refuse({ side: 'remote', count: eventIds.length, of });
+    const refused = await guard.refusedThere(context, { due, linked: tally.linked });
+    if (refused) tally.refuse({ side: 'remote', count: refused.eventIds.length, of: refused.of });
     for (const deletion of held) tally.addDeletion(deletion, 'hold');
     for (const deletion of due) tally.addDeletion(deletion, 'delete');
   }
