@@ -160,6 +160,8 @@ describe('the neighbours of a date', () => {
     const series = aSeries({ recurrence: { pattern, range: { type: 'noEnd', startDate: date } } });
     const moved = { start: at(`${next}T09:00:00`), end: at(`${next}T10:00:00`) };
     expect(() => patchOccurrence(series, date, moved)).toThrow(next);
+    const back = { start: at(`${date}T09:00:00`), end: at(`${date}T10:00:00`) };
+    expect(() => patchOccurrence(series, next, back)).toThrow(`must be after ${date}`);
   });
 
   const moveTo = (series: EventContent, date: string, day: string, zone = 'Europe/Berlin', time = '09:00') =>
@@ -176,6 +178,8 @@ describe('the neighbours of a date', () => {
       return problems[0]?.message.replace(/:.*/, '');
     }
   };
+
+  const [newYork, east] = ['America/New_York', 'Pacific/Kiritimati'];
 
   it('let it move between their days, and not onto or past them', () => {
     const series = aSeries();
@@ -196,17 +200,49 @@ describe('the neighbours of a date', () => {
   });
 
   it('are met by the day it is in the series’ zone, and by the day alone where days are whole', () => {
-    const newYork = 'America/New_York';
     expect(refusal(aSeries(), '2026-03-22', newYork, '18:59')).toBe('fits');
     expect(refusal(aSeries(), '2026-03-22', newYork, '19:00')).toMatch(/before 2026-03-23/);
     const whole = aSeries({ isAllDay: true, start: at('2026-03-09T00:00:00'), end: at('2026-03-10T00:00:00') });
-    const movedDay = (day: string, until: string) =>
-      patchOccurrence(whole, '2026-03-16', {
-        start: at(`${day}T00:00:00`, newYork),
-        end: at(`${until}T00:00:00`, newYork),
-      });
-    expect(() => movedDay('2026-03-22', '2026-03-23')).not.toThrow();
-    expect(() => movedDay('2026-03-23', '2026-03-24')).toThrow(/before 2026-03-23/);
+    for (const series of [whole, aSeries()]) {
+      const movedDay = (day: string, until: string) =>
+        patchOccurrence(series, '2026-03-16', {
+          ...{ isAllDay: true, start: at(`${day}T00:00:00`, east), end: at(`${until}T00:00:00`, east) },
+        });
+      expect(() => movedDay('2026-03-22', '2026-03-23')).not.toThrow();
+      expect(() => movedDay('2026-03-23', '2026-03-24')).toThrow(/before 2026-03-23/);
+    }
+  });
+
+  it('are the nearest ones, and met also by another zone alone', () => {
+    const daily = aSeries({
+      recurrence: { pattern: { type: 'daily', interval: 1 }, range: { type: 'noEnd', startDate: '2026-03-09' } },
+    });
+    expect(refusal(daily, '2026-03-15')).toMatch(/after 2026-03-15/);
+    expect(refusal(daily, '2026-03-17')).toMatch(/before 2026-03-17/);
+    expect(refusal(daily, '2026-03-16', newYork, '18:59')).toBe('fits');
+    expect(refusal(daily, '2026-03-16', newYork, '19:00')).toMatch(/before 2026-03-17/);
+  });
+
+  it('are no matter where nothing moves, however Outlook has placed a date', () => {
+    const odd = aSeries({
+      occurrences: {
+        '2026-03-16': {
+          isCancelled: false,
+          fields: { start: at('2026-03-23T09:00:00'), end: at('2026-03-23T10:00:00'), isAllDay: false },
+        },
+      },
+    });
+    expect(crossedNeighbour(odd, '2026-03-16')).toBeDefined();
+    expect(patchOccurrence(odd, '2026-03-16', { subject: 'New' }).occurrences['2026-03-16']).toMatchObject({
+      fields: { subject: 'New' },
+    });
+    expect(patchEvent(odd, { subject: 'New' }).subject).toBe('New');
+  });
+
+  it('that are cancelled are in nobody’s way when the hours of the series change', () => {
+    const moved = moveTo(cancelOccurrence(aSeries(), '2026-03-23'), '2026-03-16', '2026-03-23');
+    const later = patchEvent(moved, { start: at('2026-03-09T11:00:00'), end: at('2026-03-09T12:00:00') });
+    expect(Object.keys(later.occurrences).sort()).toEqual(['2026-03-16', '2026-03-23']);
   });
 
   it('are in the way of a new rule that would bring an occurrence to a day another was moved to', () => {
