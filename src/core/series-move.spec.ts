@@ -81,6 +81,10 @@ describe('a series moved to a date that is not its own', () => {
       recurrence: { pattern: lastMonday, range: { type: 'noEnd', startDate: '2026-04-27' } },
     });
     expect(ruleOf(movedTo(april, '2026-04-24')).pattern).toMatchObject({ daysOfWeek: ['friday'], index: 'last' });
+    // One that is the last no more is called by its number, and so is one that only happens to be the last.
+    expect(ruleOf(movedTo(april, '2026-04-14')).pattern).toMatchObject({ daysOfWeek: ['tuesday'], index: 'second' });
+    const second: RecurrencePattern = { ...lastMonday, index: 'second' };
+    expect(ruleOf(movedTo(series(second), '2026-03-25')).pattern).toMatchObject({ index: 'fourth' });
   });
 
   it('moves its end by as much, so that it loses no occurrence', () => {
@@ -188,6 +192,17 @@ describe('a series whose hours change', () => {
       },
       '2026-03-30': { isCancelled: false, fields: { subject: 'Special' } },
     });
+  });
+
+  it('keeps what is a date’s own whole, whichever of its times was said', () => {
+    const [start, end] = [at('2026-03-16T08:00:00'), at('2026-03-16T12:00:00')];
+    const inherited = { start: at('2026-03-16T09:00:00'), end: at('2026-03-16T10:00:00'), isAllDay: false };
+    for (const fields of [{ start }, { end }, { isAllDay: false }]) {
+      const one = series(mondays, { occurrences: { '2026-03-16': { isCancelled: false, fields } } });
+      expect(movedTo(one, '2026-03-09', '11').occurrences).toEqual({
+        '2026-03-16': { isCancelled: false, fields: { ...inherited, ...fields } },
+      });
+    }
   });
 
   it('keeps dates Outlook knows and our reading of the rule does not, as long as the rule stays', () => {
