@@ -12,6 +12,7 @@ import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { NewSyncOperation, OperationRepository } from '../store/operation.repository.ts';
 import { noteUnsettled, UNSETTLED } from '../store/unsettled-dates.ts';
 import { seriesEtagsOf } from './planned-event.ts';
+import { parkedWith } from './pushed-base.ts';
 import { byOurClock, type RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
 import { staleMark } from './stale-edit.ts';
@@ -33,7 +34,7 @@ export interface PushedSeries {
   /** Something is held because the change is too old to mail anybody about it. */
   readonly isStale: boolean;
   readonly error: SyncError | undefined;
-  /** Not sent again before it changes here. */
+  /** Not sent again before it changes here, or a pause is over. */
   readonly isParked: boolean;
   /** The series counts as written already. */
   readonly isCounted: boolean;
@@ -90,6 +91,17 @@ export class SeriesPushRecorder {
     });
   }
 
+  /** Remembers that Graph broke down on the dates of a series, and on nothing else of it that was sent beside them. */
+  async countFailure(context: RunContext, known: EventBase): Promise<void> {
+    await this.#db.transaction(async (tx) => {
+      await this.#leases.assert(tx, context.lease);
+      await this.#events.lockMany(tx, context.userId, [known.eventId]);
+      const locked = await this.#bases.lockByEventIds(tx, context.userId, [known.eventId]);
+      const base = locked.get(known.eventId) ?? known;
+      await this.#bases.saveMany(tx, context.userId, [{ ...base, failures: (base.failures ?? 0) + 1 }]);
+    });
+  }
+
   #operationsOf(context: RunContext, pushed: PushedSeries, base: EventBase, at: Date): NewSyncOperation[] {
     const { event, verified, units, held, error, isParked } = pushed;
     const shared = {
@@ -134,6 +146,11 @@ function seriesBase(context: RunContext, pushed: PushedSeries, base: EventBase, 
   // What Graph makes of a date again and again is its own doing as well: no news for the next round.
   const madeThere = isParked && error?.graphCode === UNSETTLED ? units.filter((unit) => !settled.includes(unit)) : [];
   const seen = agreedRemote(base, verified, [...inStep, ...madeThere]);
+  const local = agreedLocal(base, event.content, inStep);
+  // The event was read anew for its dates: what was changed of the series itself since it was sent has not gone with them.
+  const unsent = changedUnits(local, event.content)
+    .filter((unit) => !isOccurrenceUnit(unit))
+    .filter((unit) => !held.includes(unit) && !base.conflictUnits.includes(unit));
   return {
     ...base,
     // Only a series without anybody else's changes counts as seen; else the next round looks at it again.
@@ -144,13 +161,13 @@ function seriesBase(context: RunContext, pushed: PushedSeries, base: EventBase, 
           remoteModifiedAt: byOurClock(verified.lastModifiedAt, context),
         }
       : {}),
-    local: agreedLocal(base, event.content, inStep),
+    local,
     remote: seen,
-    agreedRevision: isDone ? agreedUpTo(event.revision, pushed.base, base) : base.agreedRevision,
+    agreedRevision: isDone && unsent.length === 0 ? agreedUpTo(event.revision, pushed.base, base) : base.agreedRevision,
     heldUnits: [...held],
     ...(isParked && error
-      ? { errorCode: error.graphCode ?? error.code, errorMessage: error.message, failedRevision: event.revision }
-      : { ...staleMark(isStale ? held : []), failedRevision: undefined }),
+      ? { ...parkedWith(base, error, now), failedRevision: event.revision }
+      : { ...staleMark(isStale ? held : []), failedRevision: undefined, failures: undefined, retryAt: undefined }),
     syncedAt: now,
     ...(settled.length > 0
       ? { rounds: withRounds(base.rounds, { kind: 'sent', content: event.content, units: settled, at: now }) }
