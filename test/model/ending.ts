@@ -23,6 +23,8 @@ const PATIENCE_MS = 30 * 60_000;
 const MOST_TRIES = 3;
 /** One for each calendar and side, twice. */
 const MOST_CONFIRMATIONS = 8;
+/** After which whatever Graph broke down on is sent again. */
+const LONGEST_PAUSE_MS = 25 * 60 * 60_000;
 /** As many requests as Graph lets an application have under way in one mailbox. */
 const MOST_REQUESTS = 4;
 
@@ -55,7 +57,7 @@ export class Ending {
   }
 
   async play(): Promise<void> {
-    const { calendars, crew, simulator, story, time } = this.#parts;
+    const { calendars, crew, files, simulator, story, time } = this.#parts;
     story.tell('the weather clears');
     simulator.clearFaults();
     crew.worker.database.clear();
@@ -68,6 +70,10 @@ export class Ending {
       story.tell('what was moved is not where it was moved to: all is read again');
       await crew.carry(await crew.queued({ forceFull: true }));
       convergedMs = await this.#settle(fromMs);
+    }
+    if (await this.#passing(() => files.areSomeWaiting())) {
+      time.advance(LONGEST_PAUSE_MS);
+      convergedMs = await this.#settle(time.nowMs);
     }
     story.counts.convergedAfterMs = convergedMs - fromMs;
     await this.#judge();

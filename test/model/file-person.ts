@@ -78,6 +78,16 @@ export class FilePerson {
     return `takes ${file.name} off event ${found.event.number}`;
   }
 
+  /** Graph broke down over one of them: it is sent again after a pause. */
+  async areSomeWaiting(): Promise<boolean> {
+    if (this.#files.size === 0) return false;
+    const { db, store } = this.#engine;
+    const events = await store.events.listWindow(db, this.#userId, { limit: 1000 });
+    const ids = events.map(({ event }) => event.id);
+    const listed = await store.attachments.listOf(db, this.#userId, ids);
+    return listed.some(({ state, isHeld }) => state === 'pending' && !isHeld);
+  }
+
   /** Files of events that stand on both sides and were never deleted: of others none is promised to come back. */
   async judge(): Promise<Violation[]> {
     if (this.#files.size === 0) return [];
