@@ -1,4 +1,4 @@
-import { assert, isSyncError, SyncError } from '../core/errors.ts';
+import { assert, isSyncError, SyncError, type SyncErrorCode } from '../core/errors.ts';
 import type { ItemBody } from '../core/event.ts';
 import type { GraphEventId } from '../core/ids.ts';
 import type { GraphSession, WriteOperation, WriteOutcome } from './calendar-graph.ts';
@@ -141,7 +141,10 @@ function joinBlockLost(id: GraphEventId): SyncError {
   );
 }
 
-/** A create has no older version to collide with: 409 and 412 are Exchange's hiccups (graph contract 14, 32 and 33). */
+/**
+ * A create has no older version to collide with: 409 and 412 are Exchange's hiccups (graph contract 14, 32 and 33). One that
+ * goes on is a breakdown like any other: it may have made the event all the same, which only another attempt can tell.
+ */
 async function repeatCollidedCreates(
   access: GraphAccess,
   session: GraphSession,
@@ -150,7 +153,7 @@ async function repeatCollidedCreates(
   const creates = new Set(sent.operations.filter(({ kind }) => kind === 'create').map(({ key }) => key));
   const collided = sent.items.filter(({ key }) => creates.has(key) && isCollision(sent.answers.get(key)));
   for (const [key, outcome] of await batch(access, session, collided)) {
-    const error = !outcome.ok && isCollision(outcome) ? rejected(outcome.error) : undefined;
+    const error = !outcome.ok && isCollision(outcome) ? told('unavailable', outcome.error) : undefined;
     sent.answers.set(key, error ? { key, ok: false, error } : outcome);
   }
 }
@@ -205,7 +208,12 @@ async function adopt(
 }
 
 function rejected(error: SyncError): SyncError {
-  return new SyncError('rejected', error.message, {
+  return told('rejected', error);
+}
+
+/** The same under another code: what Graph said means something else here. */
+function told(code: SyncErrorCode, error: SyncError): SyncError {
+  return new SyncError(code, error.message, {
     cause: error,
     ...(error.graphCode === undefined ? {} : { graphCode: error.graphCode }),
     ...(error.httpStatus === undefined ? {} : { httpStatus: error.httpStatus }),

@@ -235,3 +235,32 @@ describe('an event written again under the id of one that was deleted on both si
     await expectNoMore();
   });
 });
+
+describe('an event whose create Graph refused although it had carried it out', () => {
+  const refuse = (count: number) =>
+    world.simulator.failNext({
+      ...{ method: 'POST', path: /events$/, kind: 'status-after-commit', like: 'conflict-412', count },
+    });
+
+  it('is known again, and not made twice', async () => {
+    const id = await world.book(VISIT);
+    refuse(2);
+    await world.syncWhileTimePasses().catch(() => undefined);
+    expect(world.mailbox.listEvents()).toHaveLength(1);
+    await world.syncWhileTimePasses();
+    expect(await world.get(id)).toMatchObject({ graphEventId: expect.any(String) });
+    expect(world.mailbox.listEvents()).toHaveLength(1);
+    await expectNoMore();
+  });
+
+  it('is gone here as well when somebody deleted it in Outlook meanwhile', async () => {
+    const id = await world.book(VISIT);
+    refuse(2);
+    await world.syncWhileTimePasses().catch(() => undefined);
+    world.mailbox.deleteEvent(String(world.mailbox.listEvents()[0]?.['id']));
+    await world.syncWhileTimePasses();
+    expect(await world.find(id)).toBeUndefined();
+    expect(world.mailbox.listEvents()).toEqual([]);
+    await expectNoMore();
+  });
+});
