@@ -128,6 +128,14 @@ describe('a rule, and a date it does not have', () => {
     expect(entangled(local, remote)).toEqual(both);
   });
 
+  it('take along what went with the old rule', () => {
+    const special = { '2026-03-23': { isCancelled: false as const, fields: { subject: 'Special' } } };
+    const before = aSeries({ occurrences: special });
+    const there = aSeries({ occurrences: { ...special, ...date } });
+    expect(entangled(tuesdays, there, before)).toEqual([...both, ['occurrence:2026-03-23', true]]);
+    expect(entangled(there, tuesdays, before)).toEqual([...both, ['occurrence:2026-03-23', true]]);
+  });
+
   it('take along what else is said about dates only one of the rules has', () => {
     const moved = { ...tuesdays, occurrences: { '2026-03-17': { isCancelled: true as const } } };
     expect(entangled(moved, aSeries({ occurrences: date }))).toEqual([...both, ['occurrence:2026-03-17', true]]);

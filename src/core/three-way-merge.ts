@@ -101,22 +101,24 @@ function changesOf(sides: Sides): UnitChange[] {
 /**
  * What is said about a date lives on the rule that gives it. Where one side changed the rule and the other side changed a
  * date the new rule does not have, one cannot be had without losing the other: rule and date are then decided together, and
- * so is whatever else either side says about dates that only its own rule has. Where both have rules of their own, a date one
- * of them dropped goes or stays with that rule: a deleted date would come back under the other.
+ * so is whatever else either side says about dates that only its own rule has. What a side dropped because its new rule does
+ * not have the date goes or stays with that rule: a deleted date would come back under the other.
  */
 function entangledUnits({ local, remote }: Sides, changes: readonly UnitChange[]): ReadonlySet<Unit> {
   const time = changes.find(({ unit }) => unit === 'time');
   if (!(time?.isLocal || time?.isRemote) || sameUnit(local, remote, 'time')) return new Set();
-  const areBothNew = time.isLocal && time.isRemote;
-  const isDroppedHere = ({ unit, isLocal }: UnitChange) => areBothNew && isLocal && isStray(remote, local, unit);
-  const isDroppedThere = ({ unit, isRemote }: UnitChange) => areBothNew && isRemote && isStray(local, remote, unit);
   const isStrayHere = ({ unit, isLocal }: UnitChange) => isLocal && isStray(local, remote, unit);
   const isStrayThere = ({ unit, isRemote }: UnitChange) => isRemote && isStray(remote, local, unit);
-  const isDropped = (change: UnitChange) => isDroppedHere(change) || isDroppedThere(change);
+  const isDropped = ({ unit, isLocal, isRemote }: UnitChange) =>
+    (time.isLocal && isLocal && isStray(remote, local, unit)) ||
+    (time.isRemote && isRemote && isStray(local, remote, unit));
   const stray = changes.filter((change) => isStrayHere(change) || isStrayThere(change) || isDropped(change));
   const differing = stray.filter(({ unit }) => !sameUnit(local, remote, unit));
   const isContested = differing.some(
-    (change) => (time.isRemote && isStrayHere(change)) || (time.isLocal && isStrayThere(change)) || isDropped(change),
+    (change) =>
+      (time.isRemote && isStrayHere(change)) ||
+      (time.isLocal && isStrayThere(change)) ||
+      (time.isLocal && time.isRemote && isDropped(change)),
   );
   return new Set(isContested ? ['time', ...differing.map(({ unit }) => unit)] : []);
 }
