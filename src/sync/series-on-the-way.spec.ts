@@ -43,3 +43,17 @@ it('a series that is renamed while its edited dates are sent is renamed in Outlo
   expect(await world.differences()).toEqual([]);
   await expectQuiet(world);
 });
+
+it('a date whose tag was out of date, because a late server told it, is sent again and not given up', async () => {
+  const id = await world.book(SERIES);
+  await world.sync();
+  await world.services.eventService.update(USER, `${id}_2026-03-12`, { subject: 'One date' });
+  await world.services.eventService.update(USER, id, { subject: 'Renamed' });
+  world.simulator.failNext({ kind: 'stale-read', reads: 3, deltaRounds: 0, path: '/events/' });
+  await world.sync();
+  world.simulator.clearFaults();
+  await world.sync();
+  expect(await world.differences()).toEqual([]);
+  expect((await world.bases.findByEventIds(world.db, USER, [id])).get(id)?.errorCode).toBeUndefined();
+  await expectQuiet(world);
+});

@@ -114,7 +114,9 @@ export class SeriesPusher {
     const refused = outcomes.find((outcome) => !outcome.ok);
     const error =
       refused && !refused.ok ? refused.error : lost.length > 0 ? notRestorable(lost) : unsettledError(units, settled);
-    const isParked = error !== undefined && (error.graphCode !== UNSETTLED || isLastTry);
+    // A tag that is out of date refuses nothing for good: it may be a late server's, and the next look has a newer one.
+    const isOutdated = refused && !refused.ok && refused.error.code === 'precondition-failed';
+    const isParked = error !== undefined && !isOutdated && (error.graphCode !== UNSETTLED || isLastTry);
     await this.#recorder.save(context, {
       ...{ event, base, verified, units, settled, held, isStale, error, isParked, isCounted },
     });
