@@ -3,6 +3,7 @@ import type { EventId } from '../core/ids.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import type { WriteOutcome } from '../graph/calendar-graph.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
+import type { CursorRepository, SeriesMark } from '../store/cursor.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
 import type { EventRepository, PendingEvent } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
@@ -24,6 +25,7 @@ export class PushRecorder {
   readonly #events: EventRepository;
   readonly #bases: BaseRepository;
   readonly #operations: OperationRepository;
+  readonly #cursors: CursorRepository;
   readonly #leases: LeaseRepository;
   readonly #recorder: RunRecorder;
   readonly #clock: Clock;
@@ -34,6 +36,7 @@ export class PushRecorder {
     events: EventRepository;
     bases: BaseRepository;
     operations: OperationRepository;
+    cursors: CursorRepository;
     leases: LeaseRepository;
     recorder: RunRecorder;
     clock: Clock;
@@ -43,6 +46,7 @@ export class PushRecorder {
     this.#events = parts.events;
     this.#bases = parts.bases;
     this.#operations = parts.operations;
+    this.#cursors = parts.cursors;
     this.#leases = parts.leases;
     this.#recorder = parts.recorder;
     this.#clock = parts.clock;
@@ -145,6 +149,7 @@ export class PushRecorder {
       const bases: EventBase[] = [];
       const operations: NewSyncOperation[] = [];
       const links: Parameters<EventRepository['linkMany']>[2][number][] = [];
+      const marks: SeriesMark[] = [];
       const fresh = await this.#freshBases(
         tx,
         context,
@@ -158,6 +163,7 @@ export class PushRecorder {
           links.push({ id: target.event.id, graphEventId: id, iCalUId: facts.iCalUId, facts, syncedAt: now });
           const line = { operation: sideOperation(target), fields: target.change.units, remote: outcome.event };
           operations.push(pushedOperation(context, target, { ...this.#stamp(), ...line }));
+          if (hasDumbExceptions(base)) marks.push({ graphEventId: id, suspicious: true });
           count(context, target);
         } else if (!outcome.ok) {
           bases.push(parkedBase(target, base, outcome.error, now));
@@ -169,6 +175,7 @@ export class PushRecorder {
       await this.#bases.saveMany(tx, context.userId, bases);
       await this.#events.linkMany(tx, context.userId, links);
       await this.#operations.append(tx, operations);
+      await this.#cursors.markSeries(tx, context.userId, context.calendarId, context.jobId, marks);
       await this.#recorder.saveProgress(tx, context);
     });
   }
@@ -268,4 +275,13 @@ function sideOperation({ operation }: Outgoing): 'create' | 'update' {
 function count({ counters }: RunContext, target: Outgoing): void {
   if (target.operation?.kind === 'create') counters.remote.created += 1;
   else counters.remote.updated += 1;
+}
+
+/**
+ * Whether Exchange holds exceptions of a series that say nothing but what the series says, as one does that was changed and
+ * changed back. They keep saying it when the series changes, and Graph tells nobody: the series is then read again.
+ */
+function hasDumbExceptions({ seriesEtags, remote }: EventBase): boolean {
+  const speaking = Object.values(remote?.occurrences ?? {}).filter(({ isCancelled }) => !isCancelled);
+  return Object.keys(seriesEtags ?? {}).length > speaking.length;
 }

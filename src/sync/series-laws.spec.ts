@@ -160,6 +160,18 @@ describe('an exception', () => {
     expect((await world.get(id)).content.occurrences['2026-03-12']).toEqual({ isCancelled: true });
   });
 
+  it('that was changed and changed back stands on both sides alike once its series changes', async () => {
+    const { id } = await agreedSeries();
+    await service.update(USER, `${id}_2026-03-12`, { subject: 'Renamed' });
+    await expectSettled();
+    await service.update(USER, `${id}_2026-03-12`, { subject: 'Daily' });
+    await expectSettled();
+    await service.update(USER, id, { subject: 'Daily, later' });
+    await world.sync();
+    // Exchange goes on with what the date said last, which only a look at it can tell.
+    await expectSettled();
+  });
+
   it('is changed again and then cancelled from here', async () => {
     const { id, graphId } = await withExceptions();
     await service.update(USER, `${id}_2026-03-12`, { subject: 'Renamed again', showAs: 'oof' });
