@@ -202,6 +202,72 @@ describe('an event on which Graph breaks down', () => {
   });
 });
 
+describe.each([
+  [403, 'ErrorAccessDenied'],
+  [500, 'ErrorInternalServerError'],
+])('a date of a series on which Graph answers %i for ever', (status, code) => {
+  const DATES = ['2026-03-11', '2026-03-12'] as const;
+
+  async function edited(dates: readonly string[]): Promise<{ id: EventId; path: RegExp }> {
+    const range = { type: 'numbered' as const, startDate: '2026-03-10', numberOfOccurrences: 5 };
+    const id = await world.book({
+      ...visit('series'),
+      recurrence: { pattern: { type: 'daily', interval: 1 }, range },
+    });
+    await world.sync();
+    const own = { isCancelled: false as const, fields: { subject: 'its own' } };
+    await world.editContent(id, (content) => ({
+      ...content,
+      occurrences: Object.fromEntries(dates.map((date) => [date, own])),
+    }));
+    const master = String(world.mailbox.listEvents()[0]?.id);
+    const found = world.mailbox.occurrences(master, '2026-03-10T00:00:00', '2026-03-20T00:00:00');
+    const path = pathOf(String(found[1]?.id));
+    poison(path, status, code);
+    return { id, path };
+  }
+
+  it('is parked where others of it go through, and tried again after a pause', async () => {
+    const { id } = await edited(DATES);
+    await world.book(visit('later'));
+    const { run } = await carriedOut();
+    expect(run).toMatchObject({ status: 'COMPLETED', remoteCreated: 1, failedEvents: 1 });
+    expect(await view(id)).toMatchObject({ syncState: 'error', syncError: { code } });
+    await expectQuiet(world);
+    world.simulator.clearFaults();
+    world.clock.advance(2 * MINUTE_MS);
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', remoteUpdated: 1 });
+    expect((await view(id)).syncState).toBe('synced');
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('is no trouble where the first write reached it all the same', async () => {
+    const { id, path } = await edited(DATES);
+    world.simulator.clearFaults();
+    world.simulator.failNext({ method: 'PATCH', path, kind: 'drop-after-commit' });
+    poison(path, status, code);
+    expect((await carriedOut()).run).toMatchObject({ status: 'COMPLETED', failedEvents: 0 });
+    expect((await view(id)).syncState).toBe('synced');
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('alone does not fail its runs for ever, and is tried after growing pauses', async () => {
+    const { id } = await edited(DATES.slice(0, 1));
+    for (let runs = 1; runs <= 3; runs += 1) await world.syncWhileTimePasses().catch(() => undefined);
+    expect((await carriedOut()).run).toMatchObject({ status: 'COMPLETED' });
+    expect(await view(id)).toMatchObject({ syncState: 'error', syncError: { code } });
+    await world.book(visit('later'));
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', remoteCreated: 1 });
+    world.simulator.clearFaults();
+    world.clock.advance(10 * MINUTE_MS);
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED' });
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+});
+
 describe('a series that cannot be read', () => {
   it('is kept as it is known and read later, while everything else flows', async () => {
     const daily = {

@@ -4,11 +4,12 @@ import type { EventId, GraphEventId } from '../core/ids.ts';
 import { inWritableOrder } from '../core/occurrence-order.ts';
 import { dateOfUnit, isOccurrenceUnit, mayOverwrite, planOutgoing } from '../core/outgoing-change.ts';
 import { occurrenceContent, unitsOfFields } from '../core/series.ts';
-import type { CalendarGraph, RemoteSeries, WriteOperation } from '../graph/calendar-graph.ts';
+import type { CalendarGraph, RemoteSeries, WriteOperation, WriteOutcome } from '../graph/calendar-graph.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import { UNSETTLED } from '../store/unsettled-dates.ts';
+import { blame, isWorthRetrying } from './item-trouble.ts';
 import { policyFor } from './outgoing.ts';
 import { agreedContent } from './remote-planner.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
@@ -104,18 +105,24 @@ export class SeriesPusher {
       dates.length > 0 ? await this.#graph.findOccurrences(context.session, remote.id, dates, zone) : new Map();
     const operations = dates.flatMap((date) => occurrenceOperation(series, date, ids.get(date), sendAttendees));
     const outcomes = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
-    const fatal = outcomes.find((outcome) => !outcome.ok && isFatal(outcome.error));
-    if (fatal && !fatal.ok) throw fatal.error;
+    const broken = firstError(outcomes, isFatal);
+    if (broken) {
+      const whose = blame(broken, { outcomes, failures: base.failures });
+      if (whose === 'count') await this.#recorder.countFailure(context, base);
+      if (whose !== 'event') throw broken;
+    }
     const after = await this.#graph.readSeries(context.session, [remote.id], context.window);
     const verified = after.get(remote.id);
     if (!verified || verified === 'gone') return false;
     const settled = units.filter((unit) => sameUnit(event.content, verified.content, unit));
     const lost = dates.filter((date) => !ids.has(date) && remote.content.occurrences[date]?.isCancelled);
-    const refused = outcomes.find((outcome) => !outcome.ok);
-    const error =
-      refused && !refused.ok ? refused.error : lost.length > 0 ? notRestorable(lost) : unsettledError(units, settled);
+    // What may pass by itself comes first: with it the others are tried again as well.
+    const refused = firstError(outcomes, isWorthRetrying) ?? firstError(outcomes, () => true);
+    const failure = refused ?? (lost.length > 0 ? notRestorable(lost) : unsettledError(units, settled));
+    // A write whose answer was lost has done its work all the same.
+    const error = settled.length < units.length ? failure : undefined;
     // A tag that is out of date refuses nothing for good: it may be a late server's, and the next look has a newer one.
-    const isOutdated = refused && !refused.ok && refused.error.code === 'precondition-failed';
+    const isOutdated = refused?.code === 'precondition-failed';
     const isParked = error !== undefined && !isOutdated && (error.graphCode !== UNSETTLED || isLastTry);
     await this.#recorder.save(context, {
       ...{ event, base, verified, units, settled, held, isStale, error, isParked, isCounted },
@@ -171,6 +178,10 @@ function unsettledError(units: readonly OccurrenceUnit[], settled: readonly Occu
 function notRestorable(dates: readonly string[]): SyncError {
   const message = `Outlook cannot restore dates that were deleted from the series: ${dates.join(', ')}; delete them here as well, or make events of their own`;
   return new SyncError('rejected', message, { graphCode: 'ErrorItemNotFound' });
+}
+
+function firstError(outcomes: readonly WriteOutcome[], is: (error: SyncError) => boolean): SyncError | undefined {
+  return outcomes.flatMap((outcome) => (!outcome.ok && is(outcome.error) ? [outcome.error] : []))[0];
 }
 
 function isFatal(error: SyncError): boolean {
