@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { expectQuiet } from '../../test/support/quiet.ts';
-import { openWorldDatabase, SyncWorld } from '../../test/support/sync-world.ts';
+import { openWorldDatabase, SyncWorld, USER } from '../../test/support/sync-world.ts';
 import type { EventInput } from '../core/event-input.ts';
 
 let world: SyncWorld;
@@ -75,6 +75,21 @@ describe('a series Graph lists and does not find', () => {
 
     expect((await world.get(id)).content.occurrences).toEqual(OUTSIDE);
     expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('is deleted by no preview for that word', async () => {
+    const id = await world.book(STANDUP);
+    await world.sync();
+    const { graphEventId } = await world.get(id);
+    world.mailbox.updateOccurrence(graphEventId!, '2026-03-10', { subject: 'Standup, outside' });
+    const like = { method: 'GET', path: /\/events\/[^/]+$|\/events\/[^/?]+\?/, like: 'item-not-found' } as const;
+
+    world.simulator.failNext(like);
+    expect((await world.services.previewService.preview(USER, {})).local).toMatchObject({ deleted: 0 });
+    world.simulator.failNext(like);
+    expect(await world.sync()).toMatchObject({ localDeleted: 0 });
+    expect(await world.sync()).toMatchObject({ localUpdated: 1 });
     await expectQuiet(world);
   });
 

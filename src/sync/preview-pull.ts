@@ -19,6 +19,7 @@ import type { RemotePlanner, RemoteState } from './remote-planner.ts';
 import { adoptReplaced } from './replaced-events.ts';
 import type { RunContext } from './run-context.ts';
 import { FirstPages, isRead, startOf } from './rung-pages.ts';
+import { isListedAlive } from './series.manager.ts';
 import { isSeriesEcho, seriesMarksIn } from './series-reader.ts';
 import { ladderFrom, type Rung, readAgain, spanOf } from './window-ladder.ts';
 
@@ -199,7 +200,11 @@ export class PreviewPull {
         round.window,
       );
       const states = [...read].map(([id, event]): RemoteState => ({ id, event }));
-      for (const { id, event } of states) if (event === 'gone' && known.has(id)) this.#gone.add(id);
+      const now = this.#parts.clock.now();
+      for (const { id, event } of states) {
+        const base = known.get(id);
+        if (event === 'gone' && base && !isListedAlive(id, dirty, { base, now })) this.#gone.add(id);
+      }
       const present = states.filter(({ event }) => event !== 'gone');
       await this.#plan(present, round.mode);
     }

@@ -167,7 +167,7 @@ export class SeriesManager {
  * heard of it yet, or of one that will tell of its end in the next page. Neither is proof enough to delete it here, as long
  * as both of us have just spoken of it.
  */
-function isListedAlive(
+export function isListedAlive(
   id: GraphEventId,
   marks: readonly SeriesMark[],
   { base, now }: { base: EventBase | undefined; now: Date },
