@@ -115,12 +115,12 @@ function isOwn({ facts }: Pick<OutgoingInput, 'facts'>): boolean {
 }
 
 /**
- * Guests Exchange knows: those in Graph's copy, not those that only stand here. While a conflict about them waits, or about a
- * date of a series, which may have guests of its own, what was agreed on is not what Graph has: there may well be some.
+ * Guests Exchange knows: those in Graph's copy, not those that only stand here. While a conflict about them waits, what was
+ * agreed on is not what Graph has: somebody changed the guests there, so that there may well be some.
  */
 function hasGuests({ agreed }: Pick<OutgoingInput, 'agreed'>): boolean {
   if (!agreed) return false;
-  if (agreed.conflictUnits.some((unit) => unit === 'attendees' || isOccurrenceUnit(unit))) return true;
+  if (agreed.conflictUnits.includes('attendees')) return true;
   return agreed.remote.attendees.length > 0 || Object.values(agreed.remote.occurrences).some(overrideHasGuests);
 }
 
