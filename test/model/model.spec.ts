@@ -28,7 +28,7 @@ describe('a world in a seed', () => {
       const outcome = await theatre.play(drawnHistory(SEED, index));
       if (outcome.violations.length > 0) throw new Error(told(index, outcome));
     }
-  }, 300_000);
+  }, 900_000);
 
   it('is the same world again for the same seed', async () => {
     for (let index = 0; index < 3; index += 1) {
