@@ -10,6 +10,8 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 240_000,
     pool: 'forks',
+    // Modules, and with them the databases of the test worlds, are kept from one file to the next: half the time of the suite.
+    isolate: false,
     maxWorkers: 2,
   },
 });

@@ -66,7 +66,7 @@ export function onPostgres(define: (world: StoreWorld) => void): void {
   defineOn(define, onServer);
 }
 
-/** What the describes of a spec file share, opened by the first and closed by the last of them. */
+/** What the describes of a spec file share, opened by the first and closed by the last of them; the next file opens its own. */
 class Shared {
   readonly #open: () => Promise<{ db: Db; close: () => Promise<void> }>;
   #opened: ReturnType<Shared['openOnce']> | undefined;
@@ -87,7 +87,10 @@ class Shared {
 
   async release(): Promise<void> {
     this.#users -= 1;
-    if (this.#users === 0) await (await this.#opened)?.close();
+    if (this.#users > 0) return;
+    const opened = this.#opened;
+    this.#opened = undefined;
+    await (await opened)?.close();
   }
 
   private async openOnce() {

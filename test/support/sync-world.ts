@@ -347,7 +347,7 @@ export async function openWorldDatabase(): Promise<Db> {
   return shared;
 }
 
-/** One embedded database for all worlds of a spec file, emptied for each; it ends with the file's process. */
+/** One embedded database for all worlds of a process, emptied for each; it ends with the process. */
 async function emptyDatabase(): Promise<Db> {
   const db = await openWorldDatabase();
   const found = await sql<{ name: string }>`
