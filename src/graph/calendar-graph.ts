@@ -183,6 +183,6 @@ export type WriteOutcome =
       readonly key: string;
       readonly ok: false;
       readonly error: SyncError;
-      /** The error is about what was read afterwards: Graph carried the write out, then or before. */
+      /** Graph carried the write out, then or before, or may have: the error is about what was read afterwards, or met by a repetition. */
       readonly isCarriedOut?: boolean;
     };

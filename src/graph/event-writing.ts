@@ -31,13 +31,26 @@ export async function writeEvents(
     if (prepared instanceof SyncError) refused.push({ key: operation.key, ok: false, error: prepared });
     else items.push(prepared);
   }
+  const breakdowns = breakdownsOf(session);
   const answers = await batch(access, session, inSeriesOrder(items, operations));
   await repeatCollidedCreates(access, session, { operations, items, answers });
   const settled = await Promise.all(
     operations.map((operation) => settle(access, session, operation, answers.get(operation.key))),
   );
-  const outcomes = settled.flatMap((outcome) => outcome ?? []);
+  const isRepeated = breakdownsOf(session) > breakdowns;
+  const outcomes = settled.flatMap((outcome) => (outcome ? withDoubt(outcome, isRepeated) : []));
   return [...refused, ...(await proveDeletions(access, session, operations, outcomes))];
+}
+
+function breakdownsOf({ stats }: GraphSession): number {
+  return stats.byCategory.unavailable ?? 0;
+}
+
+/** A write that broke down may have been carried out all the same: repeated, it meets its own work. */
+function withDoubt(outcome: WriteOutcome, isRepeated: boolean): WriteOutcome {
+  if (outcome.ok || !isRepeated) return outcome;
+  const { code } = outcome.error;
+  return code === 'precondition-failed' || code === 'not-found' ? { ...outcome, isCarriedOut: true } : outcome;
 }
 
 /** The body to write in place of the one wanted, or why none can be written. */

@@ -181,6 +181,19 @@ describe('mails to guests', () => {
     expect(mailed()).toBe(4);
   });
 
+  it('stay spent when a change was carried out without an answer, and met itself when it was repeated', async () => {
+    await open(5);
+    const id = await world.book(meeting('Moved', 2));
+    await world.sync();
+    await world.edit(id, { start: berlin('2026-03-10T11:00:00'), end: berlin('2026-03-10T12:00:00') });
+    world.simulator.failNext({ method: 'PATCH', kind: 'drop-after-commit' });
+    await world.syncWhileTimePasses();
+    expect(mailed()).toBe(4);
+    await world.book(meeting('New', 2));
+    expect((await world.sync()).errorCode).toBe('GUEST_MAIL_BUDGET');
+    expect(mailed()).toBe(4);
+  });
+
   it('stay spent when Graph may have created the meeting and never said so: the pull finds it', async () => {
     await open(3);
     await world.book(meeting('New', 2));
