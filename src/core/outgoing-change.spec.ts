@@ -279,3 +279,32 @@ describe('laws', () => {
     );
   });
 });
+
+describe('a date of a rule that stays here', () => {
+  const rule = aSeries().recurrence;
+  const cancelled = { '2026-03-16': { isCancelled: true as const } };
+
+  it('stays with it where Graph has no such date', () => {
+    const single = aSeries({ recurrence: null });
+    const given = outgoing({
+      from: single,
+      to: { ...single, recurrence: rule, occurrences: cancelled },
+      facts: foreign,
+    });
+    expect(given).toMatchObject({
+      units: [],
+      occurrences: [],
+      held: expect.arrayContaining(['occurrence:2026-03-16']),
+    });
+  });
+
+  it('goes when the rule goes, or when Graph has the date as well', () => {
+    const single = aSeries({ recurrence: null });
+    const own = outgoing({ from: single, to: { ...single, recurrence: rule, occurrences: cancelled } });
+    expect(own.occurrences).toEqual(['occurrence:2026-03-16']);
+    const series = aSeries({ attendees: [ada] });
+    const later = { ...series, end: at('2026-03-09T12:00:00'), occurrences: cancelled };
+    const { held, occurrences } = outgoing({ from: series, to: later, policy: 'changes' });
+    expect([held, occurrences]).toEqual([[], ['occurrence:2026-03-16']]);
+  });
+});

@@ -42,7 +42,9 @@ export function planOutgoing(input: OutgoingInput): OutgoingChange {
   const changed = agreed
     ? changedUnits(agreed.local, content).filter((unit) => !agreed.conflictUnits.includes(unit))
     : unitsOf(content).filter((unit) => unit !== 'attendees' || content.attendees.length > 0);
-  const homeless = unitsOf(content).filter((unit) => isOffRule(content, unit));
+  const homeless = unitsOf(content).filter(
+    (unit) => isOffRule(content, unit) || isOffStandingRule(unit, input, changed),
+  );
   const sent = changed.filter((unit) => !homeless.includes(unit) && mayLeave(unit, input));
   return {
     units: sent.filter((unit) => !isOccurrenceUnit(unit)),
@@ -52,6 +54,16 @@ export function planOutgoing(input: OutgoingInput): OutgoingChange {
     ),
     sendAttendees: input.policy === 'all',
   };
+}
+
+/** Something said about a date of a rule that itself stays here: Graph's own event, a single one perhaps, may not have it. */
+function isOffStandingRule(unit: Unit, input: OutgoingInput, changed: readonly Unit[]): boolean {
+  const { agreed, content } = input;
+  if (!agreed || !isOccurrenceUnit(unit) || !changed.includes(unit)) return false;
+  if (!changed.includes('time') || mayLeave('time', input)) return false;
+  const { recurrence } = agreed.remote;
+  const isThere = recurrence !== null && occursOn(recurrence, dateOfUnit(unit));
+  return !isThere && !unchangedUnit(content, { ...content, occurrences: {} }, unit);
 }
 
 /** Something said, by a row written by hand, about a date its series does not have: there is nowhere to send it. */

@@ -28,7 +28,7 @@ export interface DeltaCursor {
   readonly pages: number;
 }
 
-/** A series a round gave a sign of life of. */
+/** A series a round gave a sign of life of; or any event that the next pull is to read whole, whatever its tag. */
 export interface SeriesMark {
   readonly graphEventId: GraphEventId;
   readonly masterEtag?: string | undefined;

@@ -5,6 +5,7 @@ import type { CalendarGraph, RemoteEvent, RemoteSeries } from '../graph/calendar
 import type { AttachmentRepository } from '../store/attachment.repository.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { ConflictRepository, StoredConflict } from '../store/conflict.repository.ts';
+import type { CursorRepository } from '../store/cursor.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
@@ -27,6 +28,7 @@ export class Reconciler {
   readonly #bases: BaseRepository;
   readonly #conflicts: ConflictRepository;
   readonly #attachments: AttachmentRepository;
+  readonly #cursors: CursorRepository;
   readonly #planner: RemotePlanner;
   readonly #applier: PlanApplier;
   readonly #recorder: RunRecorder;
@@ -39,6 +41,7 @@ export class Reconciler {
     bases: BaseRepository;
     conflicts: ConflictRepository;
     attachments: AttachmentRepository;
+    cursors: CursorRepository;
     planner: RemotePlanner;
     applier: PlanApplier;
     recorder: RunRecorder;
@@ -50,6 +53,7 @@ export class Reconciler {
     this.#bases = parts.bases;
     this.#conflicts = parts.conflicts;
     this.#attachments = parts.attachments;
+    this.#cursors = parts.cursors;
     this.#planner = parts.planner;
     this.#applier = parts.applier;
     this.#recorder = parts.recorder;
@@ -68,7 +72,12 @@ export class Reconciler {
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
       const planned = await this.#planner.plan(tx, { ...context, strategy }, states, undefined);
-      await this.#applier.apply(tx, { ...context, strategy }, isPushOnly ? planned.map(leavingLocalAlone) : planned);
+      const applied = isPushOnly ? planned.map(leavingLocalAlone) : planned;
+      await this.#applier.apply(tx, { ...context, strategy }, applied);
+      // With the newest tag known, a pull would take what is still unseen for the echo of a write.
+      const unseen = applied.filter((target, index) => target !== planned[index]);
+      const marks = unseen.flatMap(({ graphEventId }) => (graphEventId ? [{ graphEventId, suspicious: true }] : []));
+      await this.#cursors.markSeries(tx, context.userId, context.calendarId, context.jobId, marks);
       await this.#recorder.saveProgress(tx, context);
     });
   }

@@ -57,3 +57,52 @@ it('a date whose tag was out of date, because a late server told it, is sent aga
   expect((await world.bases.findByEventIds(world.db, USER, [id])).get(id)?.errorCode).toBeUndefined();
   await expectQuiet(world);
 });
+
+it('somebody else’s meeting that was given a rule here, and lost a date of it, fails no run: both stay here', async () => {
+  const organizer = { emailAddress: { name: 'Bo', address: 'bo@example.com' } };
+  world.mailbox.addForeignMeeting({ subject: 'Visit', start: at('09:00'), end: at('10:00'), organizer });
+  await world.sync();
+  const { id } = await world.bySubject('Visit');
+  await world.services.eventService.update(USER, id, { recurrence: SERIES.recurrence });
+  await world.sync();
+  await world.services.eventService.delete(USER, `${id}_2026-03-11`);
+  await world.edit(id, { categories: ['Mine'] });
+  expect(await world.sync()).toMatchObject({ status: 'COMPLETED', failedEvents: 0 });
+  expect(world.mailbox.listEvents()).toMatchObject([{ categories: ['Mine'], recurrence: null }]);
+  const base = (await world.bases.findByEventIds(world.db, USER, [id])).get(id);
+  expect(base?.heldUnits).toEqual(expect.arrayContaining(['time', 'occurrence:2026-03-11']));
+  await expectQuiet(world);
+});
+
+it.each([
+  ['a series', SERIES],
+  ['a single event', { ...SERIES, recurrence: null }],
+])(
+  'what Outlook said of %s is found by the next pull, though a run that only pushes met it and got no further',
+  async (_, input) => {
+    const id = await world.book(input);
+    await world.sync();
+    const { graphEventId } = await world.get(id);
+    world.mailbox.updateEvent(graphEventId!, { subject: 'Renamed there' });
+    await world.edit(id, { importance: 'high' });
+    // The first write meets the change; what is sent after a look at it is refused for good.
+    world.simulator.failNext({ method: 'PATCH', status: 400, code: 'ErrorInvalidRequest', after: 1, count: 'always' });
+    expect(await world.sync({ direction: 'push' })).toMatchObject({ failedEvents: 1 });
+    expect((await world.get(id)).content).toMatchObject({ subject: 'Visit', importance: 'high' });
+    await world.sync();
+    expect((await world.get(id)).content).toMatchObject({ subject: 'Renamed there', importance: 'high' });
+  },
+);
+
+it('what Outlook said of a series is found by the next pull, though a run that only pushes sent dates of it', async () => {
+  const id = await world.book(SERIES);
+  await world.sync();
+  const { graphEventId } = await world.get(id);
+  world.mailbox.updateEvent(graphEventId!, { subject: 'Renamed there' });
+  world.mailbox.deleteOccurrence(graphEventId!, '2026-03-13');
+  await world.services.eventService.update(USER, `${id}_2026-03-13`, { subject: 'Another' });
+  await world.sync({ direction: 'push', conflictResolution: 'prefer_local' });
+  await world.sync();
+  await world.sync();
+  expect((await world.get(id)).content).toMatchObject({ subject: 'Renamed there' });
+});

@@ -149,7 +149,10 @@ export class SeriesPusher {
       .filter((unit) => remote.content.occurrences[dateOfUnit(unit)] === undefined);
     const wanted = new Set([...change.occurrences.filter(isOccurrenceUnit), ...dropped]);
     const differing = [...wanted].filter((unit) => !sameUnit(event.content, remote.content, unit));
-    const units = differing.filter((unit) => mayOverwrite(unit, { content: event.content, standing: remote, policy }));
+    // Graph's event may be a single one, the rule being held here, or in conflict: it has no dates to write to.
+    const units = remote.content.recurrence
+      ? differing.filter((unit) => mayOverwrite(unit, { content: event.content, standing: remote, policy }))
+      : [];
     const refused = differing.filter((unit) => !units.includes(unit));
     const held = [...change.held, ...refused];
     const isStale = held.length > 0 && policy !== context.notifyAttendees;
