@@ -124,9 +124,10 @@ export class Crowd {
         if (error instanceof GraphError) return false;
         throw error;
       }
-      // Deleted here as well, it goes again or stays, by which of the two a run hears of first.
-      if (event.deletedOn.has('here')) event.mayReturn = true;
-      else this.#ledger.putBack(event, 'outlook', this.#calendars.all().get(id)?.content);
+      // Deleted here as well, before or after, it goes again or stays, by which of the two a run hears of first.
+      const isDeletedHere = event.deletedOn.has('here');
+      event.mayReturn = true;
+      if (!isDeletedHere) this.#ledger.putBack(event, 'outlook', this.#calendars.all().get(id)?.content);
       return true;
     });
     return back.length > 0 ? `puts ${back.map(({ event }) => event.number).join(', ')} back` : undefined;

@@ -153,6 +153,7 @@ export class Deeds {
         // Under a new id, in a calendar nobody reads, an event cannot be told from one that is gone.
         if (calendar === 'Private' && event) event.mayBeSeveral = true;
       }
+      ledger.hasOldWord = true;
       this.#parts.mailbox.misfortunes.restoreFromBackup();
       return 'the mailbox comes back with new ids';
     },
@@ -186,6 +187,7 @@ export class Deeds {
     fault: ({ chance }) => {
       const { kind, text } = breakRequest(this.#parts.simulator, chance);
       this.#parts.story.countFault(kind);
+      if (kind === 'stale-read') this.#parts.ledger.hasOldWord = true;
       return text;
     },
     'database-fault': ({ chance }) => {

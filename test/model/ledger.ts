@@ -44,6 +44,8 @@ const WORDS = /\bw\d+x\d+\b|\b\d{4}-\d\d-\d\dT\d\d:\d\d/g;
 export class Ledger {
   readonly #written = new Map<string, Written>();
   readonly events: Tracked[] = [];
+  /** A late server, or a mailbox that came back with other ids, may have told of what is not so any more. */
+  hasOldWord = false;
 
   newEvent(bornOn: Side): Tracked {
     const event = {

@@ -242,6 +242,8 @@ function risen(ledger: Ledger, { local, remote, apart, conflicts, heldThere }: F
     ...[...remote, ...apart].filter(([id]) => !heldThere.has(id)).map(([, { content }]) => content.subject),
   ];
   return [...new Set(subjects.map((subject) => ledger.eventOf(subject)))].flatMap((event): Violation[] => {
+    // Moved on its way, and gone under the id or in the place that an old word names: in the other calendar it seems to be new.
+    if (event?.wasMoved && ledger.hasOldWord) return [];
     // Of a series that was split, the other half may well be there.
     if (!event || event.mayBeSeveral || event.mayReturn || event.deletedOn.size === 0 || excused.has(event)) return [];
     return [{ kind: 'resurrected', what: `event ${event.number}, deleted on ${[...event.deletedOn].join(' and ')}` }];
