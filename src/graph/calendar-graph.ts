@@ -178,7 +178,13 @@ export interface MeetingResponse {
 
 /** Deleting what is gone already is a success. */
 export type WriteOutcome =
-  | { readonly key: string; readonly ok: true; readonly event?: RemoteEvent | undefined }
+  | {
+      readonly key: string;
+      readonly ok: true;
+      readonly event?: RemoteEvent | undefined;
+      /** Of a create that was repeated: perhaps an earlier attempt made the event, and somebody has changed it since. */
+      readonly isRepeated?: boolean;
+    }
   | {
       readonly key: string;
       readonly ok: false;

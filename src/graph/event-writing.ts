@@ -38,7 +38,11 @@ export async function writeEvents(
     operations.map((operation) => settle(access, session, operation, answers.get(operation.key))),
   );
   const isRepeated = breakdownsOf(session) > breakdowns;
-  const outcomes = settled.flatMap((outcome) => (outcome ? withDoubt(outcome, isRepeated) : []));
+  const creates = new Set(operations.filter(({ kind }) => kind === 'create').map(({ key }) => key));
+  const outcomes = settled.flatMap((outcome) => {
+    if (!outcome || !isRepeated) return outcome ?? [];
+    return outcome.ok && creates.has(outcome.key) ? { ...outcome, isRepeated } : withDoubt(outcome);
+  });
   return [...refused, ...(await proveDeletions(access, session, operations, outcomes))];
 }
 
@@ -47,8 +51,8 @@ function breakdownsOf({ stats }: GraphSession): number {
 }
 
 /** A write that broke down may have been carried out all the same: repeated, it meets its own work. */
-function withDoubt(outcome: WriteOutcome, isRepeated: boolean): WriteOutcome {
-  if (outcome.ok || !isRepeated) return outcome;
+function withDoubt(outcome: WriteOutcome): WriteOutcome {
+  if (outcome.ok) return outcome;
   const { code } = outcome.error;
   return code === 'precondition-failed' || code === 'not-found' ? { ...outcome, isCarriedOut: true } : outcome;
 }

@@ -151,7 +151,7 @@ class Chunk {
       const answer = answers.get(item.key);
       // Not begun, because the item before it was refused: it goes again at once, that item being settled.
       if (answer?.status === 424 && item.after !== undefined && answers.has(item.after)) continue;
-      const outcome = answer ? this.#read(item, answer) : missing(item);
+      const outcome = answer ? this.#read(item, answer) : this.#missing(item);
       if (outcome.ok) this.#settle(outcome);
       else if (answer?.status === 401) this.#isSingly = true;
       else if (outcome.error.recovery === 'retry' && round < MAX_ROUNDS) retries.push(outcome.error);
@@ -170,6 +170,12 @@ class Chunk {
       requestId: optionalText(headers.get('request-id')),
     });
     const error = this.#client.errorOf(item, failure, `${item.method} in a batch`);
+    countFailure(this.#session.stats, error.code);
+    return { key, ok: false, error };
+  }
+
+  #missing({ key, method }: BatchItem): BatchOutcome {
+    const error = new SyncError('unavailable', `Graph's batch answer left out the request for ${method}`);
     countFailure(this.#session.stats, error.code);
     return { key, ok: false, error };
   }
@@ -220,9 +226,4 @@ function waitOf({ retryAfterMs = 0 }: SyncError): number {
 /** Whatever Graph or the way to it says is an outcome; a cancelled run and a bug are not. */
 function isOutcome(error: unknown): error is SyncError {
   return isSyncError(error) && error.code !== 'cancelled';
-}
-
-function missing({ key, method }: BatchItem): BatchOutcome {
-  const error = new SyncError('unavailable', `Graph's batch answer left out the request for ${method}`);
-  return { key, ok: false, error };
 }

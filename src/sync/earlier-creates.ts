@@ -13,7 +13,8 @@ const OLD_MS = 10 * 60_000;
 
 /**
  * First creates that Graph answered with an event made long ago under their marker: a backup of our database was restored, and
- * the application wrote the event again under the id it had. Nothing was created, and nothing is doubled there.
+ * the application wrote the event again under the id it had. Nothing was created, and nothing is doubled there. So are those
+ * that were repeated within the write because no answer came: the event may have been changed since the first attempt.
  *
  * @returns the writes as what they are: a repeated create, or, where the event has been pulled as another one meanwhile,
  *   refused, which a person is told
@@ -28,7 +29,8 @@ export async function recognised(
   for (const outcome of written.outcomes) {
     if (!outcome.ok || !outcome.event || !creates.has(outcome.key)) continue;
     const createdAt = byOurClock(outcome.event.createdAt, context);
-    if (createdAt && createdAt.getTime() < context.now.getTime() - OLD_MS) met.set(outcome.key, outcome.event.id);
+    const isOld = createdAt && createdAt.getTime() < context.now.getTime() - OLD_MS;
+    if (isOld || outcome.isRepeated) met.set(outcome.key, outcome.event.id);
   }
   if (met.size === 0) return written;
   const known = await bases.findByGraphIds(db, context.userId, [...met.values()]);

@@ -284,3 +284,26 @@ describe('a date of a series that somebody changes in Outlook between the pull a
     await expectQuiet(world);
   });
 });
+
+describe.each([
+  ['a request', false],
+  ['one of a batch', true],
+])('a create that was carried out without an answer, %s, and repeated at once', (_, isBatch) => {
+  it('finds what somebody in Outlook wrote in between', async () => {
+    const ids = [await world.book(visit({ subject: 'One' }))];
+    if (isBatch) ids.push(await world.book(visit({ subject: 'Two' })));
+    const made = () => world.mailbox.listEvents().find(({ subject }) => subject === 'One');
+    world.simulator.failNext({
+      ...{ method: 'POST', path: /events$/, kind: 'drop-after-commit', count: 1, batchItem: isBatch },
+    });
+    const running = world.carryOut(await world.enqueue());
+    await expect.poll(made).toBeDefined();
+    world.mailbox.updateEvent(String(made()?.id), { subject: 'Renamed there' });
+    await world.whileTimePasses(() => running);
+    await world.sync();
+    expect((await world.get(ids[0]!)).content.subject).toBe('Renamed there');
+    expect(world.mailbox.listEvents()).toHaveLength(ids.length);
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+});
