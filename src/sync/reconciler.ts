@@ -1,6 +1,8 @@
-import { withUnit } from '../core/canonical-event.ts';
+import { changedUnits, type Unit, withUnit } from '../core/canonical-event.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
-import { planEvent } from '../core/sync-plan.ts';
+import { isOccurrenceUnit } from '../core/outgoing-change.ts';
+import { type PlannedConflict, planEvent } from '../core/sync-plan.ts';
+import type { AgreedContent } from '../core/three-way-merge.ts';
 import type { CalendarGraph, RemoteEvent, RemoteSeries } from '../graph/calendar-graph.ts';
 import type { AttachmentRepository } from '../store/attachment.repository.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
@@ -135,7 +137,21 @@ function leavingLocalAlone(target: PlannedEvent): PlannedEvent {
     local: unseen.reduce((content, unit) => withUnit(content, unit, before.local), agreed.local),
     remote: unseen.reduce((content, unit) => withUnit(content, unit, before.remote), agreed.remote),
   };
-  return { ...target, plan: { ...plan, local: { kind: 'keep' }, base: { kind: 'save', agreed: restored } } };
+  const conflict = plan.conflict ?? droppedDates(target, { before, unseen });
+  const kept = { local: { kind: 'keep' as const }, base: { kind: 'save' as const, agreed: restored } };
+  return { ...target, plan: { ...plan, ...kept, ...(conflict ? { conflict } : {}) } };
+}
+
+/** With another rule Exchange drops the dates that somebody edited there and nobody here has seen: a record keeps them. */
+function droppedDates(
+  { stored, remote }: PlannedEvent,
+  { before, unseen }: { before: AgreedContent; unseen: readonly Unit[] },
+): PlannedConflict | undefined {
+  const units = unseen.filter(isOccurrenceUnit);
+  if (!stored || !remote || units.length === 0) return undefined;
+  if (!changedUnits(before.local, stored.content).includes('time')) return undefined;
+  const values = { base: before.local, local: stored.content, remote: remote.content };
+  return { type: 'UPDATE_UPDATE', status: 'decided', units, ...values };
 }
 
 /** What an undecided event comes to, from the remote values its record holds and what stands here now. */

@@ -106,3 +106,24 @@ it('what Outlook said of a series is found by the next pull, though a run that o
   await world.sync();
   expect((await world.get(id)).content).toMatchObject({ subject: 'Renamed there' });
 });
+
+it('a date that Outlook edited goes into a record when a run that only pushes gives the series another rule', async () => {
+  const id = await world.book(SERIES);
+  await world.sync();
+  const { graphEventId } = await world.get(id);
+  world.mailbox.updateOccurrence(graphEventId!, '2026-03-13', { subject: 'One date, there' });
+  const later = (time: string) => ({ dateTime: `2026-03-09T${time}:00`, timeZone: 'UTC' });
+  await world.services.eventService.update(USER, id, { start: later('07:00'), end: later('08:00') });
+  await world.sync({ direction: 'push' });
+  await world.sync();
+  const stands = JSON.stringify([(await world.get(id)).content, world.mailbox.listEvents()]).includes(
+    'One date, there',
+  );
+  const [record] = await world.allConflicts();
+  if (!stands) expect(record).toMatchObject({ conflictType: 'UPDATE_UPDATE', units: ['occurrence:2026-03-13'] });
+  if (!stands)
+    expect(record?.data.remote?.occurrences['2026-03-13']).toMatchObject({ fields: { subject: 'One date, there' } });
+  expect(await world.differences()).toEqual([]);
+  await world.sync();
+  await expectQuiet(world);
+});
