@@ -14,6 +14,7 @@ import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { PlanApplier } from './plan-applier.ts';
 import type { PlannedEvent } from './planned-event.ts';
 import { agreedContent, localState, type RemotePlanner, type RemoteState } from './remote-planner.ts';
+import { underNewIds } from './renumbered-events.ts';
 import type { RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
 import { waitingRemote } from './waiting-conflict.ts';
@@ -68,12 +69,14 @@ export class Reconciler {
     how: { isLastTry: boolean },
   ): Promise<void> {
     if (stale.size === 0) return;
-    const states = await this.#read(context, [...new Set(stale.values())]);
+    const read = await this.#read(context, [...new Set(stale.values())]);
+    const parts = { db: this.#db, bases: this.#bases, graph: this.#graph };
+    const { states, adoption } = await underNewIds(parts, context, read);
     const isPushOnly = context.direction === 'push';
     const strategy = how.isLastTry ? 'manual' : isPushOnly ? 'prefer_local' : context.strategy;
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
-      const planned = await this.#planner.plan(tx, { ...context, strategy }, states, undefined);
+      const planned = await this.#planner.plan(tx, { ...context, strategy }, states, adoption);
       const applied = isPushOnly ? planned.map(leavingLocalAlone) : planned;
       await this.#applier.apply(tx, { ...context, strategy }, applied);
       // With the newest tag known, a pull would take what is still unseen for the echo of a write.

@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { expectQuiet } from '../../test/support/quiet.ts';
-import { openWorldDatabase, SyncWorld } from '../../test/support/sync-world.ts';
+import { openWorldDatabase, SyncWorld, USER } from '../../test/support/sync-world.ts';
 
 let world: SyncWorld;
 beforeAll(async () => {
@@ -83,6 +83,46 @@ describe('a mailbox that comes back from a backup, where every id is another', (
 
     expect((await world.all()).map((event) => [event.id, event.content.subject])).toEqual([[id, 'Review, mine']]);
     expect(world.mailbox.listEvents().map(({ subject }) => subject)).toEqual(['Review']);
+    await expectQuiet(world);
+  });
+
+  it.each([
+    ['a single event', {}],
+    [
+      'a series',
+      {
+        recurrence: {
+          pattern: { type: 'daily', interval: 1 },
+          range: { type: 'numbered', startDate: '2026-03-25', numberOfOccurrences: 2 },
+        },
+      },
+    ],
+  ] as const)('does not double %s outside of the window that is edited here', async (_, more) => {
+    world.mailbox.createEvent({ subject: 'Far', ...at(25, 9), ...more });
+    world.mailbox.createEvent({ subject: 'Near', ...at(3, 9) });
+    await world.sync();
+    const { id } = await world.bySubject('Far');
+    await world.services.settings.put(USER, { window: { pastDays: 7, futureDays: 7 } });
+    await world.sync();
+
+    world.mailbox.misfortunes.restoreFromBackup();
+    await world.sync();
+    await world.edit(id, { subject: 'Far, later' });
+    await world.sync();
+    await world.services.settings.put(USER, { window: { pastDays: 30, futureDays: 365 } });
+    await world.sync();
+
+    const subjects = ['Far, later', 'Near'];
+    expect((await world.all()).map(({ content }) => content.subject).sort()).toEqual(subjects);
+    expect(
+      world.mailbox
+        .listEvents()
+        .map(({ subject }) => String(subject))
+        .sort(),
+    ).toEqual(subjects);
+    expect((await world.bySubject('Far, later')).id).toBe(id);
+    expect(await world.differences()).toEqual([]);
+    await world.sync();
     await expectQuiet(world);
   });
 });
