@@ -102,12 +102,12 @@ export class DeletionPusher {
         : [],
     );
     const outcomes = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
-    const { settled, stale, counted, fatal } = sortDeleted(step, outcomes);
+    const { settled, stale, present, counted, fatal } = sortDeleted(step, outcomes);
     await this.#recorder.settleDeletions(context, settled);
     await this.#recorder.countFailures(context, counted);
     await this.#mails.giveBack(context, step, outcomes);
     if (fatal) throw fatal;
-    await this.#reconciler.reconcile(context, stale, { isLastTry: false });
+    await this.#reconciler.reconcile(context, stale, { isLastTry: false, present });
     context.counters.found(step.length);
     context.counters.handled(step.length);
   }

@@ -107,3 +107,44 @@ describe('a series Graph lists and does not find', () => {
     await expectQuiet(world);
   });
 });
+
+describe('an event whose tag Graph compared and that it does not find then', () => {
+  const VISIT = { ...STANDUP, subject: 'Visit', recurrence: null };
+  const missing = () =>
+    world.simulator.failNext({ method: 'GET', path: /\/events\/[^/?]+(\?|$)/, like: 'item-not-found', count: 1 });
+
+  it.each([
+    ['a single event', VISIT],
+    ['a series', STANDUP],
+  ])('is not made a second time for that word: %s', async (_, input) => {
+    const id = await world.book(input);
+    await world.sync();
+    world.mailbox.updateEvent((await world.get(id)).graphEventId!, { importance: 'high' });
+    await world.edit(id, { subject: 'Renamed' });
+    missing();
+    await world.sync({ direction: 'push' });
+    world.simulator.clearFaults();
+    await world.sync();
+    expect(world.mailbox.listEvents()).toMatchObject([{ subject: 'Renamed', importance: 'high' }]);
+    expect(await world.all()).toHaveLength(1);
+    expect(await world.allConflicts()).toEqual([]);
+    expect(await world.differences()).toEqual([]);
+    await world.sync();
+    await expectQuiet(world);
+  });
+
+  it('is deleted there all the same when it was deleted here', async () => {
+    const id = await world.book(VISIT);
+    await world.sync();
+    world.mailbox.updateEvent((await world.get(id)).graphEventId!, { importance: 'high' });
+    await world.remove(id);
+    missing();
+    await world.sync({ direction: 'push', conflictResolution: 'prefer_local' });
+    world.simulator.clearFaults();
+    await world.sync({ conflictResolution: 'prefer_local' });
+    await world.sync({ conflictResolution: 'prefer_local' });
+    expect(world.mailbox.listEvents()).toEqual([]);
+    expect(await world.all()).toEqual([]);
+    await expectQuiet(world);
+  });
+});

@@ -16,6 +16,8 @@ interface SortedOutcomes<Settled> {
   readonly settled: readonly Settled[];
   /** Refused because Graph had moved on: to be read and merged again, under the ids they have there. */
   readonly stale: ReadonlyMap<EventId, GraphEventId>;
+  /** Of those: Graph compared tags, so that the event is there, whatever a server says that is behind. */
+  readonly present: ReadonlySet<EventId>;
   /** Broken down on, and it cannot be told yet whether that is the event's own doing. */
   readonly counted: readonly EventBase[];
   /** The first error that ends the run. */
@@ -64,7 +66,7 @@ export function sortWrites(sent: readonly Outgoing[], outcomes: readonly WriteOu
       if (whose === 'count') counted.push(target.base ?? emptyBase(target.event));
     }
   }
-  return { settled, stale, counted, fatal, reborn, vanished };
+  return { settled, stale, present: presentIn(outcomes), counted, fatal, reborn, vanished };
 }
 
 /** The same for a step of deletions. */
@@ -86,7 +88,12 @@ export function sortDeleted(step: readonly OutgoingDeletion[], outcomes: readonl
     else if (outcome && !outcome.ok) fatal ??= outcome.error;
     if (whose === 'count') counted.push(target.base);
   }
-  return { settled, stale, counted, fatal };
+  return { settled, stale, present: presentIn(outcomes), counted, fatal };
+}
+
+function presentIn(outcomes: readonly WriteOutcome[]): ReadonlySet<EventId> {
+  const met = outcomes.filter((outcome) => !outcome.ok && outcome.error.code === 'precondition-failed');
+  return new Set(met.map(({ key }) => key as EventId));
 }
 
 function isStale(error: SyncError): boolean {

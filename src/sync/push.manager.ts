@@ -160,9 +160,9 @@ export class PushManager {
     const operations = sent.flatMap(({ operation }) => (operation ? [operation] : []));
     const answered = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
     const known = await recognised({ db: this.#db, bases: this.#bases }, context, { sent, outcomes: answered });
-    const { stale, fatal, reborn, vanished } = await this.#settle(context, known.sent, known.outcomes);
+    const { stale, present, fatal, reborn, vanished } = await this.#settle(context, known.sent, known.outcomes);
     if (fatal) throw fatal;
-    await this.#reconciler.reconcile(context, stale, { isLastTry: pass >= MAX_PASSES });
+    await this.#reconciler.reconcile(context, stale, { isLastTry: pass >= MAX_PASSES, present });
     const series = outgoing.filter(
       (target) => !stale.has(target.event.id) && !vanished.has(target.event.id) && hasOccurrencesToPush(target),
     );
@@ -214,11 +214,12 @@ export class PushManager {
     outcomes: readonly WriteOutcome[],
   ): Promise<{
     stale: ReadonlyMap<EventId, GraphEventId>;
+    present: ReadonlySet<EventId>;
     fatal: SyncError | undefined;
     reborn: number;
     vanished: ReadonlySet<EventId>;
   }> {
-    const { settled, stale, counted, fatal, reborn, vanished } = sortWrites(sent, outcomes);
+    const { settled, stale, present, counted, fatal, reborn, vanished } = sortWrites(sent, outcomes);
     await this.#recorder.settle(context, settled);
     await this.#recorder.countFailures(context, counted);
     const lost = await this.#recorder.linkVanished(context, vanished);
@@ -227,6 +228,7 @@ export class PushManager {
     await this.#mails.giveBack(context, sent, outcomes);
     return {
       stale: new Map([...stale, ...lost.gone]),
+      present,
       fatal,
       reborn: toCreate.length,
       vanished: new Set(vanished.map(({ target }) => target.event.id)),

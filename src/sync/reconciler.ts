@@ -62,14 +62,19 @@ export class Reconciler {
     this.#recorder = parts.recorder;
   }
 
-  /** @param how.isLastTry  what still collides now waits for a person instead of being tried for ever */
+  /**
+   * @param how.isLastTry  what still collides now waits for a person instead of being tried for ever
+   * @param how.present  known to be there: that one of them is not found is the word of a server that is behind
+   */
   async reconcile(
     context: RunContext,
     stale: ReadonlyMap<EventId, GraphEventId>,
-    how: { isLastTry: boolean },
+    how: { isLastTry: boolean; present?: ReadonlySet<EventId> },
   ): Promise<void> {
     if (stale.size === 0) return;
-    const read = await this.#read(context, [...new Set(stale.values())]);
+    const present = new Set([...stale].flatMap(([eventId, id]) => (how.present?.has(eventId) ? [id] : [])));
+    const answered = await this.#read(context, [...new Set(stale.values())]);
+    const read = answered.filter(({ id, event }) => event !== 'gone' || !present.has(id));
     const parts = { db: this.#db, bases: this.#bases, graph: this.#graph };
     const { states, adoption } = await underNewIds(parts, context, read);
     const isPushOnly = context.direction === 'push';
