@@ -184,6 +184,22 @@ describe('what makes Exchange mail people', () => {
     await expectQuiet(world);
   });
 
+  it('is in the journal as held also when something else of the event goes', async () => {
+    const id = await world.book(visit());
+    await world.sync();
+    await world.edit(id, { attendees: [{ emailAddress: { address: 'guest@example.com' } }], categories: ['Travel'] });
+    const { id: runId } = await world.sync();
+    const { items } = await world.operations.list(world.db, { userId: USER, runId, limit: 10, offset: 0 });
+    expect(items).toHaveLength(2);
+    expect(items).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ operation: 'update', fields: ['categories'] }),
+        expect.objectContaining({ operation: 'hold', fields: ['attendees'] }),
+      ]),
+    );
+    await expectQuiet(world);
+  });
+
   it('is kept and shown as held when somebody here changes or deletes a meeting with guests', async () => {
     world.simulator.quietly(() =>
       world.mailbox.createEvent(

@@ -163,6 +163,10 @@ export class PushRecorder {
           links.push({ id: target.event.id, graphEventId: id, iCalUId: facts.iCalUId, facts, syncedAt: now });
           const line = { operation: sideOperation(target), fields: target.change.units, remote: outcome.event };
           operations.push(pushedOperation(context, target, { ...this.#stamp(), ...line }));
+          if (isNewlyHeld(target.change, target.base)) {
+            const held = { operation: 'hold' as const, fields: target.change.held };
+            operations.push(pushedOperation(context, target, { ...this.#stamp(), ...held }));
+          }
           if (hasDumbExceptions(base)) marks.push({ graphEventId: id, suspicious: true });
           count(context, target);
         } else if (!outcome.ok) {
