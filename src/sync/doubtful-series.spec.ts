@@ -45,6 +45,23 @@ describe('a series whose create was carried out and never answered', () => {
   });
 });
 
+it('an event whose repeated create was answered is not made again when the next look does not find it', async () => {
+  const id = await world.book({ ...STANDUP, recurrence: null });
+  world.simulator.failNext({ method: 'POST', path: /events$/, kind: 'drop-after-commit' });
+  world.simulator.failNext({ method: 'POST', path: /events$/, like: 'service-not-available', count: 'always' });
+  await expect(world.syncWhileTimePasses()).rejects.toMatchObject({ code: 'unavailable' });
+  world.simulator.clearFaults();
+  await world.edit(id, { subject: 'Standup, later' });
+  world.simulator.failNext({ method: 'GET', path: /\/events\/[^/?]+(\?|$)/, like: 'item-not-found' });
+  await world.syncWhileTimePasses({ direction: 'push' }).catch(() => undefined);
+  await world.syncWhileTimePasses();
+  expect(world.mailbox.listEvents().map(({ subject }) => subject)).toEqual(['Standup, later']);
+  expect(await world.all()).toHaveLength(1);
+  expect(await world.differences()).toEqual([]);
+  await world.sync();
+  await expectQuiet(world);
+});
+
 describe('a series Graph lists and does not find', () => {
   it('is not deleted here for the word of a server that has not heard of it yet', async () => {
     const id = await world.book(STANDUP);

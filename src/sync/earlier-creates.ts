@@ -26,16 +26,21 @@ export async function recognised(
 ): Promise<{ sent: readonly Outgoing[]; outcomes: readonly WriteOutcome[] }> {
   const creates = new Set(written.sent.filter(isFirstCreate).map(({ event }) => event.id as string));
   const met = new Map<string, GraphEventId>();
+  const old = new Set<string>();
   for (const outcome of written.outcomes) {
     if (!outcome.ok || !outcome.event || !creates.has(outcome.key)) continue;
     const createdAt = byOurClock(outcome.event.createdAt, context);
     const isOld = createdAt && createdAt.getTime() < context.now.getTime() - OLD_MS;
+    if (isOld) old.add(outcome.key);
     if (isOld || outcome.isRepeated) met.set(outcome.key, outcome.event.id);
   }
   if (met.size === 0) return written;
   const known = await bases.findByGraphIds(db, context.userId, [...met.values()]);
   return {
-    sent: written.sent.map((target) => (met.has(target.event.id) ? { ...target, isResent: true } : target)),
+    sent: written.sent.map((target) => {
+      if (!met.has(target.event.id)) return target;
+      return old.has(target.event.id) ? { ...target, isResent: true } : { ...target, isRepeated: true };
+    }),
     outcomes: written.outcomes.map((outcome): WriteOutcome => {
       const linked = known.get(met.get(outcome.key) ?? ('' as GraphEventId));
       if (!linked || linked.eventId === outcome.key) return outcome;

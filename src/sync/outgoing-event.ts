@@ -15,6 +15,8 @@ export interface Outgoing {
   /** The content as it is sent, which may be older than the event's when an unanswered create is repeated. */
   readonly sent: EventContent;
   readonly isResent: boolean;
+  /** Sent again at once because no answer came: what Graph shows of it may be more than what was sent. */
+  readonly isRepeated?: boolean;
 }
 
 export interface OutgoingDeletion {

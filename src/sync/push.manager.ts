@@ -162,7 +162,11 @@ export class PushManager {
     const known = await recognised({ db: this.#db, bases: this.#bases }, context, { sent, outcomes: answered });
     const { stale, present, fatal, reborn, vanished } = await this.#settle(context, known.sent, known.outcomes);
     if (fatal) throw fatal;
-    await this.#reconciler.reconcile(context, stale, { isLastTry: pass >= MAX_PASSES, present });
+    await this.#reconciler.reconcile(context, stale, {
+      isLastTry: pass >= MAX_PASSES,
+      present,
+      made: new Set(known.outcomes.flatMap((outcome) => (outcome.ok && outcome.event ? [outcome.key as EventId] : []))),
+    });
     const series = outgoing.filter(
       (target) => !stale.has(target.event.id) && !vanished.has(target.event.id) && hasOccurrencesToPush(target),
     );

@@ -55,7 +55,7 @@ export function acceptedBase(
   accepted: { target: Outgoing; base: EventBase; remote: RemoteEvent; now: Date },
 ): EventBase {
   const { target, base, remote, now } = accepted;
-  const { event, change, sent, isResent } = target;
+  const { event, change, sent, isResent, isRepeated } = target;
   const isCreate = target.operation?.kind === 'create';
   const shared = {
     ...base,
@@ -72,9 +72,10 @@ export function acceptedBase(
   };
   if (isCreate) {
     const local = { ...sent, occurrences: {} };
-    const answered = isResent ? agreedAfterLostAnswer(local, remote.content).remote : remote.content;
+    const isDoubtful = isResent || isRepeated === true;
+    const answered = isDoubtful ? agreedAfterLostAnswer(local, remote.content).remote : remote.content;
     // A repeated create may have met an event that was edited meanwhile: no tag, so that it is looked at again.
-    const created = { ...shared, etag: isResent ? undefined : remote.etag, local, remote: answered };
+    const created = { ...shared, etag: isDoubtful ? undefined : remote.etag, local, remote: answered };
     return { ...created, agreedRevision: isResent ? base.agreedRevision : agreedUpTo(event, target.base, created) };
   }
   let local = base.local ?? sent;

@@ -1,4 +1,5 @@
 import { changedUnits, type Unit, withUnit } from '../core/canonical-event.ts';
+import { SyncError } from '../core/errors.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import { isOccurrenceUnit } from '../core/outgoing-change.ts';
 import { type PlannedConflict, planEvent } from '../core/sync-plan.ts';
@@ -65,15 +66,20 @@ export class Reconciler {
   /**
    * @param how.isLastTry  what still collides now waits for a person instead of being tried for ever
    * @param how.present  known to be there: that one of them is not found is the word of a server that is behind
+   * @param how.made  just shown by the answer to their creation, under no tag we know: nothing is written to them unread
+   * @throws {SyncError} `unavailable` when one of those is not found
    */
   async reconcile(
     context: RunContext,
     stale: ReadonlyMap<EventId, GraphEventId>,
-    how: { isLastTry: boolean; present?: ReadonlySet<EventId> },
+    how: { isLastTry: boolean; present?: ReadonlySet<EventId>; made?: ReadonlySet<EventId> },
   ): Promise<void> {
     if (stale.size === 0) return;
     const present = new Set([...stale].flatMap(([eventId, id]) => (how.present?.has(eventId) ? [id] : [])));
     const answered = await this.#read(context, [...new Set(stale.values())]);
+    const made = new Set([...stale].flatMap(([eventId, id]) => (how.made?.has(eventId) ? [id] : [])));
+    const lost = answered.find(({ id, event }) => event === 'gone' && made.has(id));
+    if (lost) throw new SyncError('unavailable', `Graph does not find event ${lost.id} yet, which it has just shown`);
     const read = answered.filter(({ id, event }) => event !== 'gone' || !present.has(id));
     const parts = { db: this.#db, bases: this.#bases, graph: this.#graph };
     const { states, adoption } = await underNewIds(parts, context, read);
