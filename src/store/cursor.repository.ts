@@ -162,7 +162,12 @@ export class CursorRepository {
   }
 
   async listDirtySeries(q: Queryable, userId: UserId, calendarId: CalendarId, limit: number): Promise<SeriesMark[]> {
-    const found = await sql<{ graphEventId: string; masterEtag: string | null; suspicious: boolean; isLosing: boolean }>`
+    const found = await sql<{
+      graphEventId: string;
+      masterEtag: string | null;
+      suspicious: boolean;
+      isLosing: boolean;
+    }>`
       select "graphEventId", "masterEtag", suspicious, "isLosing" from "DirtySeries"
       where "userId" = ${userId} and "calendarId" = ${calendarId} order by "graphEventId" limit ${limit}
     `.execute(q.kysely);
