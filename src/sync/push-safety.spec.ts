@@ -307,3 +307,12 @@ describe.each([
     await expectQuiet(world);
   });
 });
+
+it('a create repeated at once that shows nothing but what was sent is known by its tag, and not looked at again', async () => {
+  const id = await world.book(visit());
+  world.simulator.failNext({ method: 'POST', path: /events$/, kind: 'drop-after-commit', count: 1 });
+  await world.syncWhileTimePasses();
+  expect(await baseOf(id)).toMatchObject({ etag: expect.any(String) });
+  expect(world.mailbox.listEvents()).toHaveLength(1);
+  await expectQuiet(world);
+});

@@ -75,7 +75,8 @@ export function acceptedBase(
     const isDoubtful = isResent || isRepeated === true;
     const answered = isDoubtful ? agreedAfterLostAnswer(local, remote.content).remote : remote.content;
     // A repeated create may have met an event that was edited meanwhile: no tag, so that it is looked at again.
-    const created = { ...shared, etag: isDoubtful ? undefined : remote.etag, local, remote: answered };
+    const isUnread = isResent || changedUnits(answered, remote.content).length > 0;
+    const created = { ...shared, etag: isUnread ? undefined : remote.etag, local, remote: answered };
     return { ...created, agreedRevision: isResent ? base.agreedRevision : agreedUpTo(event, target.base, created) };
   }
   let local = base.local ?? sent;

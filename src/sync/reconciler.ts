@@ -79,7 +79,10 @@ export class Reconciler {
     const answered = await this.#read(context, [...new Set(stale.values())]);
     const made = new Set([...stale].flatMap(([eventId, id]) => (how.made?.has(eventId) ? [id] : [])));
     const lost = answered.find(({ id, event }) => event === 'gone' && made.has(id));
-    if (lost) throw new SyncError('unavailable', `Graph does not find event ${lost.id} yet, which it has just shown`);
+    if (lost) {
+      const message = `Graph does not find event ${lost.id} yet, which it has just shown: the run is tried again, and asks again`;
+      throw new SyncError('unavailable', message);
+    }
     const read = answered.filter(({ id, event }) => event !== 'gone' || !present.has(id));
     const parts = { db: this.#db, bases: this.#bases, graph: this.#graph };
     const { states, adoption } = await underNewIds(parts, context, read);
