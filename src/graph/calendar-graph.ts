@@ -47,8 +47,8 @@ export interface CalendarGraph {
     originalDates: readonly string[],
     timeZone: string,
   ): Promise<Map<string, { readonly id: GraphEventId; readonly etag: string }>>;
-  /** The copy of a meeting this mailbox has now, by what all copies share. */
-  findByICalUId(session: GraphSession, iCalUId: string): Promise<RemoteEvent | undefined>;
+  /** The copy of a meeting this mailbox has now, by what all copies share: in one of its calendars, or in the default one. */
+  findByICalUId(session: GraphSession, iCalUId: string, calendarId?: GraphCalendarId): Promise<RemoteEvent | undefined>;
   /**
    * Answers an invitation, or one date of a series, once: after a failure of which nobody knows whether Graph acted on the
    * request, it is not repeated.
@@ -184,6 +184,8 @@ export type WriteOutcome =
       readonly event?: RemoteEvent | undefined;
       /** Of a create that was repeated: perhaps an earlier attempt made the event, and somebody has changed it since. */
       readonly isRepeated?: boolean;
+      /** Of a deletion: Graph knows nothing under this id. */
+      readonly wasGone?: boolean;
     }
   | {
       readonly key: string;

@@ -258,6 +258,6 @@ async function proveDeletions(
   const proofs = await getEvents(access, session, doubtful);
   return outcomes.map((outcome) => {
     const proof = proofs.get(deletes.get(outcome.key) ?? '');
-    return proof && !proof.ok && isGone(proof.error) ? { key: outcome.key, ok: true } : outcome;
+    return proof && !proof.ok && isGone(proof.error) ? { key: outcome.key, ok: true, wasGone: true } : outcome;
   });
 }

@@ -116,8 +116,12 @@ export class GraphCalendarClient implements CalendarGraph {
     return searchOccurrences(this.#access, session, masterId, originalDates, timeZone);
   }
 
-  async findByICalUId(session: GraphSession, iCalUId: string): Promise<RemoteEvent | undefined> {
-    return copyOf(this.#access, session, iCalUId);
+  async findByICalUId(
+    session: GraphSession,
+    iCalUId: string,
+    calendarId?: GraphCalendarId,
+  ): Promise<RemoteEvent | undefined> {
+    return copyOf(this.#access, session, { iCalUId, calendarId });
   }
 
   async respond(session: GraphSession, id: GraphEventId, answer: MeetingResponse): Promise<void> {

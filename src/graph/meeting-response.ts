@@ -1,8 +1,8 @@
 import type { ResponseKind } from '../core/event-response.ts';
-import type { GraphEventId } from '../core/ids.ts';
+import type { GraphCalendarId, GraphEventId } from '../core/ids.ts';
 import type { GraphSession, MeetingResponse, RemoteEvent } from './calendar-graph.ts';
 import { type GraphAccess, readList, toRemoteEvents } from './graph-access.ts';
-import { eventPath, query, userPath } from './graph-paths.ts';
+import { calendarPath, eventPath, query, userPath } from './graph-paths.ts';
 
 const ACTION: Readonly<Record<ResponseKind, string>> = {
   accept: 'accept',
@@ -30,10 +30,11 @@ export async function sendResponse(
 export async function copyOf(
   access: GraphAccess,
   session: GraphSession,
-  iCalUId: string,
+  { iCalUId, calendarId }: { readonly iCalUId: string; readonly calendarId?: GraphCalendarId | undefined },
 ): Promise<RemoteEvent | undefined> {
   const filter = query({ $filter: `iCalUId eq '${iCalUId.replaceAll("'", "''")}'` });
-  const listed = await readList(access, session, { path: `${userPath(session)}/events${filter}` });
+  const path = calendarId === undefined ? userPath(session) : calendarPath(session, calendarId);
+  const listed = await readList(access, session, { path: `${path}/events${filter}` });
   const [found] = await toRemoteEvents(access, session, listed);
   return found;
 }

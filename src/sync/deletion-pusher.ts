@@ -1,4 +1,5 @@
 import type { SyncError } from '../core/errors.ts';
+import type { EventId, GraphEventId } from '../core/ids.ts';
 import type { Logger, Random } from '../core/runtime.ts';
 import type { CalendarGraph, WriteOperation } from '../graph/calendar-graph.ts';
 import type { BaseRepository } from '../store/base.repository.ts';
@@ -11,7 +12,7 @@ import { sortDeletions } from './outgoing.ts';
 import type { OutgoingDeletion } from './outgoing-event.ts';
 import type { PullOutcome } from './pull-round.ts';
 import type { PushRecorder } from './push-recorder.ts';
-import { PUSH_STEP, sortDeleted } from './push-step.ts';
+import { PUSH_STEP, type SortedDeletions, sortDeleted } from './push-step.ts';
 import type { Reconciler } from './reconciler.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import { isUnanswered, learnIds } from './unanswered-creates.ts';
@@ -103,7 +104,11 @@ export class DeletionPusher {
     );
     const outcomes = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
     const { settled, stale, present, counted, fatal } = sortDeleted(step, outcomes);
-    await this.#recorder.settleDeletions(context, settled);
+    const renumbered = await this.#reconciler.followRenumbered(context, unknownIn(settled));
+    await this.#recorder.settleDeletions(
+      context,
+      settled.filter(({ target }) => !renumbered.has(target.base.eventId)),
+    );
     await this.#recorder.countFailures(context, counted);
     await this.#mails.giveBack(context, step, outcomes);
     if (fatal) throw fatal;
@@ -124,4 +129,13 @@ export class DeletionPusher {
     const confirmed = due.filter(({ base }) => context.confirmedDeletions.has(base.eventId));
     return { due: confirmed, refusal: massDeleteRefused(context, this.#random, refused) };
   }
+}
+
+/** Deletions that Graph knew no event for: gone already, or there under another id. */
+function unknownIn(settled: SortedDeletions['settled']): ReadonlyMap<EventId, GraphEventId> {
+  return new Map(
+    settled.flatMap(({ target: { base }, outcome }) =>
+      outcome?.ok && outcome.wasGone && base.graphEventId ? [[base.eventId, base.graphEventId] as const] : [],
+    ),
+  );
 }

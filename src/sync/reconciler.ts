@@ -15,7 +15,7 @@ import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { PlanApplier } from './plan-applier.ts';
 import type { PlannedEvent } from './planned-event.ts';
 import { agreedContent, localState, type RemotePlanner, type RemoteState } from './remote-planner.ts';
-import { underNewIds } from './renumbered-events.ts';
+import { type Renumbered, underNewIds } from './renumbered-events.ts';
 import type { RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
 import { waitingRemote } from './waiting-conflict.ts';
@@ -84,8 +84,37 @@ export class Reconciler {
       throw new SyncError('unavailable', message);
     }
     const read = answered.filter(({ id, event }) => event !== 'gone' || !present.has(id));
-    const parts = { db: this.#db, bases: this.#bases, graph: this.#graph };
-    const { states, adoption } = await underNewIds(parts, context, read);
+    await this.#apply(context, await this.#underNewIds(context, read), how);
+  }
+
+  /**
+   * Finds events that were to be deleted under an id nobody knows any more, and which stand there under another: each is the
+   * same one from now on, and to be deleted as that.
+   *
+   * @returns which of them these are
+   */
+  async followRenumbered(context: RunContext, gone: ReadonlyMap<EventId, GraphEventId>): Promise<ReadonlySet<EventId>> {
+    const asked = [...gone].map(([eventId, id]) => ({ eventId, state: { id, event: 'gone' as const } }));
+    const found = await this.#underNewIds(
+      context,
+      asked.map(({ state }) => state),
+    );
+    const moved = asked.filter((_, index) => found.states[index]?.event !== 'gone');
+    if (moved.length === 0) return new Set();
+    const states = found.states.filter(({ event }) => event !== 'gone');
+    await this.#apply(context, { states, adoption: found.adoption }, { isLastTry: false });
+    return new Set(moved.map(({ eventId }) => eventId));
+  }
+
+  #underNewIds(context: RunContext, states: readonly RemoteState[]): Promise<Renumbered> {
+    return underNewIds({ db: this.#db, bases: this.#bases, graph: this.#graph }, context, states);
+  }
+
+  async #apply(
+    context: RunContext,
+    { states, adoption }: Renumbered,
+    how: { readonly isLastTry: boolean },
+  ): Promise<void> {
     const isPushOnly = context.direction === 'push';
     const strategy = how.isLastTry ? 'manual' : isPushOnly ? 'prefer_local' : context.strategy;
     await this.#db.transaction(async (tx) => {

@@ -6,18 +6,24 @@ import { AdoptionIndex } from './adoption.ts';
 import type { RemoteState } from './remote-planner.ts';
 import type { RunContext } from './run-context.ts';
 
+/** What Graph says of events, under the ids they have now, and by what those are known as the same. */
+export interface Renumbered {
+  readonly states: readonly RemoteState[];
+  readonly adoption: AdoptionIndex | undefined;
+}
+
 /**
  * Events that a write met a 404 on may be there under another id: the mailbox was restored (graph contract 14, trap 59), and
  * what lies outside of the window was never listed since. Each is asked for by its UID before it counts as deleted; made anew,
  * it would stand there twice.
  *
- * @returns the states with those under the ids they have now, and by what they are known as the same events
+ * @returns the states in their order, each under the id it has now
  */
 export async function underNewIds(
   parts: { readonly db: Db; readonly bases: BaseRepository; readonly graph: CalendarGraph },
   context: RunContext,
   states: readonly RemoteState[],
-): Promise<{ readonly states: readonly RemoteState[]; readonly adoption: AdoptionIndex | undefined }> {
+): Promise<Renumbered> {
   const gone = states.flatMap(({ id, event }) => (event === 'gone' ? [id] : []));
   if (gone.length === 0) return { states, adoption: undefined };
   const known = await parts.bases.findByGraphIds(parts.db, context.userId, gone);
@@ -37,7 +43,9 @@ async function copyOf(
   context: RunContext,
   base: EventBase,
 ): Promise<RemoteState | undefined> {
-  const found = base.iCalUId ? await graph.findByICalUId(context.session, base.iCalUId) : undefined;
+  const found = base.iCalUId
+    ? await graph.findByICalUId(context.session, base.iCalUId, context.graphCalendarId)
+    : undefined;
   if (!found || found.id === base.graphEventId || !isAlike(found, base)) return undefined;
   // Copies in several calendars share a UID as well: one that is another event here is not this one.
   if ((await bases.findByGraphIds(db, context.userId, [found.id])).size > 0) return undefined;

@@ -70,6 +70,58 @@ describe('a mailbox that comes back from a backup, where every id is another', (
     await expectQuiet(world);
   });
 
+  it.each([
+    ['an event', {}],
+    [
+      'a series',
+      {
+        recurrence: {
+          pattern: { type: 'daily', interval: 1 },
+          range: { type: 'numbered', startDate: '2026-03-09', numberOfOccurrences: 4 },
+        },
+      },
+    ],
+  ] as const)('deletes %s under its new id when nobody has read that one yet', async (_, more) => {
+    world.mailbox.createEvent({ subject: 'Cancelled', ...at(9, 8), ...more });
+    world.mailbox.createEvent({ subject: 'Gone on both sides', ...at(9, 9) });
+    world.mailbox.createEvent({ subject: 'Kept', ...at(9, 10) });
+    await world.sync();
+    for (const subject of ['Cancelled', 'Gone on both sides']) await world.remove((await world.bySubject(subject)).id);
+    const there = world.mailbox.listEvents().find(({ subject }) => subject === 'Gone on both sides');
+    world.mailbox.deleteEvent(there?.id as string);
+    world.mailbox.misfortunes.restoreFromBackup();
+
+    await world.sync({ direction: 'push' });
+    await world.sync();
+
+    expect(world.mailbox.listEvents().map(({ subject }) => subject)).toEqual(['Kept']);
+    expect((await world.all()).map(({ content }) => content.subject)).toEqual(['Kept']);
+    expect(await world.allConflicts()).toEqual([]);
+    await expectQuiet(world);
+  });
+
+  it('finds what is deleted and edited in another calendar than the default one as well', async () => {
+    const team = world.mailbox.addCalendar('Team');
+    await world.services.calendarService.refresh(USER);
+    for (const [subject, day] of [
+      ['Cancelled', 9],
+      ['Edited', 10],
+    ] as const) {
+      world.mailbox.createEvent({ subject, ...at(day, 8) }, { calendarId: team });
+    }
+    await world.sync({ calendarId: 'all' });
+    await world.remove((await world.bySubject('Cancelled')).id);
+    await world.edit((await world.bySubject('Edited')).id, { subject: 'Edited later' });
+    world.mailbox.misfortunes.restoreFromBackup();
+
+    await world.syncWhileTimePasses({ calendarId: 'all', direction: 'push' });
+    await world.sync({ calendarId: 'all' });
+    await world.sync({ calendarId: 'all' });
+
+    expect((await world.all()).map(({ content }) => content.subject)).toEqual(['Edited later']);
+    expect(world.mailbox.listEvents().map(({ subject }) => subject)).toEqual(['Edited later']);
+  });
+
   it('keeps what may not leave the service with its event instead of making two of it', async () => {
     const organizer = { emailAddress: { name: 'Grace', address: 'grace@elsewhere.example' } };
     world.mailbox.addForeignMeeting({ subject: 'Review', ...at(12, 9), organizer });
