@@ -191,6 +191,8 @@ export type WriteOutcome =
       readonly key: string;
       readonly ok: false;
       readonly error: SyncError;
+      /** Of a create: perhaps an earlier attempt of this call made an event that is not there any more. */
+      readonly isRepeated?: boolean;
       /** Graph carried the write out, then or before, or may have: the error is about what was read afterwards, or met by a repetition. */
       readonly isCarriedOut?: boolean;
     };

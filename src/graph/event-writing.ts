@@ -31,30 +31,25 @@ export async function writeEvents(
     if (prepared instanceof SyncError) refused.push({ key: operation.key, ok: false, error: prepared });
     else items.push(prepared);
   }
-  const breakdowns = breakdownsOf(session);
   const answers = await batch(access, session, inSeriesOrder(items, operations));
   await repeatCollidedCreates(access, session, { operations, items, answers });
+  const creates = new Set(operations.filter(({ kind }) => kind === 'create').map(({ key }) => key));
   const settled = await Promise.all(
     operations.map((operation) => settle(access, session, operation, answers.get(operation.key))),
   );
-  const isRepeated = breakdownsOf(session) > breakdowns;
-  const creates = new Set(operations.filter(({ kind }) => kind === 'create').map(({ key }) => key));
   const outcomes = settled.flatMap((outcome) => {
-    if (!outcome || !isRepeated) return outcome ?? [];
-    return outcome.ok && creates.has(outcome.key) ? { ...outcome, isRepeated } : withDoubt(outcome);
+    if (!outcome) return [];
+    return answers.get(outcome.key)?.isRepeated ? repeated(outcome, creates.has(outcome.key)) : outcome;
   });
   return [...refused, ...(await proveDeletions(access, session, operations, outcomes))];
 }
 
-function breakdownsOf({ stats }: GraphSession): number {
-  return stats.byCategory.unavailable ?? 0;
-}
-
 /** A write that broke down may have been carried out all the same: repeated, it meets its own work. */
-function withDoubt(outcome: WriteOutcome): WriteOutcome {
-  if (outcome.ok) return outcome;
-  const { code } = outcome.error;
-  return code === 'precondition-failed' || code === 'not-found' ? { ...outcome, isCarriedOut: true } : outcome;
+function repeated(outcome: WriteOutcome, isCreate: boolean): WriteOutcome {
+  const told = isCreate ? { ...outcome, isRepeated: true } : outcome;
+  if (told.ok) return told;
+  const { code } = told.error;
+  return code === 'precondition-failed' || code === 'not-found' ? { ...told, isCarriedOut: true } : told;
 }
 
 /** The body to write in place of the one wanted, or why none can be written. */
@@ -171,7 +166,8 @@ async function repeatCollidedCreates(
   const collided = sent.items.filter(({ key }) => creates.has(key) && isCollision(sent.answers.get(key)));
   for (const [key, outcome] of await batch(access, session, collided)) {
     const error = !outcome.ok && isCollision(outcome) ? told('unavailable', outcome.error) : undefined;
-    sent.answers.set(key, error ? { key, ok: false, error } : outcome);
+    const isRepeated = outcome.isRepeated ?? sent.answers.get(key)?.isRepeated ?? false;
+    sent.answers.set(key, error ? { key, ok: false, error, isRepeated } : { ...outcome, isRepeated });
   }
 }
 

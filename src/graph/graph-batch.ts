@@ -13,9 +13,14 @@ export interface BatchItem extends GraphRequest {
   readonly after?: string;
 }
 
-export type BatchOutcome =
-  | { readonly key: string; readonly ok: true; readonly body: unknown }
-  | { readonly key: string; readonly ok: false; readonly error: SyncError };
+export type BatchOutcome = (
+  | { readonly ok: true; readonly body: unknown }
+  | { readonly ok: false; readonly error: SyncError }
+) & {
+  readonly key: string;
+  /** Graph broke down over an earlier attempt at this very item, and may have carried it out all the same. */
+  readonly isRepeated?: boolean;
+};
 
 /** Rounds in which items that were throttled or failed in passing are sent again. */
 const MAX_ROUNDS = 5;
@@ -60,6 +65,7 @@ class Chunk {
   readonly #session: GraphSession;
   readonly #outcomes = new Map<string, BatchOutcome>();
   #open: readonly BatchItem[];
+  readonly #repeated = new Set<string>();
   /** Graph does not take these together, so each goes as a request of its own. */
   #isSingly = false;
   /** What became of a request as a whole, when nothing else is worth sending. */
@@ -90,7 +96,7 @@ class Chunk {
     for (const item of this.#open) {
       const { key } = item;
       try {
-        const { body } = await this.#client.send(this.#session, item);
+        const { body } = await this.#watched([item], () => this.#client.send(this.#session, item));
         this.#settle({ key, ok: true, body });
       } catch (error) {
         if (!isOutcome(error)) throw error;
@@ -110,7 +116,8 @@ class Chunk {
     const slots = Math.min(ITEMS_AT_A_TIME, free);
     try {
       const path = '/$batch';
-      const { body } = await this.#client.send(this.#session, { method: 'POST', path, body: { requests }, slots });
+      const request: GraphRequest = { method: 'POST', path, body: { requests }, slots };
+      const { body } = await this.#watched(this.#open, () => this.#client.send(this.#session, request));
       const byNumber = answersIn(body);
       return new Map(
         [...numbers].flatMap(([key, number]) => {
@@ -154,8 +161,10 @@ class Chunk {
       const outcome = answer ? this.#read(item, answer) : this.#missing(item);
       if (outcome.ok) this.#settle(outcome);
       else if (answer?.status === 401) this.#isSingly = true;
-      else if (outcome.error.recovery === 'retry' && round < MAX_ROUNDS) retries.push(outcome.error);
-      else this.#settle(outcome);
+      else if (outcome.error.recovery === 'retry' && round < MAX_ROUNDS) {
+        if (outcome.error.code === 'unavailable') this.#repeated.add(item.key);
+        retries.push(outcome.error);
+      } else this.#settle(outcome);
     }
     return retries;
   }
@@ -198,8 +207,20 @@ class Chunk {
     for (const { key } of this.#open) this.#settle({ key, ok: false, error });
   }
 
+  /** The client repeats what breaks down on its way, and tells of it in the session's figures alone. */
+  async #watched<T>(items: readonly BatchItem[], work: () => Promise<T>): Promise<T> {
+    const before = this.#session.stats.byCategory.unavailable ?? 0;
+    try {
+      return await work();
+    } finally {
+      const isRepeated = (this.#session.stats.byCategory.unavailable ?? 0) > before;
+      for (const { key } of isRepeated ? items : []) this.#repeated.add(key);
+    }
+  }
+
   #settle(outcome: BatchOutcome): void {
-    this.#outcomes.set(outcome.key, outcome);
+    const isRepeated = this.#repeated.has(outcome.key);
+    this.#outcomes.set(outcome.key, isRepeated ? { ...outcome, isRepeated } : outcome);
     this.#open = this.#open.filter(({ key }) => key !== outcome.key);
   }
 }

@@ -264,3 +264,34 @@ describe('an event whose create Graph refused although it had carried it out', (
     await expectNoMore();
   });
 });
+
+describe('an event whose create is repeated at once', () => {
+  const loseAnswer = () =>
+    world.simulator.failNext({ method: 'POST', path: /events$/, kind: 'status-after-commit', like: 'bad-gateway' });
+  const deleteBeforeRepetition = () => {
+    let seen = 0;
+    world.onRequest(
+      /events$|batch$/,
+      () => {
+        seen += 1;
+        if (seen === 2) world.mailbox.deleteEvent(String(world.mailbox.listEvents()[0]?.['id']));
+      },
+      2,
+    );
+  };
+
+  it.each([1, 2])('is gone here as well when somebody deleted it in Outlook in between, one of %d', async (count) => {
+    const ids = await world.bookAll(Array.from({ length: count }, (_, n) => ({ ...VISIT, subject: `Visit ${n}` })));
+    loseAnswer();
+    deleteBeforeRepetition();
+
+    await world.syncWhileTimePasses();
+    await world.syncWhileTimePasses();
+
+    const left = await Promise.all(ids.map((id) => world.find(id)));
+    expect(left.filter((event) => event === undefined)).toHaveLength(1);
+    expect(world.mailbox.listEvents()).toHaveLength(count - 1);
+    expect(await world.differences()).toEqual([]);
+    await expectNoMore();
+  });
+});

@@ -17,7 +17,8 @@ export interface VanishedCreate {
 
 /** What a refused write says of an earlier attempt: it was carried out, and somebody deleted the event before we knew its id. */
 export function vanishedCreate(target: Outgoing, outcome: WriteOutcome): VanishedCreate | undefined {
-  if (outcome.ok || outcome.error.code !== 'duplicate-transaction' || !target.isResent) return undefined;
+  if (outcome.ok || outcome.error.code !== 'duplicate-transaction') return undefined;
+  if (!target.isResent && !outcome.isRepeated) return undefined;
   const id = outcome.error.details?.['existingEventId'];
   return typeof id === 'string' ? { target, graphEventId: id as GraphEventId } : undefined;
 }
