@@ -35,6 +35,10 @@ export interface SeriesMark {
   readonly suspicious: boolean;
   /** A date of it left the view: the series may have come to its end. */
   readonly isLosing?: boolean | undefined;
+  /** It left the view, and is still to be found where it was: one of the two is the word of a server that is behind. */
+  readonly isToldGone?: boolean | undefined;
+  /** How often it was read in another state than the one that was told of. */
+  readonly doubts?: number | undefined;
 }
 
 /** Later signs of a series are added to earlier ones. */
@@ -44,6 +48,7 @@ export function joinedMarks(earlier: SeriesMark | undefined, later: SeriesMark):
     masterEtag: later.masterEtag ?? earlier?.masterEtag,
     suspicious: later.suspicious || (earlier?.suspicious ?? false),
     isLosing: (later.isLosing ?? false) || (earlier?.isLosing ?? false),
+    isToldGone: (later.isToldGone ?? false) || (earlier?.isToldGone ?? false),
   };
 }
 
@@ -150,14 +155,19 @@ export class CursorRepository {
     const unique = new Map<GraphEventId, SeriesMark>();
     for (const mark of marks) unique.set(mark.graphEventId, joinedMarks(unique.get(mark.graphEventId), mark));
     await sql`
-      insert into "DirtySeries" ("userId", "calendarId", "graphEventId", "roundId", "masterEtag", suspicious, "isLosing")
-      select ${userId}, ${calendarId}, r."graphEventId", ${roundId}, r."masterEtag", r.suspicious, r."isLosing"
+      insert into "DirtySeries"
+        ("userId", "calendarId", "graphEventId", "roundId", "masterEtag", suspicious, "isLosing", "isToldGone")
+      select ${userId}, ${calendarId}, r."graphEventId", ${roundId}, r."masterEtag", r.suspicious, r."isLosing",
+        r."isToldGone"
       from jsonb_to_recordset(${jsonRows([...unique.values()].map((mark) => ({ ...mark })))}) as
-        r("graphEventId" text, "masterEtag" text, suspicious boolean, "isLosing" boolean)
+        r("graphEventId" text, "masterEtag" text, suspicious boolean, "isLosing" boolean, "isToldGone" boolean)
       on conflict ("userId", "calendarId", "graphEventId") do update set
         "masterEtag" = coalesce(excluded."masterEtag", "DirtySeries"."masterEtag"),
         suspicious = excluded.suspicious or "DirtySeries".suspicious,
-        "isLosing" = excluded."isLosing" or "DirtySeries"."isLosing"
+        "isLosing" = excluded."isLosing" or "DirtySeries"."isLosing",
+        "isToldGone" = excluded."isToldGone" or "DirtySeries"."isToldGone",
+        doubts = case when coalesce(excluded."masterEtag", "DirtySeries"."masterEtag")
+          is distinct from "DirtySeries"."masterEtag" then 0 else "DirtySeries".doubts end
     `.execute(tx.kysely);
   }
 
@@ -167,8 +177,10 @@ export class CursorRepository {
       masterEtag: string | null;
       suspicious: boolean;
       isLosing: boolean;
+      isToldGone: boolean;
+      doubts: number;
     }>`
-      select "graphEventId", "masterEtag", suspicious, "isLosing" from "DirtySeries"
+      select "graphEventId", "masterEtag", suspicious, "isLosing", "isToldGone", doubts from "DirtySeries"
       where "userId" = ${userId} and "calendarId" = ${calendarId} order by "graphEventId" limit ${limit}
     `.execute(q.kysely);
     return found.rows.map((row) => ({
@@ -176,7 +188,18 @@ export class CursorRepository {
       masterEtag: optional(row.masterEtag),
       suspicious: row.suspicious,
       isLosing: row.isLosing,
+      isToldGone: row.isToldGone,
+      doubts: row.doubts,
     }));
+  }
+
+  /** They stay marked: what was read is not what was told of. */
+  async doubtSeries(tx: Tx, userId: UserId, calendarId: CalendarId, ids: readonly GraphEventId[]): Promise<void> {
+    if (ids.length === 0) return;
+    await sql`
+      update "DirtySeries" set doubts = doubts + 1
+      where "userId" = ${userId} and "calendarId" = ${calendarId} and "graphEventId" in ${textList(ids)}
+    `.execute(tx.kysely);
   }
 
   /** The masters of those series of the calendar that have one of these ids among their exceptions, as far as we know. */

@@ -200,7 +200,7 @@ describe('cursors', () =>
 
     it('remember the series a round marked: signs add up, and only reading the series clears them', async () => {
       const mark = (id: string, suspicious: boolean, masterEtag?: string, isLosing = false) => ({
-        ...{ graphEventId: id as GraphEventId, suspicious, masterEtag, isLosing },
+        ...{ graphEventId: id as GraphEventId, suspicious, masterEtag, isLosing, isToldGone: false, doubts: 0 },
       });
       const marks = (limit = 10) => world.cursors.listDirtySeries(world.db, ALICE, DEFAULT_CALENDAR_ID, limit);
       const markSeries = (...all: ReturnType<typeof mark>[]) =>

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { GraphFacts } from '../core/event.ts';
 import type { CalendarId, EventId, GraphEventId, UserId } from '../core/ids.ts';
 import { type BaseRow, type EventBase, fromBaseRow, isDueAgain } from './base-row.ts';
@@ -70,11 +70,33 @@ export class TombstoneRepository {
 
   /** Events deleted here whose deletion Graph does not know yet. */
   async listPending(q: Queryable, userId: UserId, calendarId: CalendarId, now?: Date): Promise<PendingDeletion[]> {
+    return this.#listUntold(
+      q,
+      userId,
+      sql`b."calendarId" = ${calendarId}
+        and (b."failedRevision" is null or b."failedRevision" < t.revision or ${isDueAgain(now)})`,
+    );
+  }
+
+  /** Of these events, those deleted here alone so far: Graph has them still, as far as we know, and no conflict is about it. */
+  async findUntold(q: Queryable, userId: UserId, ids: readonly EventId[]): Promise<Map<EventId, PendingDeletion>> {
+    if (ids.length === 0) return new Map();
+    const found = await this.#listUntold(
+      q,
+      userId,
+      sql`t."eventId" in ${textList(ids)} and b."graphEventId" is not null and b."remoteGoneAt" is null
+        and not exists (
+          select 1 from "CalendarSyncConflict" c
+          where c."eventId" = t."eventId" and c."userId" = t."userId" and c."resolvedAt" is null)`,
+    );
+    return new Map(found.map((deletion) => [deletion.tombstone.eventId, deletion]));
+  }
+
+  async #listUntold(q: Queryable, userId: UserId, which: RawBuilder<unknown>): Promise<PendingDeletion[]> {
     const found = await sql<TombstoneRow & { facts: unknown; base: BaseRow }>`
       select t.*, to_jsonb(b) as base
       from "CalendarEventTombstone" t join "EventBase" b on b."eventId" = t."eventId" and b."userId" = t."userId"
-      where t."userId" = ${userId} and b."calendarId" = ${calendarId} and t.revision > b."agreedRevision"
-        and (b."failedRevision" is null or b."failedRevision" < t.revision or ${isDueAgain(now)})
+      where t."userId" = ${userId} and t.revision > b."agreedRevision" and ${which}
       order by t.revision
     `.execute(q.kysely);
     if (found.rows.length === 0) return [];

@@ -111,8 +111,10 @@ export class AbsenceManager {
     const proofs = { ...withoutThose(asked, ofOthers), gone: asked.gone };
     // A series that was itself named has been asked for.
     const suspects = masters.filter((id) => !known.has(id)).map((id) => ({ ...suspect(id), isLosing: true }));
-    const away = await this.#departures.whichLeft(context, proofs, window);
-    return { ...proofs, series: [...proofs.series, ...suspects], away };
+    const { away, here } = await this.#departures.whereabouts(context, proofs, window);
+    const doubted = here.map((id) => ({ ...suspect(id), isToldGone: true }));
+    const rest = withoutThose(proofs, new Set(here));
+    return { ...rest, series: [...rest.series, ...suspects, ...doubted], away };
   }
 
   /** Asks Graph for events one by one, twenty to a batch, whoever knows them. */
@@ -146,7 +148,7 @@ export class AbsenceManager {
       });
       if (unseen.length === 0) return;
       const asked = await this.ask(context, unseen);
-      const away = await this.#departures.whichLeft(context, asked, round.window);
+      const { away } = await this.#departures.whereabouts(context, asked, round.window);
       await this.#db.transaction(async (tx) => {
         await this.#leases.assert(tx, context.lease);
         const proofs = withoutThose(asked, await this.takeOut(tx, context, away));

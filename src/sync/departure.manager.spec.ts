@@ -45,7 +45,8 @@ async function left(there: There, missing: { singles?: RemoteState[]; series?: s
   } as Partial<RunContext> as RunContext;
   const manager = new DepartureManager({ graph } as never);
   const series = (missing.series ?? []).map((id) => ({ graphEventId: id as GraphEventId, suspicious: false }));
-  return { left: await manager.whichLeft(context, { singles: missing.singles ?? [], series }, window), asked };
+  const { away, here } = await manager.whereabouts(context, { singles: missing.singles ?? [], series }, window);
+  return { left: away, here: [...here], asked };
 }
 
 const single = (id: string, start = '2026-03-10T09:00:00', end = '2026-03-10T10:00:00'): RemoteState => ({
@@ -58,6 +59,7 @@ describe('an event that is missing and exists all the same', () => {
     const there = { in: { a: 'off', b: 'on', c: 'here', s: 'off' }, known: { off: false, on: true } };
     expect(await left(there, { singles: ['a', 'b', 'c', 'd'].map((id) => single(id)), series: ['s'] })).toEqual({
       left: ['a', 's'],
+      here: ['c'],
       asked: [['a', 'b', 'c', 'd', 's']],
     });
   });
@@ -66,14 +68,16 @@ describe('an event that is missing and exists all the same', () => {
     const there = { in: { a: 'new', b: 'unlisted', c: 'on' }, known: { on: true }, listed: ['here', 'on', 'new'] };
     expect(await left(there, { singles: ['a', 'b', 'c'].map((id) => single(id)) })).toEqual({
       left: ['a'],
+      here: [],
       asked: [['a', 'b', 'c'], 'calendars'],
     });
   });
 
   it('costs nothing to look at when none is missing, and one question when all are in their calendar', async () => {
-    expect(await left({ in: {} }, {})).toEqual({ left: [], asked: [] });
+    expect(await left({ in: {} }, {})).toEqual({ left: [], here: [], asked: [] });
     expect(await left({ in: { a: 'here' } }, { singles: [single('a'), single('gone')] })).toEqual({
       left: [],
+      here: ['a'],
       asked: [['a', 'gone']],
     });
     expect((await left({ in: {} }, { singles: [{ id: 'x' as GraphEventId, event: 'gone' }] })).asked).toEqual([]);

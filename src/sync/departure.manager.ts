@@ -16,6 +16,14 @@ import type { RunContext } from './run-context.ts';
 export const MOVED_OUT = 'moved-out-of-sync';
 /** Its copy here goes and is no deletion: Outlook keeps the event, and nothing is agreed on about it any more. */
 const TAKE_OUT: EventPlan = { action: 'none', local: { kind: 'delete' }, base: { kind: 'drop' }, isPushNeeded: false };
+/** Where events are that are missing from a calendar and exist all the same. */
+export interface Whereabouts {
+  /** In a calendar that is not synced. */
+  readonly away: readonly GraphEventId[];
+  /** In the very calendar that does not list them. */
+  readonly here: readonly GraphEventId[];
+}
+
 /** All-day events float: where exactly an edge lies depends on the zone. */
 const EDGE_MS = 24 * 60 * 60_000;
 
@@ -47,28 +55,29 @@ export class DepartureManager {
   /**
    * Asks for the calendars of events that are missing from a slice of this one and exist all the same.
    *
-   * @returns those that are in one that is not synced. What Graph does not say for certain, and a calendar that it does not
-   *   list, is taken for no move
+   * @returns those that are in one that is not synced, and those that are in this one still. What Graph does not say for
+   *   certain, and a calendar that it does not list, is taken for no move
    */
-  async whichLeft(
+  async whereabouts(
     context: RunContext,
     missing: { readonly singles: readonly RemoteState[]; readonly series: readonly SeriesMark[] },
     window: RunContext['window'],
-  ): Promise<GraphEventId[]> {
+  ): Promise<Whereabouts> {
     const ids = [
       ...missing.singles.filter((state) => liesIn(state, window)).map(({ id }) => id),
       ...missing.series.map(({ graphEventId }) => graphEventId),
     ];
-    if (ids.length === 0) return [];
+    if (ids.length === 0) return { away: [], here: [] };
     const found = await this.#graph.findCalendars(context.session, ids);
     const elsewhere = [...found].filter(([, calendarId]) => calendarId !== context.graphCalendarId);
-    if (elsewhere.length === 0) return [];
+    const here = [...found].flatMap(([id, calendarId]) => (calendarId === context.graphCalendarId ? [id] : []));
+    if (elsewhere.length === 0) return { away: [], here };
     const synced = new Map(await context.syncedCalendars());
     if (elsewhere.some(([, calendarId]) => !synced.has(calendarId))) {
       // Made since the list was read last. What it is not on, another spelling of an id perhaps, says nothing.
       for (const { id } of await this.#graph.listCalendars(context.session)) if (!synced.has(id)) synced.set(id, false);
     }
-    return elsewhere.filter((each) => isNotSynced(each, synced)).map(([id]) => id);
+    return { away: elsewhere.filter((each) => isNotSynced(each, synced)).map(([id]) => id), here };
   }
 
   /**

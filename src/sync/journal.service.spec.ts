@@ -102,6 +102,29 @@ describe('a run that is taken back', () => {
     },
   );
 
+  it('was about a deletion that Outlook has not been told of: it is the same event again, with what was changed there', async () => {
+    const { id, graphId } = await agreed({ body: { contentType: 'text', content: 'Agenda' } });
+    const made = (await world.operations.listAllOwn(world.db, USER, { limit: 10 })).find(
+      ({ eventId }) => eventId === id,
+    );
+    const { jobIds } = await world.services.journalService.revert(USER, made?.runId as JobId);
+    world.simulator.failNext({ path: /delta/, status: 403 });
+    expect((await world.carryOut(jobIds[0] as JobId)).status).toBe('FAILED');
+    expect(await world.find(id)).toBeUndefined();
+    world.mailbox.updateEvent(graphId, { subject: 'Visit, renamed there' });
+
+    const { reverted } = await takeBack(jobIds[0] as JobId);
+    expect(reverted).toMatchObject([{ eventId: id, action: 'recreated', newEventId: null }]);
+    await world.sync();
+
+    expect((await world.all()).map((event) => [event.id, event.content.subject])).toEqual([
+      [id, 'Visit, renamed there'],
+    ]);
+    expect(world.mailbox.listEvents().map(({ id: there }) => there)).toEqual([graphId]);
+    expect(await world.allConflicts()).toEqual([]);
+    await expectQuiet(world);
+  });
+
   it('took out the copy of what was moved away in Outlook: it stays there, and is not made a second time', async () => {
     const { id, graphId } = await agreed();
     world.mailbox.moveEvent(graphId, world.mailbox.addCalendar('Other'));

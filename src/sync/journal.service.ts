@@ -15,7 +15,7 @@ import type { EventRepository, SaveEvent, StoredEvent } from '../store/event.rep
 import type { NewSyncOperation, OperationRepository, OwnSyncOperation } from '../store/operation.repository.ts';
 import type { RunRepository } from '../store/run.repository.ts';
 import type { SettingsRepository } from '../store/settings.repository.ts';
-import type { TombstoneRepository } from '../store/tombstone.repository.ts';
+import type { PendingDeletion, TombstoneRepository } from '../store/tombstone.repository.ts';
 import { MOVED_OUT } from './departure.manager.ts';
 import { EventGate } from './event-gate.ts';
 import type { RunQueue } from './run-queue.ts';
@@ -29,7 +29,7 @@ export interface RevertReport {
     readonly eventId: string;
     readonly action: 'restored' | 'recreated' | 'deleted';
     readonly fields: readonly string[];
-    /** Of a recreated event: what was deleted in Outlook cannot come back under its old id. */
+    /** Of a recreated event: what was deleted in Outlook cannot come back under its old id. Null where Outlook has it still. */
     readonly newEventId: string | null;
   }[];
   readonly kept: readonly { readonly eventId: string; readonly field: string; readonly why: RevertObstacle }[];
@@ -106,6 +106,7 @@ export class JournalService {
       const known = await this.#knownAgain(tx, userId, ids, work);
       const foreign = await this.#events.listForeign(tx, userId, ids);
       const bases = await this.#bases.findByEventIds(tx, userId, ids);
+      const untold = await this.#tombstones.findUntold(tx, userId, ids);
       for (const [eventId, journal] of lines) {
         const calendarId = stored.get(eventId)?.calendarId ?? journal[0]?.calendarId;
         if (!calendarId) continue;
@@ -114,7 +115,8 @@ export class JournalService {
         else {
           const there = bases.get(eventId)?.remote;
           const isOurs = !foreign.has(eventId);
-          work.take({ eventId, calendarId, journal, stored: stored.get(eventId), there, isOurs });
+          const here = { stored: stored.get(eventId), untold: untold.get(eventId) };
+          work.take({ eventId, calendarId, journal, ...here, there, isOurs });
         }
       }
       await this.#events.saveMany(tx, userId, work.saved);
@@ -242,19 +244,23 @@ class RevertWork {
     calendarId: CalendarId;
     journal: readonly OwnSyncOperation[];
     stored: StoredEvent | undefined;
+    /** Deleted here, and there in Outlook still. */
+    untold: PendingDeletion | undefined;
     there: EventContent | null | undefined;
     isOurs: boolean;
   }): void {
-    const { eventId, calendarId, journal, stored, there, isOurs } = of;
+    const { eventId, calendarId, journal, stored, untold, there, isOurs } = of;
     const lines = journal.map((line) => ({ ...line, isStillThere: line.reason === MOVED_OUT }));
     const { revert, kept } = planRevert({ lines, current: stored?.content ?? null, isOurs, there });
     for (const { unit, why } of kept) this.keep(eventId, unit, why);
     if (revert.kind === 'nothing') return;
     const shared = { calendarId, lastModifiedAt: this.at };
-    const newEventId = revert.kind === 'recreate' ? this.newIdOf(eventId) : null;
+    const newEventId = revert.kind === 'recreate' && !untold ? this.newIdOf(eventId) : null;
     if (revert.kind === 'restore' && stored) this.saved.push({ ...stored, ...shared, content: revert.content });
-    if (newEventId && revert.kind === 'recreate') {
-      this.saved.push({ ...shared, id: newEventId, content: revert.content, createdAt: this.at });
+    if (revert.kind === 'recreate') {
+      const made = { ...shared, content: revert.content, createdAt: this.at };
+      // What Outlook has still is the same event again: made anew, it would be there twice if it was edited there meanwhile.
+      this.saved.push(newEventId ? { ...made, id: newEventId } : { ...made, ...linkOf(untold), id: eventId });
     }
     if (revert.kind === 'delete') this.deleted.push(eventId);
     const fields = revert.kind === 'restore' ? [...revert.units] : [];
@@ -274,6 +280,10 @@ class RevertWork {
       after: revert.kind === 'delete' ? undefined : revert.content,
     });
   }
+}
+
+function linkOf(untold: PendingDeletion | undefined): Pick<SaveEvent, 'graphEventId' | 'iCalUId' | 'facts'> {
+  return untold ? { graphEventId: untold.base.graphEventId, iCalUId: untold.base.iCalUId, facts: untold.facts } : {};
 }
 
 const DONE = { restore: 'restored', recreate: 'recreated', delete: 'deleted' } as const;

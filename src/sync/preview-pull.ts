@@ -11,6 +11,7 @@ import type { AdoptionIndex } from './adoption.ts';
 import type { DeletionGuard } from './deletion-guard.ts';
 import { idsIn, isEcho, lastOfEach, RoundLinks } from './delta-page.ts';
 import type { DepartureManager } from './departure.manager.ts';
+import { behind, isListedAlive } from './late-servers.ts';
 import { prepare } from './outgoing.ts';
 import { nextBase, type PlannedEvent } from './planned-event.ts';
 import type { PreviewTally } from './preview-tally.ts';
@@ -19,7 +20,6 @@ import type { RemotePlanner, RemoteState } from './remote-planner.ts';
 import { adoptReplaced } from './replaced-events.ts';
 import type { RunContext } from './run-context.ts';
 import { FirstPages, isRead, startOf } from './rung-pages.ts';
-import { isListedAlive } from './series.manager.ts';
 import { isSeriesEcho, seriesMarksIn } from './series-reader.ts';
 import { ladderFrom, type Rung, readAgain, spanOf } from './window-ladder.ts';
 
@@ -205,7 +205,8 @@ export class PreviewPull {
         const base = known.get(id);
         if (event === 'gone' && base && !isListedAlive(id, dirty, { base, now })) this.#gone.add(id);
       }
-      const present = states.filter(({ event }) => event !== 'gone');
+      const doubted = new Set(behind(states, { bases: known, marks: dirty, window: round.window }));
+      const present = states.filter(({ id, event }) => event !== 'gone' && !doubted.has(id));
       await this.#plan(present, round.mode);
     }
   }

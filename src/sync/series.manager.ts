@@ -1,12 +1,13 @@
 import type { GraphEventId } from '../core/ids.ts';
 import type { Clock } from '../core/runtime.ts';
 import type { CalendarGraph } from '../graph/calendar-graph.ts';
-import type { BaseRepository, EventBase } from '../store/base.repository.ts';
+import type { BaseRepository } from '../store/base.repository.ts';
 import type { CursorRepository, SeriesMark } from '../store/cursor.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { AbsenceManager } from './absence.manager.ts';
 import type { AdoptionIndex } from './adoption.ts';
+import { behind, isListedAlive } from './late-servers.ts';
 import type { PlanApplier } from './plan-applier.ts';
 import { OwnMarks, type PullOutcome, type PullRound } from './pull-round.ts';
 import type { RemotePlanner, RemoteState } from './remote-planner.ts';
@@ -19,9 +20,6 @@ import { isSeriesEcho } from './series-reader.ts';
 const SERIES_PER_READ = 20;
 /** More than any calendar has: what SQL takes for a limit. */
 const ALL_MARKS = 2_147_483_647;
-
-/** No server of Graph's is behind the others for longer. */
-const FRESH_MS = 10 * 60_000;
 
 /**
  * Reads the series a round marked, each whole and once: master, exceptions and cancelled dates are one aggregate, compared
@@ -124,8 +122,9 @@ export class SeriesManager {
     const now = this.#clock.now();
     const contradicted = new Set(missing.filter((id) => isListedAlive(id, marks, { base: bases.get(id), now })));
     const gone = missing.filter((id) => !contradicted.has(id));
-    const kept = new Set([...contradicted, ...unread]);
-    const present = states.filter((state) => state.event !== 'gone');
+    const doubted = new Set(behind(states, { bases, marks: cleared, window: round.window }));
+    const kept = new Set([...contradicted, ...unread, ...doubted]);
+    const present = states.filter((state) => state.event !== 'gone' && !doubted.has(state.id));
     if (round.mode === 'apply') {
       const parts = { db: this.#db, bases: this.#bases, absences: this.#absences };
       await adoptReplaced(parts, context, { states: present, gone, adoption });
@@ -140,6 +139,7 @@ export class SeriesManager {
       }
       const clearedIds = cleared.flatMap(({ graphEventId }) => (kept.has(graphEventId) ? [] : [graphEventId]));
       await this.#cursors.clearDirtySeries(tx, context.userId, context.calendarId, clearedIds);
+      await this.#cursors.doubtSeries(tx, context.userId, context.calendarId, [...doubted]);
       context.counters.found(dirty.length);
       context.counters.handled(dirty.length, { isCharged: round.isCursorKept });
       await this.#recorder.saveProgress(tx, context);
@@ -160,19 +160,4 @@ export class SeriesManager {
     const series = await this.#graph.readSeries(context.session, [...ids], window, unread);
     return [...series].map(([id, event]) => ({ id, event }));
   }
-}
-
-/**
- * Graph listed dates of a series and said nothing of an end: that it is not found then is the word of a server that has not
- * heard of it yet, or of one that will tell of its end in the next page. Neither is proof enough to delete it here, as long
- * as both of us have just spoken of it.
- */
-export function isListedAlive(
-  id: GraphEventId,
-  marks: readonly SeriesMark[],
-  { base, now }: { base: EventBase | undefined; now: Date },
-): boolean {
-  const isLosing = marks.some((mark) => mark.graphEventId === id && mark.isLosing);
-  if (isLosing || !base?.syncedAt || base.remoteGoneAt) return false;
-  return now.getTime() - base.syncedAt.getTime() < FRESH_MS;
 }

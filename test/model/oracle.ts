@@ -48,6 +48,8 @@ export interface Findings {
    * journal has shown as held, the values of just these units as they were deleted.
    */
   readonly heldAndDeleted: readonly unknown[];
+  /** What the journal has of events as they were when they went here. */
+  readonly asTheyWent: readonly unknown[];
   /** Events in Outlook with something that may not leave the service: a deletion that would mail guests, too. */
   readonly heldThere: ReadonlySet<string>;
   /** Runs that deleted many events on one side, and nobody had confirmed it. */
@@ -70,6 +72,9 @@ export async function look(engine: Engine, userId: UserId, calendars: Calendars)
     ({ side, operation, reason }) => side === 'local' && operation === 'delete' && reason === DELETED_THERE,
   );
   const heldAndDeleted = valuesHeldAndDeleted(trail, deletions);
+  const asTheyWent = trail.flatMap(({ side, operation, before }) =>
+    side === 'local' && operation === 'delete' && before ? [before] : [],
+  );
   const all = [...calendars.all()];
   const [remote, apart] = [true, false].map(
     (isSynced) => new Map(all.filter(([, { calendar }]) => calendars.synced.includes(calendar) === isSynced)),
@@ -80,7 +85,7 @@ export async function look(engine: Engine, userId: UserId, calendars: Calendars)
   const held = [...there].filter(([, { heldUnits }]) => heldUnits.length > 0);
   const heldThere = new Set<string>(held.map(([id]) => id));
   const unasked = await unaskedDeletions(engine, userId, trail);
-  return { local, bases, remote, apart, calendarsHere, conflicts, heldAndDeleted, heldThere, unasked };
+  return { local, bases, remote, apart, calendarsHere, conflicts, heldAndDeleted, asTheyWent, heldThere, unasked };
 }
 
 function valuesHeldAndDeleted(
@@ -190,17 +195,19 @@ function hasDates(content: EventContent): boolean {
   return !content.recurrence || expandOccurrences(content, ALL_TIME).length > 0;
 }
 
-function lost(ledger: Ledger, { local, remote, apart, conflicts, heldAndDeleted }: Findings): Violation[] {
+function lost(ledger: Ledger, findings: Findings): Violation[] {
+  const { local, remote, apart, conflicts, heldAndDeleted, asTheyWent } = findings;
   const standing = ledger.wordsIn([local.map(({ content }) => content), [...remote.values(), ...apart.values()]]);
   const recorded = ledger.wordsIn([
     conflicts.map(({ data, resolutionData }) => [data, resolutionData]),
     heldAndDeleted,
   ]);
+  const went = ledger.wordsIn(asTheyWent);
   return (
     ledger.written
       .filter(({ word, isOverwritten }) => !isOverwritten && !standing.has(word) && !recorded.has(word))
-      // What the organizer wrote goes with a meeting that is declined here.
-      .filter(({ event, side }) => side === 'here' || !ledger.events[event]?.isDeclined)
+      // With a meeting that is declined here goes what its organizer wrote; what was written here after that is in the journal.
+      .filter(({ word, event, side }) => !ledger.events[event]?.isDeclined || (side === 'here' && !went.has(word)))
       .map(({ word, event, side, step }) => ({
         kind: 'lost' as const,
         what: `${word}, written into event ${event} on the side “${side}” by step ${step}`,

@@ -60,9 +60,11 @@ export class RevertingPerson {
       this.#story.blame('unrecorded', `${done.action} ${id}, and the journal does not say so`);
       return `${done.action} an event`;
     }
-    this.#ledger.broughtBack(this.#ledger.wordsIn(line.before), line.after);
+    // The very event, not deleted any more: what was written over it in Outlook meanwhile stays so.
+    if (done.action === 'recreated' && done.newEventId === null) this.#ledger.putBack(event, 'here', line.after);
+    else this.#ledger.broughtBack(this.#ledger.wordsIn(line.before), line.after);
     if (done.action === 'deleted') this.#ledger.deleted(event, 'here', undefined);
-    if (done.action === 'recreated') event.deletedOn.clear();
+    if (done.action === 'recreated' && done.newEventId !== null) event.deletedOn.clear();
     return `${done.action} event ${event.number} ${done.fields.join(' ')}`;
   }
 
