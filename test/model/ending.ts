@@ -1,5 +1,7 @@
+import { sql } from 'kysely';
 import type { JobId, UserId } from '../../src/core/ids.ts';
 import type { GraphSimulator, SimulatedMailbox } from '../../src/simulator/index.ts';
+import { inScopeOf } from '../../src/store/row-scope.ts';
 import type { Calendars } from './calendars.ts';
 import type { Crew } from './crew.ts';
 import { Crowd } from './crowd.ts';
@@ -71,12 +73,25 @@ export class Ending {
       await crew.carry(await crew.queued({ forceFull: true }));
       convergedMs = await this.#settle(fromMs);
     }
-    if (await this.#passing(() => files.areSomeWaiting())) {
+    if (await this.#passing(async () => (await files.areSomeWaiting()) || (await this.#areSomeParked()))) {
       time.advance(LONGEST_PAUSE_MS);
       convergedMs = await this.#settle(time.nowMs);
     }
     story.counts.convergedAfterMs = convergedMs - fromMs;
     await this.#judge();
+  }
+
+  /** Graph broke down over an event of its own, or refused it: it is sent again after a pause. */
+  #areSomeParked(): Promise<boolean> {
+    const { api, time, userId } = this.#parts;
+    return inScopeOf(userId, async () => {
+      const { rows } = await sql<{ areSome: boolean }>`
+        select exists (
+          select 1 from "EventBase" where "userId" = ${userId} and "retryAt" > ${new Date(time.nowMs).toISOString()}::timestamptz
+        ) as "areSome"
+      `.execute(api.db.kysely);
+      return rows[0]?.areSome === true;
+    });
   }
 
   /** What people have closed is opened: nothing is promised behind a closed door. */
