@@ -118,7 +118,7 @@ export const Revert = Type.Object(
         eventId: Type.String(),
         action: OneOf(['restored', 'recreated', 'deleted']),
         fields: Type.Array(Type.String()),
-        newEventId: Nullable(Type.String({ description: 'of a recreated event' })),
+        newEventId: Nullable(Type.String({ description: 'of a recreated event that Outlook does not have any more' })),
       }),
     ),
     kept: Type.Array(
