@@ -110,20 +110,23 @@ export class BaseRepository {
     return found.rows.map((row) => row.graphEventId as GraphEventId);
   }
 
+  /** What is proven to be gone in Graph and is not settled yet; `isEdited`: and was edited here since both sides agreed. */
   async listGone(
     q: Queryable,
     userId: UserId,
     calendarId: CalendarId,
-  ): Promise<{ eventId: EventId; graphEventId: GraphEventId }[]> {
-    const found = await sql<{ eventId: string; graphEventId: string }>`
-      select "eventId", "graphEventId" from "EventBase"
-      where "userId" = ${userId} and "calendarId" = ${calendarId} and "remoteGoneAt" is not null
-        and "graphEventId" is not null
-      order by "eventId"
+  ): Promise<{ eventId: EventId; graphEventId: GraphEventId; isEdited: boolean }[]> {
+    const found = await sql<{ eventId: string; graphEventId: string; isEdited: boolean | null }>`
+      select b."eventId", b."graphEventId", e.revision > b."agreedRevision" as "isEdited"
+      from "EventBase" b left join "CalendarEvent" e on e.id = b."eventId" and e."userId" = b."userId"
+      where b."userId" = ${userId} and b."calendarId" = ${calendarId} and b."remoteGoneAt" is not null
+        and b."graphEventId" is not null
+      order by b."eventId"
     `.execute(q.kysely);
     return found.rows.map((row) => ({
       eventId: row.eventId as EventId,
       graphEventId: row.graphEventId as GraphEventId,
+      isEdited: row.isEdited === true,
     }));
   }
 

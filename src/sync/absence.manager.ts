@@ -12,6 +12,7 @@ import type { PlanApplier } from './plan-applier.ts';
 import type { PlannedEvent } from './planned-event.ts';
 import type { PullRound } from './pull-round.ts';
 import type { RemotePlanner, RemoteState } from './remote-planner.ts';
+import { underNewIds } from './renumbered-events.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
 
@@ -209,7 +210,10 @@ export class AbsenceManager {
    * @throws {SyncError} `mass-delete-refused` when a person must confirm; nothing is deleted
    */
   async applyDeletions(context: RunContext): Promise<void> {
-    const gone = await this.#bases.listGone(this.#db, context.userId, context.calendarId);
+    const gone = await this.#withoutRenumbered(
+      context,
+      await this.#bases.listGone(this.#db, context.userId, context.calendarId),
+    );
     if (gone.length === 0) return;
     const confirmed = gone.filter(({ eventId }) => context.confirmedDeletions.has(eventId));
     const unconfirmed = gone.filter(({ eventId }) => !context.confirmedDeletions.has(eventId));
@@ -219,6 +223,31 @@ export class AbsenceManager {
     const refused = await this.#guard.refused(context, { side: 'local', eventIds, of: synced });
     if (refused) throw massDeleteRefused(context, this.#random, refused);
     await this.#apply(context, unconfirmed);
+  }
+
+  /**
+   * Of a mailbox that came back under other ids, only the window is listed: what was edited here, and would be made anew for
+   * that, may stand outside of it as what it was before the edit.
+   *
+   * @returns those that are gone for good
+   */
+  async #withoutRenumbered(
+    context: RunContext,
+    gone: readonly (GoneEvent & { readonly isEdited: boolean })[],
+  ): Promise<readonly GoneEvent[]> {
+    const edited = gone.filter(({ isEdited }) => isEdited);
+    if (edited.length === 0) return gone;
+    const asked = edited.map(({ graphEventId }): RemoteState => ({ id: graphEventId, event: 'gone' }));
+    const parts = { db: this.#db, bases: this.#bases, graph: this.#graph };
+    const { states, adoption } = await underNewIds(parts, context, asked);
+    const found = states.filter(({ event }) => event !== 'gone');
+    if (found.length === 0) return gone;
+    await this.#db.transaction(async (tx) => {
+      await this.#leases.assert(tx, context.lease);
+      await this.#applier.apply(tx, context, await this.#planner.plan(tx, context, found, adoption));
+    });
+    const moved = new Set(edited.filter((_, at) => states[at]?.event !== 'gone').map(({ eventId }) => eventId));
+    return gone.filter(({ eventId }) => !moved.has(eventId));
   }
 
   async #plannedDeletions(context: RunContext, gone: readonly GoneEvent[]): Promise<EventId[]> {

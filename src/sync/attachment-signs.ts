@@ -14,7 +14,7 @@ const INLINE = /\bcid:/i;
 export function attachmentSignsIn(
   planned: readonly {
     readonly eventId: EventId;
-    readonly plan: Pick<EventPlan, 'base'>;
+    readonly plan: { readonly base: Pick<EventPlan['base'], 'kind'> };
     readonly stored: StoredEvent | undefined;
     readonly remote: RemoteEvent | RemoteSeries | undefined;
   }[],

@@ -569,6 +569,26 @@ describe('attachments of a series', () => {
   });
 });
 
+describe('a file hung on a series in Outlook while its dates are sent', () => {
+  it('arrives here all the same', async () => {
+    const id = await both({
+      ...VISIT,
+      recurrence: {
+        pattern: { type: 'daily', interval: 1 },
+        range: { type: 'numbered', startDate: '2026-03-10', numberOfOccurrences: 4 },
+      },
+    });
+    const graphId = await graphIdOf(id);
+    await world.editContent(id, (content) => ({ ...content, occurrences: { '2026-03-11': { isCancelled: true } } }));
+    world.onRequest(/instances|batch/, () => world.mailbox.attachFile(graphId, { name: 'plan.txt', content: 'plan' }));
+    await world.sync();
+    await world.sync();
+    expect(await there(id)).toEqual(['plan.txt']);
+    expect(await names(id)).toEqual(['plan.txt']);
+    await expectQuiet(world);
+  });
+});
+
 describe('attachments of a series that is divided', () => {
   const daily: EventInput = {
     ...VISIT,

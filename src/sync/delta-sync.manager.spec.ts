@@ -109,6 +109,18 @@ describe('a delta round', () => {
     await expectQuiet(world);
   });
 
+  it('begins anew after pages that repeated for ever: what was deleted since they were read goes here too', async () => {
+    await openWith(5, { env: { GRAPH_PAGE_SIZE: '10' } });
+    world.simulator.failNext({ kind: 'repeat-page', path: /delta/, count: 'always' });
+    expect(await world.sync()).toMatchObject({ status: 'FAILED', errorCode: 'CURSOR_EXPIRED' });
+    const [read] = await world.all();
+    world.mailbox.deleteEvent(read!.graphEventId!);
+    world.simulator.clearFaults();
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', localDeleted: 1 });
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+
   it.each([
     ['410 SyncStateNotFound', { status: 410, code: 'SyncStateNotFound' }],
     ['410 with a code in another case', { status: 410, code: 'syncStateNotFound' }],

@@ -89,9 +89,11 @@ export class DeltaSyncManager {
       try {
         return await this.#pullOnce(context, mode, adoption, restarts > 0);
       } catch (error) {
-        if (!isSyncError(error, 'cursor-expired') || restarts >= MAX_RESTARTS) throw error;
-        this.#warn(context, error, 'the delta token died; starting a full round, which is reconciled as a difference');
+        if (!isSyncError(error, 'cursor-expired')) throw error;
+        // Also where this run gives up: what a link leads to that has failed us is no continuation of what was read before it.
         await this.#db.transaction((tx) => this.#cursors.delete(tx, context.userId, context.calendarId));
+        if (restarts >= MAX_RESTARTS) throw error;
+        this.#warn(context, error, 'the delta token died; starting a full round, which is reconciled as a difference');
       }
     }
   }

@@ -69,3 +69,23 @@ describe('a series of which a late server shows what was before we wrote', () =>
     expect(await world.sync({ calendarId: 'all' })).toMatchObject({ graphRequests: 2 });
   });
 });
+
+describe('an event Graph does not know when it is written to, and shows as it was before', () => {
+  it('keeps what was written here: what a server shows that is behind tells nothing', async () => {
+    const id = await world.book({ ...VISIT, location: { displayName: 'Room 1' } });
+    await world.sync();
+    late(1);
+    await world.edit(id, { location: { displayName: 'Room 2' } });
+    await world.sync();
+    await world.edit(id, { location: { displayName: 'Room 1' } });
+    // The mailbox comes back with other ids while the change is on its way.
+    world.onRequest(/\/events\//, () => world.mailbox.misfortunes.restoreFromBackup());
+
+    for (let runs = 0; runs < 3; runs += 1) await world.syncWhileTimePasses();
+
+    expect((await world.get(id)).content.locations).toMatchObject([{ displayName: 'Room 1' }]);
+    expect(world.mailbox.listEvents()).toMatchObject([{ location: { displayName: 'Room 1' } }]);
+    await world.sync();
+    await expectQuiet(world);
+  });
+});

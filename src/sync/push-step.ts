@@ -1,4 +1,4 @@
-import type { SyncError } from '../core/errors.ts';
+import type { SyncError, SyncErrorCode } from '../core/errors.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import type { WriteOutcome } from '../graph/calendar-graph.ts';
 import type { EventBase } from '../store/base.repository.ts';
@@ -18,6 +18,8 @@ interface SortedOutcomes<Settled> {
   readonly stale: ReadonlyMap<EventId, GraphEventId>;
   /** Of those: Graph compared tags, so that the event is there, whatever a server says that is behind. */
   readonly present: ReadonlySet<EventId>;
+  /** Of those: Graph did not know the event that was written to, whatever a server shows that is behind. */
+  readonly unknown: ReadonlySet<EventId>;
   /** Broken down on, and it cannot be told yet whether that is the event's own doing. */
   readonly counted: readonly EventBase[];
   /** The first error that ends the run. */
@@ -66,7 +68,7 @@ export function sortWrites(sent: readonly Outgoing[], outcomes: readonly WriteOu
       if (whose === 'count') counted.push(target.base ?? emptyBase(target.event));
     }
   }
-  return { settled, stale, present: presentIn(outcomes), counted, fatal, reborn, vanished };
+  return { settled, stale, ...doubtsIn(outcomes), counted, fatal, reborn, vanished };
 }
 
 /** The same for a step of deletions. */
@@ -88,12 +90,15 @@ export function sortDeleted(step: readonly OutgoingDeletion[], outcomes: readonl
     else if (outcome && !outcome.ok) fatal ??= outcome.error;
     if (whose === 'count') counted.push(target.base);
   }
-  return { settled, stale, present: presentIn(outcomes), counted, fatal };
+  return { settled, stale, ...doubtsIn(outcomes), counted, fatal };
 }
 
-function presentIn(outcomes: readonly WriteOutcome[]): ReadonlySet<EventId> {
-  const met = outcomes.filter((outcome) => !outcome.ok && outcome.error.code === 'precondition-failed');
-  return new Set(met.map(({ key }) => key as EventId));
+function doubtsIn(outcomes: readonly WriteOutcome[]): Pick<SortedOutcomes<never>, 'present' | 'unknown'> {
+  const met = (code: SyncErrorCode) =>
+    new Set(
+      outcomes.flatMap((outcome) => (!outcome.ok && outcome.error.code === code ? [outcome.key as EventId] : [])),
+    );
+  return { present: met('precondition-failed'), unknown: met('not-found') };
 }
 
 function isStale(error: SyncError): boolean {

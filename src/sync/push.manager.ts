@@ -160,11 +160,16 @@ export class PushManager {
     const operations = sent.flatMap(({ operation }) => (operation ? [operation] : []));
     const answered = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
     const known = await recognised({ db: this.#db, bases: this.#bases }, context, { sent, outcomes: answered });
-    const { stale, present, fatal, reborn, vanished } = await this.#settle(context, known.sent, known.outcomes);
+    const { stale, present, unknown, fatal, reborn, vanished } = await this.#settle(
+      context,
+      known.sent,
+      known.outcomes,
+    );
     if (fatal) throw fatal;
-    await this.#reconciler.reconcile(context, stale, {
+    const unread = await this.#reconciler.reconcile(context, stale, {
       isLastTry: pass >= MAX_PASSES,
       present,
+      unknown,
       made: new Set(known.outcomes.flatMap((outcome) => (outcome.ok && outcome.event ? [outcome.key as EventId] : []))),
     });
     const series = outgoing.filter(
@@ -183,7 +188,7 @@ export class PushManager {
     }
     // A create whose answer was lost before is sent as it was then; what was edited since goes out in the next pass.
     const edited = sent.filter((target) => target.isResent).length;
-    return undecided.length + stale.size + dates.unsettled + edited + reborn;
+    return undecided.length + stale.size - unread.size + dates.unsettled + edited + reborn;
   }
 
   async #keepParked(context: RunContext): Promise<void> {
@@ -219,11 +224,12 @@ export class PushManager {
   ): Promise<{
     stale: ReadonlyMap<EventId, GraphEventId>;
     present: ReadonlySet<EventId>;
+    unknown: ReadonlySet<EventId>;
     fatal: SyncError | undefined;
     reborn: number;
     vanished: ReadonlySet<EventId>;
   }> {
-    const { settled, stale, present, counted, fatal, reborn, vanished } = sortWrites(sent, outcomes);
+    const { settled, stale, present, unknown, counted, fatal, reborn, vanished } = sortWrites(sent, outcomes);
     await this.#recorder.settle(context, settled);
     await this.#recorder.countFailures(context, counted);
     const lost = await this.#recorder.linkVanished(context, vanished);
@@ -233,6 +239,7 @@ export class PushManager {
     return {
       stale: new Map([...stale, ...lost.gone]),
       present,
+      unknown,
       fatal,
       reborn: toCreate.length,
       vanished: new Set(vanished.map(({ target }) => target.event.id)),

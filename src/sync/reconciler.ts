@@ -66,25 +66,48 @@ export class Reconciler {
   /**
    * @param how.isLastTry  what still collides now waits for a person instead of being tried for ever
    * @param how.present  known to be there: that one of them is not found is the word of a server that is behind
+   * @param how.unknown  not known when they were written to: that one of them is shown in another state is such a word as well
    * @param how.made  just shown by the answer to their creation, under no tag we know: nothing is written to them unread
+   * @returns those that are left as they are for a run that reads
    * @throws {SyncError} `unavailable` when one of those is not found
    */
   async reconcile(
     context: RunContext,
     stale: ReadonlyMap<EventId, GraphEventId>,
-    how: { isLastTry: boolean; present?: ReadonlySet<EventId>; made?: ReadonlySet<EventId> },
-  ): Promise<void> {
-    if (stale.size === 0) return;
-    const present = new Set([...stale].flatMap(([eventId, id]) => (how.present?.has(eventId) ? [id] : [])));
+    how: {
+      isLastTry: boolean;
+      present?: ReadonlySet<EventId>;
+      unknown?: ReadonlySet<EventId>;
+      made?: ReadonlySet<EventId>;
+    },
+  ): Promise<ReadonlySet<EventId>> {
+    if (stale.size === 0) return new Set();
+    const idsOf = (ids: ReadonlySet<EventId> | undefined) =>
+      new Set([...stale].flatMap(([eventId, id]) => (ids?.has(eventId) ? [id] : [])));
+    const present = idsOf(how.present);
     const answered = await this.#read(context, [...new Set(stale.values())]);
-    const made = new Set([...stale].flatMap(([eventId, id]) => (how.made?.has(eventId) ? [id] : [])));
+    const made = idsOf(how.made);
     const lost = answered.find(({ id, event }) => event === 'gone' && made.has(id));
     if (lost) {
       const message = `Graph does not find event ${lost.id} yet, which it has just shown: the run is tried again, and asks again`;
       throw new SyncError('unavailable', message);
     }
-    const read = answered.filter(({ id, event }) => event !== 'gone' || !present.has(id));
-    await this.#apply(context, await this.#underNewIds(context, read), how);
+    const believed = answered.filter(({ id, event }) => event !== 'gone' || !present.has(id));
+    const read = await this.#withoutGhosts(context, believed, idsOf(how.unknown));
+    return this.#apply(context, await this.#underNewIds(context, read), how);
+  }
+
+  /** What Graph does not know when it is written to, and shows as it never was when we knew it last, tells nothing. */
+  async #withoutGhosts(
+    context: RunContext,
+    states: readonly RemoteState[],
+    unknown: ReadonlySet<GraphEventId>,
+  ): Promise<readonly RemoteState[]> {
+    const seen = states.filter(({ id, event }) => event !== 'gone' && unknown.has(id));
+    if (seen.length === 0) return states;
+    const ids = seen.map(({ id }) => id);
+    const bases = await this.#bases.findByGraphIds(this.#db, context.userId, ids);
+    return states.filter(({ id, event }) => event === 'gone' || !unknown.has(id) || event.etag === bases.get(id)?.etag);
   }
 
   /**
@@ -114,20 +137,25 @@ export class Reconciler {
     context: RunContext,
     { states, adoption }: Renumbered,
     how: { readonly isLastTry: boolean },
-  ): Promise<void> {
+  ): Promise<ReadonlySet<EventId>> {
+    const waiting = new Set<EventId>();
     const isPushOnly = context.direction === 'push';
     const strategy = how.isLastTry ? 'manual' : isPushOnly ? 'prefer_local' : context.strategy;
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
       const planned = await this.#planner.plan(tx, { ...context, strategy }, states, adoption);
-      const applied = isPushOnly ? planned.map(leavingLocalAlone) : planned;
+      const unseenGuests = isPushOnly && context.notifyAttendees !== 'all' ? planned.filter(hasUnseenGuests) : [];
+      for (const { eventId } of unseenGuests) waiting.add(eventId);
+      const mergeable = planned.filter(({ eventId }) => !waiting.has(eventId));
+      const applied = isPushOnly ? mergeable.map(leavingLocalAlone) : mergeable;
       await this.#applier.apply(tx, { ...context, strategy }, applied);
       // With the newest tag known, a pull would take what is still unseen for the echo of a write.
-      const unseen = applied.filter((target, index) => target !== planned[index]);
+      const unseen = applied.filter((target, index) => target !== mergeable[index]);
       const marks = unseen.flatMap(({ graphEventId }) => (graphEventId ? [{ graphEventId, suspicious: true }] : []));
       await this.#cursors.markSeries(tx, context.userId, context.calendarId, context.jobId, marks);
       await this.#recorder.saveProgress(tx, context);
     });
+    return waiting;
   }
 
   /** Brings the records of undecided conflicts up to date with what was changed here since, and settles what now agrees. */
@@ -186,6 +214,21 @@ function leavingLocalAlone(target: PlannedEvent): PlannedEvent {
   const conflict = plan.conflict ?? droppedDates(target, { before, unseen });
   const kept = { local: { kind: 'keep' as const }, base: { kind: 'save' as const, agreed: restored } };
   return { ...target, plan: { ...plan, ...kept, ...(conflict ? { conflict } : {}) } };
+}
+
+/**
+ * Somebody was invited in Outlook, and this run does not read them: whatever is sent to the event would mail them, and nobody
+ * here knows. It waits for a run that does.
+ */
+function hasUnseenGuests({ plan, remote }: PlannedEvent): boolean {
+  if (plan.local.kind !== 'write' || !remote) return false;
+  return plan.local.units.some((unit) => {
+    const date = isOccurrenceUnit(unit) ? remote.content.occurrences[unit.slice('occurrence:'.length)] : undefined;
+    const invited = date
+      ? !date.isCancelled && date.fields.attendees
+      : unit === 'attendees' && remote.content.attendees;
+    return invited !== undefined && invited !== false && invited.length > 0;
+  });
 }
 
 /** With another rule Exchange drops the dates that somebody edited there and nobody here has seen: a record keeps them. */

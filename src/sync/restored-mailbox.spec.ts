@@ -177,4 +177,25 @@ describe('a mailbox that comes back from a backup, where every id is another', (
     await world.sync();
     await expectQuiet(world);
   });
+
+  it('does not double what was brought into the window here while it stood outside of it in Outlook', async () => {
+    world.mailbox.createEvent({ subject: 'Far', ...at(25, 9) });
+    world.mailbox.createEvent({ subject: 'Near', ...at(3, 9) });
+    await world.sync();
+    const { id } = await world.bySubject('Far');
+    await world.services.settings.put(USER, { window: { pastDays: 7, futureDays: 7 } });
+    await world.sync();
+    await world.edit(id, { subject: 'Far, sooner', ...at(5, 9) });
+
+    world.mailbox.misfortunes.restoreFromBackup();
+    await world.sync();
+    await world.sync();
+
+    expect(world.mailbox.listEvents()).toHaveLength(2);
+    expect(await world.all()).toHaveLength(2);
+    expect((await world.bySubject('Far, sooner')).id).toBe(id);
+    expect(await world.differences()).toEqual([]);
+    expect(await world.allConflicts()).toEqual([]);
+    await expectQuiet(world);
+  });
 });

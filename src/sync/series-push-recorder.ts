@@ -5,12 +5,14 @@ import type { EventContent } from '../core/event.ts';
 import { isOccurrenceUnit } from '../core/outgoing-change.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import type { RemoteSeries } from '../graph/calendar-graph.ts';
+import type { AttachmentMarkRepository } from '../store/attachment-mark.repository.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { NewSyncOperation, OperationRepository } from '../store/operation.repository.ts';
 import { noteUnsettled, UNSETTLED } from '../store/unsettled-dates.ts';
+import { attachmentSignsIn } from './attachment-signs.ts';
 import { seriesEtagsOf } from './planned-event.ts';
 import { parkedWith } from './pushed-base.ts';
 import { byOurClock, type RunContext } from './run-context.ts';
@@ -46,6 +48,7 @@ export class SeriesPushRecorder {
   readonly #events: EventRepository;
   readonly #bases: BaseRepository;
   readonly #operations: OperationRepository;
+  readonly #attachmentMarks: AttachmentMarkRepository;
   readonly #leases: LeaseRepository;
   readonly #recorder: RunRecorder;
   readonly #clock: Clock;
@@ -56,6 +59,7 @@ export class SeriesPushRecorder {
     events: EventRepository;
     bases: BaseRepository;
     operations: OperationRepository;
+    attachmentMarks: AttachmentMarkRepository;
     leases: LeaseRepository;
     recorder: RunRecorder;
     clock: Clock;
@@ -65,6 +69,7 @@ export class SeriesPushRecorder {
     this.#events = parts.events;
     this.#bases = parts.bases;
     this.#operations = parts.operations;
+    this.#attachmentMarks = parts.attachmentMarks;
     this.#leases = parts.leases;
     this.#recorder = parts.recorder;
     this.#clock = parts.clock;
@@ -83,6 +88,14 @@ export class SeriesPushRecorder {
       const now = this.#clock.now();
       const saved = seriesBase(context, pushed, base, now);
       await this.#bases.saveMany(tx, context.userId, [saved]);
+      // The tags are known now, so that no pull tells of a file that somebody hung on it while its dates were on their way.
+      const seen = {
+        eventId: event.id,
+        plan: { base: { kind: 'save' as const } },
+        stored: event,
+        remote: pushed.verified,
+      };
+      await this.#attachmentMarks.note(tx, context.userId, attachmentSignsIn([seen]));
       if (isParked && error?.graphCode === UNSETTLED) await noteUnsettled(tx, saved);
       if (isParked) context.counters.failed += 1;
       if (settled.length > 0 && !isCounted) context.counters.remote.updated += 1;

@@ -81,3 +81,33 @@ describe('while nobody has decided whom of the guests to keep', () => {
     expect(world.simulator.outbox).toMatchObject([{ kind: 'update', to: ['ben@example.com'] }]);
   });
 });
+
+describe('guests somebody invited in Outlook, where a run only pushes', () => {
+  it.each([
+    ['an event', {}],
+    [
+      'a series',
+      {
+        recurrence: {
+          pattern: { type: 'daily', interval: 1 },
+          range: { type: 'numbered', startDate: '2026-03-10', numberOfOccurrences: 3 },
+        },
+      },
+    ],
+  ] as const)('are mailed nothing of what was changed here: %s waits for a run that reads', async (_, more) => {
+    const id = await world.book({ ...VISIT, ...more });
+    await world.sync();
+    world.mailbox.quietly(() => world.mailbox.updateEvent(String(there()?.id), { attendees: [guest('ben')] }));
+    await world.edit(id, { subject: 'Renamed' });
+
+    await world.sync({ direction: 'push' });
+    expect(world.simulator.outbox).toEqual([]);
+    expect(there()).toMatchObject({ subject: 'Visit' });
+
+    await world.sync();
+    await world.sync();
+    expect(world.simulator.outbox).toEqual([]);
+    expect((await world.get(id)).content).toMatchObject({ subject: 'Renamed', attendees: [guest('ben')] });
+    expect(await held(id)).toContain('subject');
+  });
+});
