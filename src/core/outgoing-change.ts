@@ -1,5 +1,6 @@
 import { changedUnits, type Unit, unchangedUnit, unitsOf } from './canonical-event.ts';
 import type { EventContent, GraphFacts } from './event.ts';
+import { withSilencedDates } from './idle-dates.ts';
 import { occursOn } from './rule-dates.ts';
 import { occurrenceContent } from './series.ts';
 import type { NotifyAttendees } from './settings.ts';
@@ -39,8 +40,12 @@ const PERSONAL_UNITS: ReadonlySet<Unit> = new Set<Unit>(['categories', 'reminder
 
 export function planOutgoing(input: OutgoingInput): OutgoingChange {
   const { agreed, content } = input;
+  // What a date fell silent about because of a change of its series that stays here is no change that could go alone.
+  const isStaying = (unit: Unit) => agreed?.conflictUnits.includes(unit) === true || !mayLeave(unit, input);
   const changed = agreed
-    ? changedUnits(agreed.local, content).filter((unit) => !agreed.conflictUnits.includes(unit))
+    ? changedUnits(agreed.local, withSilencedDates(agreed.local, content, isStaying)).filter(
+        (unit) => !agreed.conflictUnits.includes(unit),
+      )
     : unitsOf(content).filter((unit) => unit !== 'attendees' || content.attendees.length > 0);
   const homeless = unitsOf(content).filter(
     (unit) => isOffRule(content, unit) || isOffStandingRule(unit, input, changed),

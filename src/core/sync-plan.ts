@@ -5,8 +5,10 @@ import { planLocalDeletion, planRemoteDeletion } from './deletion-plan.ts';
 import { assert } from './errors.ts';
 import type { EventContent } from './event.ts';
 import { type EventPlan, type LocalStep, type PlanInput, type PlannedConflict, timesOf } from './event-plan.ts';
+import { withoutIdleDates, withSilencedDates } from './idle-dates.ts';
 import { occursOn } from './rule-dates.ts';
 import {
+  type AgreedContent,
   applyDecisions,
   compareSides,
   type Sides,
@@ -100,7 +102,8 @@ function planContent(input: PlanInput, action: SyncAction): EventPlan {
   }
   assert(local.state === 'present', 'content is planned for two present sides');
 
-  const sides = { base, local: local.content, remote: remote.content };
+  const seen = { base, local: local.content, remote: remote.content };
+  const sides = base ? sayingAgain(base, seen) : seen;
   const comparison = compareSides(sides);
   const times = timesOf(input);
   const { merged: decided, agreed } = applyDecisions(sides, comparison, (conflict): UnitDecision => {
@@ -108,15 +111,22 @@ function planContent(input: PlanInput, action: SyncAction): EventPlan {
       ? resolver.decidePersonally(conflict, sides, input.decision, times)
       : resolver.decideUnit(conflict, sides, input.strategy, times);
   });
-  const merged = withAnswers(withPersonalValues(decided, input.decision), remote.content);
+  const merged = withAnswers(withoutIdleDates(withPersonalValues(decided, input.decision)), remote.content);
   const waiting = agreed.conflictUnits;
+  const asAgreed = { ...agreed, local: withoutIdleDates(agreed.local), remote: withoutIdleDates(agreed.remote) };
+  const unsilenced = withSilencedDates(asAgreed.local, merged, (unit) => waiting.includes(unit));
   return {
     action,
     local: writing(local.content, merged),
-    base: { kind: 'save', agreed },
-    ...conflictOf(sides, comparison.conflicts, waiting),
-    isPushNeeded: changedUnits(agreed.local, merged).some((unit) => !waiting.includes(unit)),
+    base: { kind: 'save', agreed: asAgreed },
+    ...conflictOf(seen, comparison.conflicts, waiting),
+    isPushNeeded: changedUnits(asAgreed.local, unsilenced).some((unit) => !waiting.includes(unit)),
   };
+}
+
+/** What a date fell silent about because its series came to say the same was changed by nobody. */
+function sayingAgain(base: AgreedContent, { local, remote }: Sides): Sides {
+  return { base, local: withSilencedDates(base.local, local), remote: withSilencedDates(base.remote, remote) };
 }
 
 function writing(before: EventContent, after: EventContent): LocalStep {

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
-import { type FixedUnit, unchangedUnit, withUnit } from '../../src/core/canonical-event.ts';
+import { type FixedUnit, withUnit } from '../../src/core/canonical-event.ts';
 import type { EventContent, OccurrenceOverride } from '../../src/core/event.ts';
 import { patchContent } from '../../src/core/event-input.ts';
+import { withoutIdleDates } from '../../src/core/idle-dates.ts';
 import { onLaterDay } from '../../src/core/occurrence-fields.ts';
 import { datesBetween } from '../../src/core/recurrence.ts';
 import { arbitraryEvent, arbitrarySeries } from './events.ts';
@@ -29,17 +30,9 @@ const UNITS: FixedUnit[] = [
   'isOnlineMeeting',
 ];
 
-/** As stores hold it: nothing is said about a date that says only what the date inherits. */
+/** As both sides hold it: of a date, what differs from what it inherits and nothing else. */
 export function arbitraryContent(): fc.Arbitrary<EventContent> {
-  return fc.oneof(arbitraryEvent(), arbitrarySeries().map(withoutIdleOverrides));
-}
-
-function withoutIdleOverrides(series: EventContent): EventContent {
-  const bare = { ...series, occurrences: {} };
-  const kept = Object.entries(series.occurrences).filter(
-    ([date]) => !unchangedUnit(series, bare, `occurrence:${date}`),
-  );
-  return { ...series, occurrences: Object.fromEntries(kept) };
+  return fc.oneof(arbitraryEvent(), arbitrarySeries().map(withoutIdleDates));
 }
 
 export function arbitraryEdit(): fc.Arbitrary<Edit> {
@@ -71,7 +64,8 @@ export function edited(content: EventContent, edit: Edit, how: { readonly dropsD
   }
   if (content.recurrence && edit.rule !== null) next = withRule(next, edit.rule, how.dropsDates);
   for (const { nth, change } of edit.dates) next = withDate(next, nth, change, edit.from.subject);
-  return next;
+  // Here, what a date and its series have come to say alike is no exception any more (series-edit.ts).
+  return how.dropsDates ? next : withoutIdleDates(next);
 }
 
 function withRule(series: EventContent, rule: number | 'single', dropsDates: boolean): EventContent {
@@ -88,11 +82,11 @@ function withDate(series: EventContent, nth: number, change: Edit['dates'][numbe
   const date = dates[nth % Math.max(1, dates.length)];
   if (date === undefined) return series;
   const { [date]: _replaced, ...others } = series.occurrences;
-  const override = overrideFor(series, date, change, subject);
+  const override = changedDate(series, date, change, subject);
   return { ...series, occurrences: override ? { ...others, [date]: override } : others };
 }
 
-function overrideFor(
+function changedDate(
   series: EventContent,
   date: string,
   change: Edit['dates'][number]['change'],

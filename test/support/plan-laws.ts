@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { changedUnits, sameUnit, type Unit, unchangedUnit, unitsOf, withUnit } from '../../src/core/canonical-event.ts';
 import type { EventContent } from '../../src/core/event.ts';
+import { withSilencedDates } from '../../src/core/idle-dates.ts';
 import { planOutgoing } from '../../src/core/outgoing-change.ts';
 import type { EventPlan, PlanInput, PlannedConflict } from '../../src/core/sync-plan.ts';
 import type { AgreedContent } from '../../src/core/three-way-merge.ts';
@@ -52,11 +53,15 @@ function expectContentLawful(input: PlanInput, plan: EventPlan, local: EventCont
   const recorded = plan.conflict?.units ?? [];
   // What is said about a date means what it means beside the rest of the event, as it will be.
   const after = [...sent, ...agreed.conflictUnits].reduce((all, unit) => withUnit(all, unit, merged), remote);
+  const unsilenced = (content: EventContent) =>
+    withSilencedDates(local, base ? withSilencedDates(base.local, content) : content);
   const broken: string[] = [];
   for (const unit of unitsOf(local, remote, ...(base ? [base.local, base.remote] : []))) {
-    const isHere = isNew(base, unit) || !unchangedUnit(base!.local, local, unit);
-    const isThere = isNew(base, unit) || !unchangedUnit(base!.remote, remote, unit);
-    const isKeptHere = unchangedUnit(merged, local, unit);
+    const isHere = isNew(base, unit) || !isUntouched(base!.local, local, unit);
+    const isThere = isNew(base, unit) || !isUntouched(base!.remote, remote, unit);
+    const isKeptHere = unchangedUnit(merged, local, unit) || unchangedUnit(unsilenced(merged), unsilenced(local), unit);
+    // Silent because of what is sent beside it: to say so changes nothing there.
+    const isSilenced = !isNew(base, unit) && !unchangedUnit(base!.local, local, unit);
     const isSame = sameUnit(merged, remote, unit);
     const isRecorded = recorded.includes(unit);
     const law = (what: string, holds: boolean) => {
@@ -67,7 +72,7 @@ function expectContentLawful(input: PlanInput, plan: EventPlan, local: EventCont
       'what was changed there is overwritten only with a record',
       !isThere || !sent.includes(unit) || isSame || isRecorded,
     );
-    law('only what was seen is written over', !named.includes(unit) || unchangedUnit(agreed.remote, remote, unit));
+    law('only what was seen is written over', !named.includes(unit) || isUntouched(agreed.remote, remote, unit));
     if (agreed.conflictUnits.includes(unit)) {
       law('what waits has a record and stays as it is', isRecorded && isKeptHere && !sent.includes(unit));
     } else {
@@ -76,7 +81,10 @@ function expectContentLawful(input: PlanInput, plan: EventPlan, local: EventCont
     if (isRecorded) continue;
     law('a change here is followed', !isHere || isThere || isKeptHere);
     law('a change there is followed', !isThere || isHere || sameUnit(merged, after, unit));
-    law('what nobody changed is left alone', isHere || isThere || (isKeptHere && !named.includes(unit)));
+    law(
+      'what nobody changed is left alone',
+      isHere || isThere || (isKeptHere && (!named.includes(unit) || isSilenced)),
+    );
   }
   expect(broken).toEqual([]);
   expectRecordLawful(input, plan, agreed);
@@ -102,6 +110,11 @@ function outgoing(agreed: AgreedContent, content: EventContent): readonly Unit[]
 
 function isEdited(base: AgreedContent, side: 'local' | 'remote', content: EventContent): boolean {
   return base.conflictUnits.some((unit) => isNew(base, unit)) || changedUnits(base[side], content).length > 0;
+}
+
+/** A date that says the same, or has fallen silent because its series has come to say it. */
+function isUntouched(before: EventContent, after: EventContent, unit: Unit): boolean {
+  return unchangedUnit(before, after, unit) || unchangedUnit(before, withSilencedDates(before, after), unit);
 }
 
 /** Of an event made on both sides, as long as nobody decided. */

@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import { type Unit, unitsOf, withUnit } from '../../src/core/canonical-event.ts';
 import type { PersonalDecision } from '../../src/core/conflict-resolver.service.ts';
 import type { EventContent } from '../../src/core/event.ts';
+import { withoutIdleDates } from '../../src/core/idle-dates.ts';
 import { planOutgoing } from '../../src/core/outgoing-change.ts';
 import type { ConflictStrategy } from '../../src/core/settings.ts';
 import {
@@ -59,7 +60,7 @@ export class TwoSides {
   /** A pull and a push. @returns whether anything was written on either side */
   sync(strategy: ConflictStrategy): boolean {
     if (this.local.state !== 'present' && this.remote.state !== 'present' && !this.base) return false;
-    const input: PlanInput = { base: this.base, local: this.local, remote: this.remote, strategy };
+    const input: PlanInput = { base: this.base, local: this.local, remote: this.#read(), strategy };
     const plan = planEvent(input);
     expectLawful(input, plan);
     this.apply(plan);
@@ -70,9 +71,18 @@ export class TwoSides {
   /** A person decides what waits, looking at both sides as they are now. */
   decide(decision: PersonalDecision): void {
     if (!this.base || this.base.conflictUnits.length === 0) return;
-    const { base, local, remote } = this;
-    this.apply(planEvent({ base, local, remote, strategy: decision.resolution, decision }));
+    const { base, local } = this;
+    this.apply(planEvent({ base, local, remote: this.#read(), strategy: decision.resolution, decision }));
     this.push();
+  }
+
+  /**
+   * An exception at Graph keeps what it said when its series comes to say the same, and goes on saying it when the series
+   * moves on; what is read of it in between is what differs from the series and nothing else (graph-event-reader.ts).
+   */
+  #read(): SideState {
+    const { remote } = this;
+    return remote.state === 'present' ? { ...remote, content: withoutIdleDates(remote.content) } : remote;
   }
 
   apply(plan: EventPlan): void {
