@@ -128,7 +128,7 @@ export class GraphClient {
           isRenewed = true;
           renewal = { refusedToken: token, claims: readClaims(error.details?.['claims']) };
         } else {
-          if (request.isOnce && error.code === 'unavailable') throw error;
+          if (request.isOnce && (error.code === 'unavailable' || error.code === 'throttled')) throw error;
           await this.waitForRetry(session, error, attempt);
         }
         session.stats.retried += 1;

@@ -53,6 +53,20 @@ describe('an event that a delta says left the view and that a late server still 
 });
 
 describe('a series of which a late server shows what was before we wrote', () => {
+  it('gets its dates when the servers have heard of its new rule, which took back what was said about them', async () => {
+    const { id: master } = world.mailbox.createEvent({ ...VISIT, recurrence: DAILY });
+    world.mailbox.deleteOccurrence(String(master), '2026-03-10');
+    await world.sync();
+    const { id } = await world.bySubject('Visit');
+    late(2);
+    await world.edit(id, { recurrence: { ...DAILY, range: { ...DAILY.range, numberOfOccurrences: 6 } } });
+
+    for (let runs = 0; runs < 3; runs += 1) await world.sync();
+
+    expect(await world.differences()).toEqual([]);
+    await expectQuiet(world);
+  });
+
   it('keeps what was written, also where it is to be read because it was moved', async () => {
     const team = world.mailbox.addCalendar('Team');
     await world.services.calendarService.refresh(USER);

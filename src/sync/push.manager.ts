@@ -26,6 +26,13 @@ const UNREADABLE = 'UNREADABLE_EVENT';
 /** A guarded write that failed is merged and tried again this often; then the next run, or a person, decides. */
 const MAX_PASSES = 3;
 
+/** One time through what is pending. */
+interface Pass {
+  readonly number: number;
+  /** Tags of states that this run has written over: who shows one of them is behind. */
+  readonly replaced: Map<EventId, string>;
+}
+
 /**
  * Sends what changed here to Outlook with the fewest requests: the deletions first, then batches of twenty, creates under a
  * `transactionId`, updates with only the changed fields and guarded by the tag of what was last seen. Each outcome is
@@ -81,11 +88,12 @@ export class PushManager {
 
   async #pushChanges(context: RunContext): Promise<PullOutcome> {
     await this.#keepParked(context);
-    const first = await this.#pushPass(context, { pass: 1 });
+    const replaced = new Map<EventId, string>();
+    const first = await this.#pushPass(context, { number: 1, replaced });
     let { unsettled } = first;
     // Also a run that is at the end of its capacity: else its continuation would try the same ones, again as the first time.
-    for (let pass = 2; pass <= MAX_PASSES && unsettled > 0; pass += 1) {
-      ({ unsettled } = await this.#pushPass(context, { pass, upTo: first.upTo }));
+    for (let number = 2; number <= MAX_PASSES && unsettled > 0; number += 1) {
+      ({ unsettled } = await this.#pushPass(context, { number, replaced }, first.upTo));
     }
     return first.outcome;
   }
@@ -93,11 +101,12 @@ export class PushManager {
   /**
    * Goes once through what is pending, in the order it was written.
    *
-   * @param of.upTo  the last revision to be looked at: how far the first pass got, if it did not get through
+   * @param upTo  the last revision to be looked at: how far the first pass got, if it did not get through
    */
   async #pushPass(
     context: RunContext,
-    { pass, upTo }: { pass: number; upTo?: bigint | undefined },
+    pass: Pass,
+    upTo?: bigint,
   ): Promise<{ outcome: PullOutcome; unsettled: number; upTo?: bigint | undefined }> {
     let unsettled = 0;
     let after: bigint | undefined;
@@ -111,7 +120,7 @@ export class PushManager {
       });
       const pending = found.filter(({ event }) => upTo === undefined || event.revision <= upTo);
       if (pending.length === 0) return { outcome: 'complete', unsettled };
-      if (pass === 1 && context.counters.isExhausted) {
+      if (pass.number === 1 && context.counters.isExhausted) {
         return { outcome: 'out-of-capacity', unsettled, upTo: after ?? 0n };
       }
       after = pending.at(-1)?.event.revision;
@@ -125,7 +134,7 @@ export class PushManager {
    *
    * @returns how many of these events are still not settled and deserve another pass
    */
-  async #pushStep(context: RunContext, pending: readonly PendingEvent[], pass: number): Promise<number> {
+  async #pushStep(context: RunContext, pending: readonly PendingEvent[], pass: Pass): Promise<number> {
     const parts = { db: this.#db, events: this.#events, bases: this.#bases };
     const { ready, waiting } = await sortFollowers(parts, context.userId, pending);
     const unsettled = await this.#sendStep(context, ready, pass);
@@ -137,28 +146,29 @@ export class PushManager {
     return unsettled + unsent + (await this.#sendStep(context, late.ready, pass));
   }
 
-  async #sendStep(context: RunContext, pending: readonly PendingEvent[], pass: number): Promise<number> {
+  async #sendStep(context: RunContext, pending: readonly PendingEvent[], pass: Pass): Promise<number> {
     if (pending.length === 0) return 0;
     const unreadable = pending.filter(({ event }) => event.problem !== undefined);
     await this.#park(context, unreadable);
     const readable = pending.filter((item) => !unreadable.includes(item));
-    const undecided: UndecidedEvent[] = pass === 1 ? readable.filter(isUndecided) : [];
+    const undecided: UndecidedEvent[] = pass.number === 1 ? readable.filter(isUndecided) : [];
     await this.#reconciler.refreshConflicts(context, undecided);
     const prepared = readable
-      .filter((item) => pass > 1 || !isUndecided(item))
+      .filter((item) => pass.number > 1 || !isUndecided(item))
       .map(({ event, base }) => prepare(context, event, base));
     const restless = restlessOf(prepared, this.#clock.now());
     await this.#recorder.settle(context, restless);
     const calm = prepared.filter((target) => !restless.some((refused) => refused.target === target));
     const outgoing = await this.#mails.take(context, calm);
     const waiting = calm.length - outgoing.length;
-    if (pass === 1) context.counters.waitingForMails += waiting;
+    if (pass.number === 1) context.counters.waitingForMails += waiting;
     const quiet = outgoing.filter(({ operation, change }) => !operation && change.occurrences.length === 0);
     const sent = outgoing.filter(({ operation }) => operation !== undefined);
     await this.#recorder.agree(context, quiet);
     await this.#recorder.announceCreates(context, sent);
     const operations = sent.flatMap(({ operation }) => (operation ? [operation] : []));
     const answered = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
+    noteReplaced(pass.replaced, sent, answered);
     const known = await recognised({ db: this.#db, bases: this.#bases }, context, { sent, outcomes: answered });
     const { stale, present, unknown, fatal, reborn, vanished } = await this.#settle(
       context,
@@ -167,7 +177,7 @@ export class PushManager {
     );
     if (fatal) throw fatal;
     const unread = await this.#reconciler.reconcile(context, stale, {
-      isLastTry: pass >= MAX_PASSES,
+      isLastTry: pass.number >= MAX_PASSES,
       present,
       unknown,
       made: new Set(known.outcomes.flatMap((outcome) => (outcome.ok && outcome.event ? [outcome.key as EventId] : []))),
@@ -178,10 +188,15 @@ export class PushManager {
     const dates = await this.#series.pushOccurrences(
       context,
       series.map(({ event }) => event.id),
-      { counted: new Set(sent.map(({ event }) => event.id)), isFirstTry: pass === 1, isLastTry: pass >= MAX_PASSES },
+      {
+        counted: new Set(sent.map(({ event }) => event.id)),
+        replaced: pass.replaced,
+        isFirstTry: pass.number === 1,
+        isLastTry: pass.number >= MAX_PASSES,
+      },
     );
     await this.#reconciler.reconcile(context, dates.stale, { isLastTry: false });
-    if (pass === 1) {
+    if (pass.number === 1) {
       // What waits for the day to pass uses up no run: else each continuation would end at the same place.
       context.counters.found(pending.length - waiting);
       context.counters.handled(pending.length - waiting);
@@ -244,5 +259,16 @@ export class PushManager {
       reborn: toCreate.length,
       vanished: new Set(vanished.map(({ target }) => target.event.id)),
     };
+  }
+}
+
+function noteReplaced(
+  replaced: Map<EventId, string>,
+  sent: readonly Outgoing[],
+  outcomes: readonly WriteOutcome[],
+): void {
+  const done = new Set(outcomes.flatMap(({ key, ok }) => (ok ? [key] : [])));
+  for (const { event, base, operation } of sent) {
+    if (operation?.kind === 'update' && base?.etag && done.has(event.id)) replaced.set(event.id, base.etag);
   }
 }

@@ -49,6 +49,7 @@ export class SeriesPusher {
 
   /**
    * @param how.counted  series that count as written already, because their master was
+   * @param how.replaced  the tags of masters that this run has written over
    * @param how.isFirstTry  nothing of these was sent in this run yet: what differs from the last reading is somebody else's
    * @param how.isLastTry  what Graph still keeps otherwise is parked until it changes here: each attempt may mail guests
    * @returns how many of these series are not settled and deserve another pass, and those of them that are to be merged
@@ -57,7 +58,12 @@ export class SeriesPusher {
   async pushOccurrences(
     context: RunContext,
     eventIds: readonly EventId[],
-    how: { counted: ReadonlySet<EventId>; isFirstTry: boolean; isLastTry: boolean },
+    how: {
+      counted: ReadonlySet<EventId>;
+      replaced: ReadonlyMap<EventId, string>;
+      isFirstTry: boolean;
+      isLastTry: boolean;
+    },
   ): Promise<{ unsettled: number; stale: ReadonlyMap<EventId, GraphEventId> }> {
     const stale = new Map<EventId, GraphEventId>();
     if (eventIds.length === 0) return { unsettled: 0, stale };
@@ -66,6 +72,11 @@ export class SeriesPusher {
       assertNotCancelled(context);
       const { event, remote } = series;
       const isCounted = how.counted.has(event.id);
+      // A server shows what this very run has written over: what it says of the dates is as old.
+      if (how.replaced.get(event.id) === remote.etag) {
+        unsettled += 1;
+        continue;
+      }
       if (how.isFirstTry && !isCounted && isForestalled(series, this.#unitsToSend(context, series).units)) {
         stale.set(event.id, remote.id);
         unsettled += 1;
