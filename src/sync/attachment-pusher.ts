@@ -1,6 +1,5 @@
 import { equalContent } from '../core/canonical-event.ts';
 import { isSyncError, type SyncError } from '../core/errors.ts';
-import type { EventContent } from '../core/event.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import { mayDelete } from '../core/outgoing-change.ts';
 import { isLeftAlone } from '../core/rules.ts';
@@ -239,7 +238,9 @@ export class AttachmentPusher {
     const { graph, reader, attachmentMarks } = this.#parts;
     const remote = (await graph.readEvents(context.session, [graphEventId])).get(graphEventId);
     if (!remote || remote === 'gone') return target;
-    const isEcho = base.remote !== null && equalContent(alone(remote.content), alone(base.remote));
+    // Of a series only its master was read: somebody may have changed one of its dates.
+    const isAlone = base.remote !== null && base.remote.recurrence === null && remote.content.recurrence === null;
+    const isEcho = isAlone && base.remote !== null && equalContent(remote.content, base.remote);
     const mark = { graphEventId, eventId: event.id, etag: remote.etag };
     await this.#inTransaction(context, event.id, async (tx) => {
       await attachmentMarks.note(tx, context.userId, [{ ...mark, hasAttachments: true }]);
@@ -271,9 +272,4 @@ function mayChange({ rules, notifyAttendees: policy }: RunContext, { event, base
   if (event.facts?.isOrganizer === false) return false;
   if (isLeftAlone(rules, { local: event.content, ...(agreed ? { agreed } : {}) })) return false;
   return mayDelete({ agreed, facts: event.facts, policy });
-}
-
-/** Exceptions are read with a series whole, and not with its master. */
-function alone(content: EventContent): EventContent {
-  return { ...content, occurrences: {} };
 }

@@ -102,6 +102,28 @@ describe('a run that is taken back', () => {
     },
   );
 
+  it('deleted what another run deleted on the other side: taking back both makes one event', async () => {
+    const { id } = await agreed();
+    const made = (await world.operations.listAllOwn(world.db, USER, { limit: 10 })).find(
+      ({ eventId }) => eventId === id,
+    );
+    const { jobIds } = await takeBack(made?.runId as JobId);
+    const ours = await world.operations.listAllOwn(world.db, USER, { limit: 10 });
+    const runs = new Set(ours.flatMap(({ runId, operation }) => (operation === 'delete' ? [runId] : [])));
+    const next = await world.sync();
+    expect(world.mailbox.listEvents()).toEqual([]);
+
+    for (const runId of [...runs, ...jobIds, next.id]) {
+      await world.services.journalService.revert(USER, runId as JobId);
+    }
+    await world.sync();
+    await world.sync();
+
+    expect(await world.all()).toHaveLength(1);
+    expect(world.mailbox.listEvents()).toHaveLength(1);
+    await expectQuiet(world);
+  });
+
   it('was about a deletion that Outlook has not been told of: it is the same event again, with what was changed there', async () => {
     const { id, graphId } = await agreed({ body: { contentType: 'text', content: 'Agenda' } });
     const made = (await world.operations.listAllOwn(world.db, USER, { limit: 10 })).find(

@@ -229,9 +229,9 @@ class RevertWork {
     this.at = at;
   }
 
-  /** The same for every taking back of the same run, so that none makes an event twice. */
+  /** The same for every taking back, whichever run it is about, so that none makes an event twice. */
   newIdOf(eventId: EventId): EventId {
-    const text = `revert\n${this.userId}\n${this.jobId}\n${eventId}`;
+    const text = `revert\n${this.userId}\n${eventId}`;
     return `r${createHash('sha256').update(text).digest('hex').slice(0, 31)}` as EventId;
   }
 

@@ -402,6 +402,26 @@ describe('what Outlook refuses or forgets', () => {
     await expectSettled();
   });
 
+  it('a date changed here that the series lost there after it was read is decided with the rule, not parked', async () => {
+    await world.services.settings.put(USER, { conflictResolution: 'prefer_local' });
+    const { id, graphId } = await agreedSeries();
+    const last = (await world.get(id)).content.recurrence?.range;
+    await world.editContent(id, (content) => ({
+      ...content,
+      occurrences: { '2026-03-12': { isCancelled: false, fields: { subject: 'Special' } } },
+    }));
+    world.onRequest(/\/events\/|\$batch/, () => {
+      const { recurrence } = daily();
+      const range = { type: 'endDate', startDate: '2026-03-10', endDate: '2026-03-11' };
+      world.mailbox.updateEvent(graphId, { recurrence: { ...recurrence, range } });
+    });
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', failedEvents: 0 });
+    await world.sync();
+    expect((await world.get(id)).content.recurrence?.range).toMatchObject({ ...last });
+    await expectSettled();
+    expect(await world.allConflicts()).toHaveLength(1);
+  });
+
   it('a rule changed here after somebody moved the series there carries no stale start', async () => {
     await world.services.settings.put(USER, { conflictResolution: 'prefer_local' });
     const { id, graphId } = await agreedSeries();

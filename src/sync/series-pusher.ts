@@ -171,10 +171,14 @@ export class SeriesPusher {
   }
 }
 
-/** Whether somebody changed one of these dates in Outlook since it was last looked at: to send ours would undo that. */
+/**
+ * Whether somebody changed one of these dates in Outlook since it was last looked at: to send ours would undo that; or the
+ * rule itself, by which there may be no such date any more.
+ */
 function isForestalled({ base, remote }: Series, units: readonly OccurrenceUnit[]): boolean {
   const known = base.remote;
   if (!known) return false;
+  if (units.length > 0 && !sameUnit(known, remote.content, 'time')) return true;
   return units.some(
     (unit) => remote.content.occurrences[dateOfUnit(unit)] !== undefined && !sameUnit(known, remote.content, unit),
   );
