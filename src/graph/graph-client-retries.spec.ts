@@ -141,6 +141,15 @@ describe('a throttled mailbox', () => {
     expect(sleepsOf(world)).toEqual([3_000]);
   });
 
+  it('keeps its silence and is told, where what was asked for is not to be done twice', async () => {
+    const world = openGraphWorld();
+    world.sim.failNext({ status: 429, code: 'TooManyRequests', retryAfter: 3 });
+    const asked = world.client.send(world.session, { method: 'POST', path: '/users/x/events/y/accept', isOnce: true });
+    expect((await errorOf(asked)).code).toBe('throttled');
+    expect(sleepsOf(world)).toEqual([3_000]);
+    expect(world.sim.requests).toHaveLength(1);
+  });
+
   it('reads a date by the clock of Graph when the two differ', async () => {
     const clock = new SleepwalkingClock();
     const later = (ms: number) => new Date(clock.now().getTime() + 3_600_000 + ms).toUTCString();

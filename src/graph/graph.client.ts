@@ -128,8 +128,10 @@ export class GraphClient {
           isRenewed = true;
           renewal = { refusedToken: token, claims: readClaims(error.details?.['claims']) };
         } else {
-          if (request.isOnce && (error.code === 'unavailable' || error.code === 'throttled')) throw error;
+          if (request.isOnce && error.code === 'unavailable') throw error;
           await this.waitForRetry(session, error, attempt);
+          // The silence is kept; whether it was carried out all the same is for whoever asked to see.
+          if (request.isOnce && error.code === 'throttled') throw error;
         }
         session.stats.retried += 1;
       }
