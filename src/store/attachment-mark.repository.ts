@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { CalendarId, EventId, GraphEventId, UserId } from '../core/ids.ts';
-import { jsonChunks, optional, textList, timestamp } from './columns.ts';
+import { json, jsonChunks, optional, textList, timestamp, toDate } from './columns.ts';
 import type { Queryable, Tx } from './db.ts';
 import { overlaps } from './time-range.ts';
 
@@ -15,10 +15,25 @@ export interface AttachmentMark {
   readonly failures?: number | undefined;
 }
 
+/** One that is to be read again, and not before then. */
+export interface PostponedMark extends AttachmentMark {
+  readonly retryAt: Date;
+}
+
 /** What a pull saw of an event. */
 export interface AttachmentSign extends AttachmentMark {
   /** Whether Graph says that there are any; of events that had some, every sign counts. */
   readonly hasAttachments: boolean;
+}
+
+/** An event whose attachments we have lately written, so that a list may not know of it yet. */
+export interface Settling {
+  readonly graphEventId: GraphEventId;
+  readonly eventId: EventId;
+  readonly originalDate?: string | undefined;
+  /** By Graph's ids: whether it is there. */
+  readonly written: Readonly<Record<string, boolean>>;
+  readonly settlesAt: Date;
 }
 
 interface MarkRow {
@@ -91,10 +106,12 @@ export class AttachmentMarkRepository {
   }
 
   /** Read under these tags; one that moved on meanwhile stays due. */
-  async saveSeen(tx: Tx, userId: UserId, marks: readonly AttachmentMark[]): Promise<void> {
+  async saveSeen(tx: Tx, userId: UserId, marks: readonly AttachmentMark[], now: Date): Promise<void> {
     for (const rows of jsonChunks(marks.map((mark) => ({ ...mark })))) {
       await sql`
-        update "AttachmentMark" m set "seenEtag" = r.etag, failures = 0, "retryAt" = null
+        update "AttachmentMark" m set "seenEtag" = r.etag, failures = 0, doubts = 0, "retryAt" = null,
+          written = case when m."settlesAt" > ${timestamp(now)} then m.written end,
+          "settlesAt" = case when m."settlesAt" > ${timestamp(now)} then m."settlesAt" end
         from jsonb_to_recordset(${rows}) as r("graphEventId" text, etag text)
         where m."userId" = ${userId} and m."graphEventId" = r."graphEventId"
       `.execute(tx.kysely);
@@ -102,13 +119,75 @@ export class AttachmentMarkRepository {
   }
 
   /** Graph broke down over their lists: they are left alone until then, unless they change. */
-  async postpone(tx: Tx, userId: UserId, marks: readonly (AttachmentMark & { retryAt: Date })[]): Promise<void> {
+  async postpone(tx: Tx, userId: UserId, marks: readonly PostponedMark[]): Promise<void> {
     for (const { graphEventId, etag, retryAt } of marks) {
       await sql`
         update "AttachmentMark" set failures = failures + 1, "retryAt" = ${timestamp(retryAt)}
         where "userId" = ${userId} and "graphEventId" = ${graphEventId} and etag = ${etag}
       `.execute(tx.kysely);
     }
+  }
+
+  /** Their lists are not believed: they are read again then, whatever their tags say, or once they change. */
+  async doubt(tx: Tx, userId: UserId, marks: readonly PostponedMark[]): Promise<void> {
+    for (const { graphEventId, etag, retryAt } of marks) {
+      await sql`
+        update "AttachmentMark" set "seenEtag" = null, failures = 0, doubts = doubts + 1, "retryAt" = ${timestamp(retryAt)}
+        where "userId" = ${userId} and "graphEventId" = ${graphEventId} and etag = ${etag}
+      `.execute(tx.kysely);
+    }
+  }
+
+  /** What a write of ours made of an attachment, until every list knows of it. */
+  async remember(
+    tx: Tx,
+    userId: UserId,
+    write: {
+      readonly graphEventId: GraphEventId;
+      readonly eventId: EventId;
+      readonly originalDate?: string | undefined;
+      readonly graphAttachmentId: string;
+      readonly isThere: boolean;
+      readonly now: Date;
+      readonly settlesAt: Date;
+    },
+  ): Promise<void> {
+    const { graphEventId, eventId, originalDate = null, now } = write;
+    const written = json({ [write.graphAttachmentId]: write.isThere });
+    await sql`
+      insert into "AttachmentMark" ("userId", "graphEventId", "eventId", "originalDate", etag, written, "settlesAt")
+      select e."userId", ${graphEventId}, e.id, ${originalDate}::text, '', ${written}, ${timestamp(write.settlesAt)}
+      from "CalendarEvent" e where e.id = ${eventId} and e."userId" = ${userId}
+      on conflict ("userId", "graphEventId") do update set
+        written = case when "AttachmentMark"."settlesAt" > ${timestamp(now)} or "AttachmentMark".doubts > 0
+          then "AttachmentMark".written || excluded.written else excluded.written end,
+        "settlesAt" = excluded."settlesAt", doubts = 0
+    `.execute(tx.kysely);
+  }
+
+  /** Those of these events whose lists may not know yet of what we wrote: it is too early, or too few lists have said so. */
+  async listSettling(
+    tx: Tx,
+    userId: UserId,
+    { eventIds, now, mostDoubts }: { eventIds: readonly EventId[]; now: Date; mostDoubts: number },
+  ): Promise<Map<GraphEventId, Settling>> {
+    const found = await sql<{
+      graphEventId: GraphEventId;
+      eventId: EventId;
+      originalDate: string | null;
+      written: Record<string, boolean>;
+      settlesAt: unknown;
+    }>`
+      select "graphEventId", "eventId", "originalDate", written, "settlesAt" from "AttachmentMark"
+      where "userId" = ${userId} and "eventId" in ${textList(eventIds)} and written is not null
+        and ("settlesAt" > ${timestamp(now)} or (doubts > 0 and doubts < ${mostDoubts}::integer))
+    `.execute(tx.kysely);
+    return new Map(
+      found.rows.map((row) => [
+        row.graphEventId,
+        { ...row, originalDate: optional(row.originalDate), settlesAt: toDate(row.settlesAt) },
+      ]),
+    );
   }
 
   /** They have none any more, or are gone. */

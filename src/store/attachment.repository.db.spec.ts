@@ -103,11 +103,11 @@ describe('attachments in the store', () =>
       expect(await due()).toEqual(['one']);
       expect(await marks.hasWork(world.db, ALICE, DEFAULT_CALENDAR_ID, NOW)).toBe(true);
       expect(await marks.hasWork(world.db, BOB, DEFAULT_CALENDAR_ID, NOW)).toBe(false);
-      await world.db.transaction((tx) => marks.saveSeen(tx, ALICE, [{ ...sign, etag: 'one' }]));
+      await world.db.transaction((tx) => marks.saveSeen(tx, ALICE, [{ ...sign, etag: 'one' }], NOW));
       expect(await marks.hasWork(world.db, ALICE, DEFAULT_CALENDAR_ID, NOW)).toBe(false);
       // Once there were some, every other tag is a reason to look.
       await note({ etag: 'two' });
-      await world.db.transaction((tx) => marks.saveSeen(tx, ALICE, [{ ...sign, etag: 'one' }]));
+      await world.db.transaction((tx) => marks.saveSeen(tx, ALICE, [{ ...sign, etag: 'one' }], NOW));
       expect(await due()).toEqual(['two']);
       // Graph broke down over its list: not before then, unless it changes.
       const later = new Date(NOW.getTime() + 60_000);
@@ -120,5 +120,53 @@ describe('attachments in the store', () =>
       expect(await due()).toEqual([]);
       await note({ etag: 'three' });
       expect(await due()).toEqual(['three']);
+    });
+
+    it('remember what was written, until it is time and enough lists have said otherwise', async () => {
+      await book(world);
+      const after = (minutes: number) => new Date(NOW.getTime() + minutes * 60_000);
+      const write = (graphAttachmentId: string, isThere: boolean, now: Date, user = ALICE) =>
+        world.db.transaction((tx) =>
+          marks.remember(tx, user, {
+            ...{ graphEventId: GRAPH, eventId: EVENT, graphAttachmentId, isThere, now },
+            settlesAt: new Date(now.getTime() + 5 * 60_000),
+          }),
+        );
+      const settling = (now: Date, user = ALICE) =>
+        world.db.transaction((tx) => marks.listSettling(tx, user, { eventIds: [EVENT], now, mostDoubts: 2 }));
+      const written = async (now: Date) => (await settling(now)).get(GRAPH)?.written;
+
+      await write('of bob', true, NOW, BOB);
+      expect(await settling(NOW, BOB)).toEqual(new Map());
+      // Also where nobody has noted anything of the event.
+      await write('one', true, NOW);
+      await write('two', true, after(1));
+      await write('one', false, after(2));
+      expect(await settling(after(2))).toEqual(
+        new Map([
+          [GRAPH, { graphEventId: GRAPH, eventId: EVENT, settlesAt: after(7), written: { one: false, two: true } }],
+        ]),
+      );
+      expect([await written(after(7)), (await settling(after(2), BOB)).size]).toEqual([undefined, 0]);
+
+      const due = async (now: Date) =>
+        (await marks.listDue(world.db, ALICE, DEFAULT_CALENDAR_ID, { limit: 10, now })).map(({ etag }) => etag);
+      const mark = { graphEventId: GRAPH, eventId: EVENT, etag: 'new' };
+      await world.db.transaction((tx) => marks.note(tx, ALICE, [{ ...mark, hasAttachments: true }]));
+      await world.db.transaction((tx) => marks.saveSeen(tx, ALICE, [mark], after(3)));
+      expect([await due(after(3)), await written(after(3))]).toEqual([[], { one: false, two: true }]);
+      // Whatever its tag: it was not believed.
+      await world.db.transaction((tx) => marks.doubt(tx, ALICE, [{ ...mark, retryAt: after(7) }]));
+      expect([await due(after(6)), await due(after(7))]).toEqual([[], ['new']]);
+      expect(await written(after(8))).toEqual({ one: false, two: true });
+      // What is doubted is not forgotten over another write.
+      await write('three', true, after(8));
+      expect(await written(after(8))).toEqual({ one: false, two: true, three: true });
+      await world.db.transaction((tx) => marks.doubt(tx, ALICE, [{ ...mark, retryAt: after(8) }]));
+      await world.db.transaction((tx) => marks.doubt(tx, ALICE, [{ ...mark, retryAt: after(8) }]));
+      expect(await written(after(14))).toBeUndefined();
+      await world.db.transaction((tx) => marks.saveSeen(tx, ALICE, [mark], after(20)));
+      const { rows } = await sql`select written, "settlesAt", doubts from "AttachmentMark"`.execute(world.db.kysely);
+      expect(rows).toEqual([{ written: null, settlesAt: null, doubts: 0 }]);
     });
   }));

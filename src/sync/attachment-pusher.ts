@@ -10,8 +10,10 @@ import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Tx } from '../store/db.ts';
 import type { StoredEvent } from '../store/event.repository.ts';
 import { attachmentOperation } from './attachment-operation.ts';
-import { type AttachmentParts, type AttachmentReader, agreedOn, sentAgain } from './attachment-reader.ts';
+import type { AttachmentParts, AttachmentReader } from './attachment-reader.ts';
 import { isDue, putOff } from './attachment-retry.ts';
+import { rememberWrite } from './attachment-settling.ts';
+import { agreedOn, announced, isUnclear, sentAgain } from './attachment-states.ts';
 import type { PullOutcome } from './pull-round.ts';
 import { agreedContent } from './remote-planner.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
@@ -76,8 +78,10 @@ export class AttachmentPusher {
     if (!isAllowed || waiting.length === 0) return;
     context.counters.found(1);
     context.counters.handled(1);
-    if (waiting.some(({ isAnnounced, graphAttachmentId: id }) => isAnnounced && id === undefined)) {
-      target = await this.#lookAgain(context, target);
+    if (waiting.some(isUnclear)) {
+      const looked = await this.#lookAgain(context, target);
+      if (looked.retryAt) await this.#leaveUnclear(context, waiting, looked.retryAt);
+      target = looked.target;
       waiting = await this.#waiting(context, target);
       if (waiting.length === 0) return;
     }
@@ -126,12 +130,12 @@ export class AttachmentPusher {
 
   /** Before anything is sent: whatever happens then, the next attempt looks first, and a pull reads the event's attachments. */
   async #announce(context: RunContext, target: Target, waiting: readonly StoredAttachment[]): Promise<void> {
-    const { attachments, attachmentMarks } = this.#parts;
+    const { attachments, attachmentMarks, clock } = this.#parts;
     const { event, graphEventId, base } = target;
     await this.#inTransaction(context, event.id, async (tx) => {
       const fresh = await this.#fresh(tx, context, waiting);
-      const announced = fresh.map((each) => ({ ...each, isAnnounced: true }));
-      await attachments.saveMany(tx, context.userId, announced);
+      const sent = fresh.map((each) => announced(each, clock.now()));
+      await attachments.saveMany(tx, context.userId, sent);
       const sign = { graphEventId, eventId: event.id, etag: base.etag ?? '', hasAttachments: true };
       await attachmentMarks.note(tx, context.userId, [sign]);
     });
@@ -179,6 +183,17 @@ export class AttachmentPusher {
     }
   }
 
+  /** Nobody could tell whether they arrived: they are looked for again, and not sent before. */
+  async #leaveUnclear(context: RunContext, waiting: readonly StoredAttachment[], retryAt: Date): Promise<void> {
+    const [first] = waiting;
+    if (!first) return;
+    await this.#inTransaction(context, first.eventId, async (tx) => {
+      const unclear = (await this.#fresh(tx, context, waiting)).filter(isUnclear);
+      const later = unclear.map((each) => ({ ...each, retryAt }));
+      await this.#parts.attachments.saveMany(tx, context.userId, later);
+    });
+  }
+
   async #putOff(context: RunContext, { id, eventId }: StoredAttachment): Promise<void> {
     const { attachments, clock } = this.#parts;
     await this.#inTransaction(context, eventId, async (tx) => {
@@ -201,6 +216,8 @@ export class AttachmentPusher {
       if (outcome.kind === 'removed') {
         await attachments.deleteMany(tx, userId, [attachment.id]);
         if (!attachment.graphAttachmentId) return;
+        const { graphAttachmentId: id } = attachment;
+        await rememberWrite(tx, this.#parts, { graphEventId, eventId: event.id }, { userId, id, isThere: false });
         const reason = 'attachment deleted here';
         await operations.append(tx, [attachmentOperation(context, of, { side: 'remote', reason })]);
       } else if (outcome.kind === 'added') {
@@ -209,6 +226,8 @@ export class AttachmentPusher {
         const state = now?.state === 'deleting' ? ('deleting' as const) : ('synced' as const);
         if (now)
           await attachments.saveMany(tx, userId, [{ ...agreedOn(now, { graphEventId, graphAttachmentId }), state }]);
+        const written = { userId, id: graphAttachmentId, isThere: true };
+        await rememberWrite(tx, this.#parts, { graphEventId, eventId: event.id }, written);
         const reason = 'attachment added here';
         await operations.append(tx, [attachmentOperation(context, of, { side: 'remote', reason })]);
       } else {
@@ -231,13 +250,13 @@ export class AttachmentPusher {
    * Reads event and attachments again, the event first: what happens in between moves its tag once more and is seen then. If
    * the event is as it was but for its tag, that is the echo of our own write, and the next pull need not be told.
    *
-   * @returns the event with the tag it has now, if that is agreed on
+   * @returns the event with the tag it has now, if that is agreed on; and when to look again, if nothing could be seen
    */
-  async #lookAgain(context: RunContext, target: Target): Promise<Target> {
+  async #lookAgain(context: RunContext, target: Target): Promise<{ target: Target; retryAt?: Date | undefined }> {
     const { event, base, graphEventId } = target;
     const { graph, reader, attachmentMarks } = this.#parts;
     const remote = (await graph.readEvents(context.session, [graphEventId])).get(graphEventId);
-    if (!remote || remote === 'gone') return target;
+    if (!remote || remote === 'gone') return { target };
     // Of a series only its master was read: somebody may have changed one of its dates.
     const isAlone = base.remote !== null && base.remote.recurrence === null && remote.content.recurrence === null;
     const isEcho = isAlone && base.remote !== null && equalContent(remote.content, base.remote);
@@ -247,9 +266,10 @@ export class AttachmentPusher {
       if (!isEcho || !base.etag) return;
       await attachmentMarks.learnEtag(tx, context.userId, { eventId: event.id, from: base.etag, to: remote.etag });
     });
-    await reader.look(context, [mark]);
+    const [later] = await reader.look(context, [mark]);
     await reader.fetchMissing(context, event.id);
-    return isEcho ? { ...target, base: { ...base, etag: remote.etag } } : target;
+    const seen = isEcho ? { ...target, base: { ...base, etag: remote.etag } } : target;
+    return { target: seen, retryAt: later?.retryAt };
   }
 
   async #inTransaction<T>(context: RunContext, eventId: EventId, work: (tx: Tx) => Promise<T>): Promise<T> {

@@ -13,13 +13,22 @@ import type { Clock, Logger, Random } from '../core/runtime.ts';
 import type { AttachmentClient } from '../graph/attachment.client.ts';
 import { isBreakdown, isGone } from '../graph/graph-errors.ts';
 import type { AttachmentRepository, StoredAttachment } from '../store/attachment.repository.ts';
-import type { AttachmentMark, AttachmentMarkRepository } from '../store/attachment-mark.repository.ts';
+import type { AttachmentMark, AttachmentMarkRepository, PostponedMark } from '../store/attachment-mark.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
 import type { EventRepository } from '../store/event.repository.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { OperationRepository } from '../store/operation.repository.ts';
 import { attachmentOperation } from './attachment-operation.ts';
 import { isDue, postponed } from './attachment-retry.ts';
+import {
+  contradicts,
+  dateDoubtedUntil,
+  lookedAtAgain,
+  MOST_DOUBTS,
+  rememberWrite,
+  type Settlings,
+} from './attachment-settling.ts';
+import { agreedOn, arrived, isUnknownThere, sentAgain } from './attachment-states.ts';
 import { isInherited } from './inherited-attachments.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 
@@ -52,30 +61,41 @@ export class AttachmentReader {
   /**
    * Brings what is listed here in line with Outlook, and remembers under which tags that was.
    *
-   * @returns those over which Graph broke down: they are to be looked at again
+   * @returns those over which Graph broke down, or whose list knows nothing of what we wrote: they are to be looked at again
    */
-  async look(context: RunContext, marks: readonly AttachmentMark[]): Promise<AttachmentMark[]> {
+  async look(context: RunContext, marks: readonly AttachmentMark[]): Promise<PostponedMark[]> {
     const { db, attachmentGraph, attachmentMarks, events, leases, clock, logger } = this.#parts;
     const lists = await attachmentGraph.list(
       context.session,
       marks.map(({ graphEventId }) => graphEventId),
     );
-    const unread = marks.filter(({ graphEventId }) => {
-      const listed = lists.get(graphEventId);
-      return isSyncError(listed) && isBreakdown(listed);
+    const now = clock.now();
+    const unread = marks.flatMap((mark): PostponedMark[] => {
+      const listed = lists.get(mark.graphEventId);
+      if (!isSyncError(listed) || !isBreakdown(listed)) return [];
+      return [{ ...mark, retryAt: new Date(now.getTime() + eventRetryMs((mark.failures ?? 0) + 1)) }];
     });
+    const doubted: PostponedMark[] = [];
     await db.transaction(async (tx) => {
       await leases.assert(tx, context.lease);
       const ids = [...new Set(marks.map(({ eventId }) => eventId))];
       const stored = await events.lockMany(tx, context.userId, ids);
+      const settlings = await attachmentMarks.listSettling(tx, context.userId, {
+        eventIds: ids,
+        now,
+        mostDoubts: MOST_DOUBTS,
+      });
       for (const mark of marks) {
         const listed = lists.get(mark.graphEventId);
         if (!stored.has(mark.eventId) || listed === undefined) continue;
         if (!isSyncError(listed)) {
-          await this.#apply(tx, context, mark, { listed, lists, marks });
+          const retryAt = await this.#apply(tx, context, mark, { listed, lists, marks, settlings });
+          if (retryAt) doubted.push({ ...mark, retryAt });
         } else if (isGone(listed)) {
-          // What became of the event itself, the next pull tells.
-          await attachmentMarks.deleteMany(tx, context.userId, [mark.graphEventId]);
+          // What became of the event itself, the next pull tells; or the list comes from before there was one.
+          const settling = settlings.get(mark.graphEventId);
+          if (settling) doubted.push({ ...mark, retryAt: lookedAtAgain(settling, now) });
+          else await attachmentMarks.deleteMany(tx, context.userId, [mark.graphEventId]);
         } else {
           const { graphRequestId, graphCode } = listed;
           logger.warn(
@@ -84,13 +104,13 @@ export class AttachmentReader {
           );
         }
       }
-      const seen = marks.filter((mark) => !unread.includes(mark));
-      await attachmentMarks.saveSeen(tx, context.userId, seen);
-      const until = ({ failures = 0 }: AttachmentMark) => new Date(clock.now().getTime() + eventRetryMs(failures + 1));
-      const later = unread.map((mark) => ({ ...mark, retryAt: until(mark) }));
-      await attachmentMarks.postpone(tx, context.userId, later);
+      const later = new Set([...unread, ...doubted].map(({ graphEventId }) => graphEventId));
+      const seen = marks.filter(({ graphEventId }) => !later.has(graphEventId));
+      await attachmentMarks.saveSeen(tx, context.userId, seen, now);
+      await attachmentMarks.postpone(tx, context.userId, unread);
+      await attachmentMarks.doubt(tx, context.userId, doubted);
     });
-    return unread;
+    return [...unread, ...doubted];
   }
 
   /** @returns whether everything was fetched; not when the run's capacity is used up */
@@ -118,6 +138,7 @@ export class AttachmentReader {
     }
   }
 
+  /** @returns until when the list is not believed, and nothing of it is applied */
   async #apply(
     tx: Tx,
     context: RunContext,
@@ -126,54 +147,42 @@ export class AttachmentReader {
       listed: readonly ListedAttachment[];
       lists: ReadonlyMap<string, readonly ListedAttachment[] | SyncError>;
       marks: readonly AttachmentMark[];
+      settlings: Settlings;
     },
-  ): Promise<void> {
+  ): Promise<Date | undefined> {
     const { attachments, attachmentMarks, operations, clock, random } = this.#parts;
     const { userId } = context;
-    const all = await attachments.listOf(tx, userId, [mark.eventId]);
-    const known = await this.#ofPresentEvent(
-      tx,
-      context,
-      mark,
-      all.filter(({ originalDate }) => originalDate === mark.originalDate),
-    );
-    const listed = mark.originalDate !== undefined && isInherited(mark, of, all) ? [] : of.listed;
-    const plan = planAttachments(known, listed);
     const now = clock.now();
-    const added = plan.added.map(
-      ({ listed: there, notCarried }): StoredAttachment => ({
-        id: random.id(),
-        eventId: mark.eventId,
-        originalDate: mark.originalDate,
-        graphEventId: mark.graphEventId,
-        graphAttachmentId: there.id,
-        kind: there.kind,
-        name: there.name,
-        contentType: there.contentType,
-        contentId: there.contentId,
-        size: there.size,
-        listedSize: there.size,
-        isInline: there.isInline,
-        hasContent: false,
-        notCarried,
-        state: 'synced',
-        isAnnounced: false,
-        isHeld: false,
-        createdAt: now,
-        lastModifiedAt: there.lastModifiedAt ?? now,
-      }),
-    );
+    const settling = of.settlings.get(mark.graphEventId);
+    if (settling && contradicts(of.listed, settling)) return lookedAtAgain(settling, now);
+    const all = await attachments.listOf(tx, userId, [mark.eventId]);
+    const own = all.filter(({ originalDate }) => originalDate === mark.originalDate);
+    const inherits = mark.originalDate !== undefined && isInherited(mark, of, all);
+    const listed = inherits ? [] : of.listed;
+    const doubtful = { ...of, all, now, isInherited: inherits, plan: planAttachments(own, listed) };
+    const doubtedUntil = dateDoubtedUntil(mark, doubtful);
+    if (doubtedUntil) return doubtedUntil;
+    const known = await this.#ofPresentEvent(tx, context, mark, own);
+    const plan = planAttachments(known, listed);
+    const added = plan.added.map((each) => arrived(each, { id: random.id(), mark, now }));
     await attachments.saveMany(tx, userId, added);
     await attachments.deleteMany(tx, userId, plan.gone);
-    if (listed.length === 0 && known.length === plan.gone.length && mark.originalDate === undefined) {
+    const gone = known.filter(({ id }) => plan.gone.includes(id));
+    // Taken off by us, and the answer was lost.
+    const ours = gone.filter(({ state }) => state === 'deleting');
+    for (const { graphAttachmentId: id } of ours)
+      await rememberWrite(tx, this.#parts, mark, { userId, id, isThere: false });
+    const isWithout = listed.length === 0 && known.length === gone.length && mark.originalDate === undefined;
+    if (isWithout && !settling && ours.length === 0) {
       await attachmentMarks.deleteMany(tx, userId, [mark.graphEventId]);
     }
-    const deleted = known.filter(({ id, state }) => plan.gone.includes(id) && state !== 'deleting').length;
-    if (added.length === 0 && deleted === 0) return;
+    const deleted = gone.length - ours.length;
+    if (added.length === 0 && deleted === 0) return undefined;
     const reason = `attachments changed in Outlook: ${added.length} added, ${deleted} deleted`;
     await operations.append(tx, [
       attachmentOperation(context, { id: random.id(), at: now, ...mark }, { side: 'local', reason }),
     ]);
+    return undefined;
   }
 
   /**
@@ -234,6 +243,12 @@ export class AttachmentReader {
         await attachments.deleteMany(tx, userId, [attachment.id]);
         await attachments.saveMany(tx, userId, [{ ...agreedOn(own, { graphEventId, graphAttachmentId }), state }]);
         if (state === 'deleting') await attachments.saveContent(tx, userId, own.id, null);
+        await rememberWrite(
+          tx,
+          this.#parts,
+          { ...own, graphEventId },
+          { userId, id: graphAttachmentId, isThere: true },
+        );
         return;
       }
       if (content.length > room) return attachments.saveMany(tx, userId, [{ ...now, notCarried: 'no-room' }]);
@@ -278,30 +293,6 @@ export class AttachmentReader {
   }
 }
 
-/** Waits to be sent, or was sent and deleted here before its answer came. */
-function isUnknownThere({ state, isAnnounced, graphAttachmentId, hasContent }: StoredAttachment): boolean {
-  if (graphAttachmentId !== undefined || !hasContent) return false;
-  return state === 'pending' || (state === 'deleting' && isAnnounced);
-}
-
 export function digestOf(content: Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
-}
-
-/** It is on both sides now. */
-export function agreedOn(
-  attachment: StoredAttachment,
-  at: Pick<StoredAttachment, 'graphEventId' | 'graphAttachmentId'>,
-): StoredAttachment {
-  const settled = {
-    ...{ isAnnounced: false, isHeld: false, errorCode: undefined, errorMessage: undefined },
-    ...{ failures: undefined, retryAt: undefined },
-  };
-  return { ...attachment, ...at, ...settled, state: 'synced' };
-}
-
-/** It hung on an event of Outlook's that is gone; looked for before it is sent, because the new one may have it already. */
-export function sentAgain(attachment: StoredAttachment): StoredAttachment {
-  const { graphEventId: _old, graphAttachmentId: _oldId, ...rest } = attachment;
-  return { ...rest, state: 'pending', isAnnounced: true };
 }

@@ -7,7 +7,8 @@ import type { StoredAttachment } from '../store/attachment.repository.ts';
  */
 export function postponed(attachment: StoredAttachment, now: Date): StoredAttachment {
   const failures = (attachment.failures ?? 0) + 1;
-  return { ...attachment, failures, retryAt: new Date(now.getTime() + eventRetryMs(failures)) };
+  const retryAtMs = Math.max(now.getTime() + eventRetryMs(failures), attachment.retryAt?.getTime() ?? 0);
+  return { ...attachment, failures, retryAt: new Date(retryAtMs) };
 }
 
 /**

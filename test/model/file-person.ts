@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { isSyncError } from '../../src/core/errors.ts';
 import type { UserId } from '../../src/core/ids.ts';
 import type { SimulatedMailbox } from '../../src/simulator/index.ts';
@@ -78,14 +79,26 @@ export class FilePerson {
     return `takes ${file.name} off event ${found.event.number}`;
   }
 
-  /** Graph broke down over one of them: it is sent again after a pause. */
+  /** Graph broke down over one of them, or a list of one of its servers was not believed: what waits is looked at again later. */
   async areSomeWaiting(): Promise<boolean> {
     if (this.#files.size === 0) return false;
     const { db, store } = this.#engine;
     const events = await store.events.listWindow(db, this.#userId, { limit: 1000 });
     const ids = events.map(({ event }) => event.id);
     const listed = await store.attachments.listOf(db, this.#userId, ids);
-    return listed.some(({ state, isHeld }) => state === 'pending' && !isHeld);
+    return listed.some(({ state, isHeld }) => state !== 'synced' && !isHeld) || (await this.#isSomeListAwaited());
+  }
+
+  #isSomeListAwaited(): Promise<boolean> {
+    return inScopeOf(this.#userId, async () => {
+      const { rows } = await sql<{ isSome: boolean }>`
+        select exists (
+          select 1 from "AttachmentMark"
+          where "userId" = ${this.#userId} and "retryAt" is not null and "seenEtag" is distinct from etag
+        ) as "isSome"
+      `.execute(this.#engine.db.kysely);
+      return rows[0]?.isSome === true;
+    });
   }
 
   /** Files of events that stand on both sides and were never deleted: of others none is promised to come back. */
