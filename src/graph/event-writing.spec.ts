@@ -131,7 +131,9 @@ describe('deleting', () => {
       const world = openGraphWorld({ switches: { secondDelete } });
       const event = await make(world);
       world.mailbox.deleteEvent(event.id);
-      expect(await world.graph.write(world.session, [deletion(event, 'again')])).toEqual([{ key: 'again', ok: true, wasGone: true }]);
+      expect(await world.graph.write(world.session, [deletion(event, 'again')])).toEqual([
+        { key: 'again', ok: true, wasGone: true },
+      ]);
       expect(world.sim.requests.map(({ method }) => method)).toEqual(['DELETE', 'GET']);
     },
   );
