@@ -140,7 +140,8 @@ describe('bases', () =>
       expect(await world.bases.countSynced(world.db, ALICE, DEFAULT_CALENDAR_ID)).toBe(2);
     });
 
-    it('that are proven to be gone are listed until they are seen to, those in conflict too', async () => {
+    it('that are proven to be gone are listed until they are seen to, those in conflict and those edited here too', async () => {
+      await saveEvents(world, [B]);
       await save(world, [
         base(A, { graphEventId: graphId('a') }),
         base(B, { graphEventId: graphId('b'), conflictUnits: ['subject'] }),
@@ -150,8 +151,8 @@ describe('bases', () =>
       expect((await find(world, A))?.remoteGoneAt).toEqual(NOW);
       const gone = () => world.bases.listGone(world.db, ALICE, DEFAULT_CALENDAR_ID);
       expect(await gone()).toEqual([
-        { eventId: A, graphEventId: 'g-a' },
-        { eventId: B, graphEventId: 'g-b' },
+        { eventId: A, graphEventId: 'g-a', isEdited: false },
+        { eventId: B, graphEventId: 'g-b', isEdited: true },
       ]);
       await save(world, [base(A, { graphEventId: graphId('a') }), base(B)]);
       expect(await gone()).toEqual([]);
