@@ -126,7 +126,17 @@ export class PushRecorder {
   async linkVanished(context: RunContext, vanished: readonly VanishedCreate[]): Promise<VanishedOutcome> {
     if (vanished.length === 0) return { gone: new Map(), reborn: [] };
     const parts = { events: this.#events, bases: this.#bases, operations: this.#operations };
-    return this.#inTransaction(context, (tx) => linkVanished(tx, parts, context, { vanished, at: this.#clock.now() }));
+    return this.#inTransaction(context, async (tx) => {
+      const outcome = await linkVanished(tx, parts, context, { vanished, at: this.#clock.now() });
+      // What was kept from Outlook goes with the event: the journal is where it can be found.
+      const kept = vanished.filter(({ target }) => outcome.gone.has(target.event.id) && target.change.held.length > 0);
+      const hold = 'hold' as const;
+      const lines = kept.map(({ target }) =>
+        pushedOperation(context, target, { ...this.#stamp(), operation: hold, fields: target.change.held }),
+      );
+      await this.#operations.append(tx, lines);
+      return outcome;
+    });
   }
 
   /** Remembers on which events Graph broke down while nothing was written beside them. */

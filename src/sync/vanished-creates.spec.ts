@@ -171,6 +171,18 @@ describe('an event whose create was never answered and that was deleted in Outlo
     await expectNoMore();
   });
 
+  it('leaves what was kept from Outlook of it in the journal', async () => {
+    const id = await world.book({ ...VISIT, attendees: [{ emailAddress: { address: 'ann@example.com' } }] });
+    await createAndLose(id);
+    await world.sync();
+    const lines = await world.operations.listAllOwn(world.db, USER, { limit: 20 });
+    expect(lines.filter(({ operation }) => operation === 'hold').flatMap(({ fields }) => fields)).toContain(
+      'attendees',
+    );
+    expect(lines.find(({ operation }) => operation === 'delete')?.before?.attendees).toHaveLength(1);
+    await expectNoMore();
+  });
+
   it('invites its guests again where it is created anew', async () => {
     expectMails();
     await world.services.settings.put(USER, { notifyAttendees: 'all' });

@@ -60,8 +60,9 @@ function expectContentLawful(input: PlanInput, plan: EventPlan, local: EventCont
     const isHere = isNew(base, unit) || !isUntouched(base!.local, local, unit);
     const isThere = isNew(base, unit) || !isUntouched(base!.remote, remote, unit);
     const isKeptHere = unchangedUnit(merged, local, unit) || unchangedUnit(unsilenced(merged), unsilenced(local), unit);
-    // Silent because of what is sent beside it: to say so changes nothing there.
-    const isSilenced = !isNew(base, unit) && !unchangedUnit(base!.local, local, unit);
+    // Silent on one of the sides because of its series: to say again what was said there changes nothing.
+    const isSilenced =
+      !isNew(base, unit) && !(unchangedUnit(base!.local, local, unit) && unchangedUnit(base!.remote, remote, unit));
     const isSame = sameUnit(merged, remote, unit);
     const isRecorded = recorded.includes(unit);
     const law = (what: string, holds: boolean) => {
