@@ -12,6 +12,8 @@ import { planEvent, type SideState } from './sync-plan.ts';
 
 /** Random cases each property is tried on; more of them with PLAN_RUNS=100000. Laws are in test/support/plan-laws.ts. */
 const RUNS = Number(process.env['PLAN_RUNS'] ?? 500);
+/** The same cases at every change of the code, so that one who changes something else is told nothing new; a long run draws its own. */
+const DRAWN = process.env['PLAN_RUNS'] === undefined ? { seed: 20_261_127 } : {};
 const TIMEOUT_MS = 120_000 + RUNS * 100;
 /** A change settles in one round; what a change of rule leaves behind at single dates, in another. */
 const ROUNDS_TO_REST = 2;
@@ -72,7 +74,7 @@ describe('whatever became of two sides that had agreed', () => {
           expectRest(sides, how, 0);
           expectInStep(sides);
         }),
-        { numRuns: 3 * RUNS },
+        { ...DRAWN, numRuns: 3 * RUNS },
       );
     },
     TIMEOUT_MS,
@@ -100,7 +102,7 @@ describe('whatever became of two sides that had agreed', () => {
             expectInStep(sides);
           },
         ),
-        { numRuns: RUNS },
+        { ...DRAWN, numRuns: RUNS },
       );
     },
     TIMEOUT_MS,
@@ -118,7 +120,7 @@ describe('the same event made on both sides', () => {
           expectInStep(sides);
           for (const record of sides.records) expect(record).toMatchObject({ type: 'DUPLICATE_CREATE', base: null });
         }),
-        { numRuns: RUNS },
+        { ...DRAWN, numRuns: RUNS },
       );
     },
     TIMEOUT_MS,
@@ -179,7 +181,7 @@ describe('a long life on both sides', () => {
             expectInStep(sides);
           },
         ),
-        { numRuns: RUNS },
+        { ...DRAWN, numRuns: RUNS },
       );
     },
     TIMEOUT_MS,
