@@ -59,7 +59,7 @@ describe('a series of which a late server shows what was before we wrote', () =>
     await world.sync();
     const { id } = await world.bySubject('Visit');
     late(2);
-    await world.edit(id, { recurrence: { ...DAILY, range: { ...DAILY.range, numberOfOccurrences: 6 } } });
+    await world.edit(id, { recurrence: { ...DAILY, pattern: { ...DAILY.pattern, interval: 2 } } });
 
     for (let runs = 0; runs < 3; runs += 1) await world.sync();
 
