@@ -141,6 +141,21 @@ describe('a rule, and a date it does not have', () => {
     expect(entangled(moved, aSeries({ occurrences: date }))).toEqual([...both, ['occurrence:2026-03-17', true]]);
   });
 
+  it('take along a date that says in text what its series says in markup: nothing is left on a rule without it', () => {
+    const ofSeries = { body: { contentType: 'html' as const, content: '<p>Agenda</p>' } };
+    const inText = {
+      isCancelled: false as const,
+      fields: { body: { contentType: 'text' as const, content: 'Agenda' } },
+    };
+    const before = aSeries({ ...ofSeries, occurrences: { '2026-03-16': inText } });
+    const moved = { ...tuesdays, ...ofSeries, occurrences: { '2026-03-17': inText } };
+    const there = aSeries({ ...ofSeries, occurrences: date });
+    expect(entangled(moved, there, before)).toEqual([...both, ['occurrence:2026-03-17', true]]);
+    const sides = { base: agreedOn(before), local: moved, remote: there };
+    const { merged } = applyDecisions(sides, compareSides(sides), () => ({ kind: 'remote' }));
+    expect(merged.occurrences).toEqual(date);
+  });
+
   it.each<[string, EventContent, EventContent]>([
     ['here', tuesdays, aSeries({ end: at('2026-03-09T12:00:00'), occurrences: date })],
     ['there', aSeries({ end: at('2026-03-09T12:00:00'), occurrences: date }), tuesdays],

@@ -68,7 +68,7 @@ export function compareSides(sides: Sides): Comparison {
     if (!isEntangled && !isLocal && !isRemote) continue;
     if (!isEntangled && !isLocal) fromRemote.push(unit);
     else if (!isEntangled && !isRemote) fromLocal.push(unit);
-    else if (sameUnit(local, remote, unit)) settled.push(unit);
+    else if (!isEntangled && sameUnit(local, remote, unit)) settled.push(unit);
     else {
       conflicts.push({
         unit,
@@ -113,7 +113,7 @@ function entangledUnits({ local, remote }: Sides, changes: readonly UnitChange[]
     (time.isLocal && isLocal && isStray(remote, local, unit)) ||
     (time.isRemote && isRemote && isStray(local, remote, unit));
   const stray = changes.filter((change) => isStrayHere(change) || isStrayThere(change) || isDropped(change));
-  const differing = stray.filter(({ unit }) => !sameUnit(local, remote, unit));
+  const differing = stray.filter(({ unit }) => isApart(local, remote, unit));
   const isContested = differing.some(
     (change) =>
       (time.isRemote && isStrayHere(change)) ||
@@ -121,6 +121,15 @@ function entangledUnits({ local, remote }: Sides, changes: readonly UnitChange[]
       (time.isLocal && time.isRemote && isDropped(change)),
   );
   return new Set(isContested ? ['time', ...differing.map(({ unit }) => unit)] : []);
+}
+
+/**
+ * Whether a date would be said otherwise under the other side's rule. What only one side says would not be said at all, also
+ * where a reader sees no difference, in text what the series says in markup: it would be left behind on a rule without it.
+ */
+function isApart(local: EventContent, remote: EventContent, unit: Unit): boolean {
+  const isOfOneSide = (unitValue(local, unit) === null) !== (unitValue(remote, unit) === null);
+  return !sameUnit(local, remote, unit) || (isOfOneSide && !unchangedUnit(local, remote, unit));
 }
 
 /** Whether one side says something about a date that the other side's rule does not have. */
