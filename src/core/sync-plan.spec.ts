@@ -68,14 +68,15 @@ function expectInStep({ local, remote, base }: TwoSides): void {
 function looksAlike(local: EventContent, remote: EventContent, unit: Unit, waiting: readonly Unit[]): boolean {
   if (!unit.startsWith('occurrence:')) return false;
   const date = unit.slice('occurrence:'.length);
-  const asShown = (content: EventContent): EventContent => {
-    const fields = { ...inheritedFields(content, date), ...content.occurrences[date]?.fields };
-    return { ...fields, recurrence: null, occurrences: {} };
-  };
-  const [here, there] = [local, remote].map((content) => content.occurrences[date]);
-  if (here?.isCancelled || there?.isCancelled || waiting.includes(unit)) return false;
-  const differing = waiting.filter((other) => !other.startsWith('occurrence:'));
-  return differing.length > 0 && equalContent(asShown(local), asShown(remote));
+  if (waiting.includes(unit)) return false;
+  const shown = [local, remote].flatMap((content): EventContent[] => {
+    const override = content.occurrences[date];
+    if (override?.isCancelled) return [];
+    return [{ ...inheritedFields(content, date), ...override?.fields, recurrence: null, occurrences: {} }];
+  });
+  const [here, there] = shown;
+  const isSeriesWaiting = waiting.some((other) => !other.startsWith('occurrence:'));
+  return isSeriesWaiting && here !== undefined && there !== undefined && equalContent(here, there);
 }
 
 describe('whatever became of two sides that had agreed', () => {

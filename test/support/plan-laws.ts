@@ -63,7 +63,9 @@ function expectContentLawful(input: PlanInput, plan: EventPlan, local: EventCont
     // Silent on one of the sides because of its series: to say again what was said there changes nothing.
     const isSilenced =
       !isNew(base, unit) && !(unchangedUnit(base!.local, local, unit) && unchangedUnit(base!.remote, remote, unit));
-    const isSame = sameUnit(merged, remote, unit);
+    // A date that fell silent there because its series changed may have to say what it said, where that series does not prevail.
+    const asSaidThere = base ? withUnit(merged, unit, withSilencedDates(base.remote, remote)) : remote;
+    const isSame = sameUnit(merged, remote, unit) || (!isFixedUnit(unit) && sameUnit(merged, asSaidThere, unit));
     const isRecorded = recorded.includes(unit);
     const law = (what: string, holds: boolean) => {
       if (!holds) broken.push(`${unit} (changed${isHere ? ' here' : ''}${isThere ? ' there' : ''}): ${what}`);
@@ -116,6 +118,10 @@ function isEdited(base: AgreedContent, side: 'local' | 'remote', content: EventC
 /** A date that says the same, or has fallen silent because its series has come to say it. */
 function isUntouched(before: EventContent, after: EventContent, unit: Unit): boolean {
   return unchangedUnit(before, after, unit) || unchangedUnit(before, withSilencedDates(before, after), unit);
+}
+
+function isFixedUnit(unit: Unit): boolean {
+  return !unit.startsWith('occurrence:');
 }
 
 /** Of an event made on both sides, as long as nobody decided. */

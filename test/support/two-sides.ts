@@ -128,8 +128,10 @@ export class TwoSides {
     const content = units.reduce((all, unit) => withUnit(all, unit, sent), this.#dropped(remote.content, units, sent));
     this.remote = { state: 'present', content, modifiedAt: this.#now() };
     const agreed = units.reduce((all, unit) => withUnit(all, unit, local.content), base.local);
-    // The answer shows what waits as well, which nobody has agreed on by that.
-    const seen = base.conflictUnits.reduce((all, unit) => withUnit(all, unit, base.remote), content);
+    // The answer shows what waits as well, which nobody has agreed on by that; of dates it shows those that were sent.
+    const isUnseen = (unit: Unit) => unit.startsWith('occurrence:') && !units.includes('time') && !units.includes(unit);
+    const others = [...base.conflictUnits, ...unitsOf(content, base.remote).filter(isUnseen)];
+    const seen = others.reduce((all, unit) => withUnit(all, unit, base.remote), content);
     this.base = { ...base, local: agreed, remote: seen };
     return true;
   }
