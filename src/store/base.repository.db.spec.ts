@@ -151,8 +151,8 @@ describe('bases', () =>
       expect((await find(world, A))?.remoteGoneAt).toEqual(NOW);
       const gone = () => world.bases.listGone(world.db, ALICE, DEFAULT_CALENDAR_ID);
       expect(await gone()).toEqual([
-        { eventId: A, graphEventId: 'g-a', isEdited: false },
-        { eventId: B, graphEventId: 'g-b', isEdited: true },
+        { eventId: A, graphEventId: 'g-a', isChanged: false },
+        { eventId: B, graphEventId: 'g-b', isChanged: true },
       ]);
       await save(world, [base(A, { graphEventId: graphId('a') }), base(B)]);
       expect(await gone()).toEqual([]);

@@ -110,15 +110,16 @@ export class BaseRepository {
     return found.rows.map((row) => row.graphEventId as GraphEventId);
   }
 
-  /** What is proven to be gone in Graph and is not settled yet; `isEdited`: and was edited here since both sides agreed. */
+  /** What is proven to be gone in Graph and is not settled yet; `isChanged`: and was edited or deleted here since both sides agreed. */
   async listGone(
     q: Queryable,
     userId: UserId,
     calendarId: CalendarId,
-  ): Promise<{ eventId: EventId; graphEventId: GraphEventId; isEdited: boolean }[]> {
-    const found = await sql<{ eventId: string; graphEventId: string; isEdited: boolean | null }>`
-      select b."eventId", b."graphEventId", e.revision > b."agreedRevision" as "isEdited"
+  ): Promise<{ eventId: EventId; graphEventId: GraphEventId; isChanged: boolean }[]> {
+    const found = await sql<{ eventId: string; graphEventId: string; isChanged: boolean | null }>`
+      select b."eventId", b."graphEventId", coalesce(e.revision, t.revision) > b."agreedRevision" as "isChanged"
       from "EventBase" b left join "CalendarEvent" e on e.id = b."eventId" and e."userId" = b."userId"
+        left join "CalendarEventTombstone" t on t."eventId" = b."eventId" and t."userId" = b."userId"
       where b."userId" = ${userId} and b."calendarId" = ${calendarId} and b."remoteGoneAt" is not null
         and b."graphEventId" is not null
       order by b."eventId"
@@ -126,7 +127,7 @@ export class BaseRepository {
     return found.rows.map((row) => ({
       eventId: row.eventId as EventId,
       graphEventId: row.graphEventId as GraphEventId,
-      isEdited: row.isEdited === true,
+      isChanged: row.isChanged === true,
     }));
   }
 

@@ -84,10 +84,7 @@ export class TombstoneRepository {
     const found = await this.#listUntold(
       q,
       userId,
-      sql`t."eventId" in ${textList(ids)} and b."graphEventId" is not null and b."remoteGoneAt" is null
-        and not exists (
-          select 1 from "CalendarSyncConflict" c
-          where c."eventId" = t."eventId" and c."userId" = t."userId" and c."resolvedAt" is null)`,
+      sql`t."eventId" in ${textList(ids)} and b."graphEventId" is not null and b."remoteGoneAt" is null`,
     );
     return new Map(found.map((deletion) => [deletion.tombstone.eventId, deletion]));
   }

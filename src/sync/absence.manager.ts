@@ -8,6 +8,7 @@ import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { AdoptionIndex } from './adoption.ts';
 import { type DeletionGuard, massDeleteRefused } from './deletion-guard.ts';
 import type { DepartureManager } from './departure.manager.ts';
+import { isInView } from './late-servers.ts';
 import type { PlanApplier } from './plan-applier.ts';
 import type { PlannedEvent } from './planned-event.ts';
 import type { PullRound } from './pull-round.ts';
@@ -113,8 +114,13 @@ export class AbsenceManager {
     // A series that was itself named has been asked for.
     const suspects = masters.filter((id) => !known.has(id)).map((id) => ({ ...suspect(id), isLosing: true }));
     const { away, here } = await this.#departures.whereabouts(context, proofs, window);
-    const doubted = here.map((id) => ({ ...suspect(id), isToldGone: true }));
-    const rest = withoutThose(proofs, new Set(here));
+    // A slice tells of whatever changes outside of it as gone: of a series that says something only where it shows it.
+    const missed = here.filter((id) => {
+      const content = known.get(id)?.remote;
+      return !content?.recurrence || isInView(content, window);
+    });
+    const doubted = missed.map((id) => ({ ...suspect(id), isToldGone: true }));
+    const rest = withoutThose(proofs, new Set(missed));
     return { ...rest, series: [...rest.series, ...suspects, ...doubted], away };
   }
 
@@ -227,26 +233,27 @@ export class AbsenceManager {
 
   /**
    * Of a mailbox that came back under other ids, only the window is listed: what was edited here, and would be made anew for
-   * that, may stand outside of it as what it was before the edit.
+   * that, may stand outside of it as what it was before the edit; and what was deleted here would come back with the window.
+   * What was put back in Outlook since it was proven to be gone is not gone any more.
    *
    * @returns those that are gone for good
    */
   async #withoutRenumbered(
     context: RunContext,
-    gone: readonly (GoneEvent & { readonly isEdited: boolean })[],
+    gone: readonly (GoneEvent & { readonly isChanged: boolean })[],
   ): Promise<readonly GoneEvent[]> {
-    const edited = gone.filter(({ isEdited }) => isEdited);
-    if (edited.length === 0) return gone;
-    const asked = edited.map(({ graphEventId }): RemoteState => ({ id: graphEventId, event: 'gone' }));
+    const changed = gone.filter(({ isChanged }) => isChanged);
+    if (changed.length === 0) return gone;
+    const asked = changed.map(({ graphEventId }): RemoteState => ({ id: graphEventId, event: 'gone' }));
     const parts = { db: this.#db, bases: this.#bases, graph: this.#graph };
-    const { states, adoption } = await underNewIds(parts, context, asked);
+    const { states, adoption } = await underNewIds(parts, context, asked, { mayBeBack: true });
     const found = states.filter(({ event }) => event !== 'gone');
     if (found.length === 0) return gone;
     await this.#db.transaction(async (tx) => {
       await this.#leases.assert(tx, context.lease);
       await this.#applier.apply(tx, context, await this.#planner.plan(tx, context, found, adoption));
     });
-    const moved = new Set(edited.filter((_, at) => states[at]?.event !== 'gone').map(({ eventId }) => eventId));
+    const moved = new Set(changed.filter((_, at) => states[at]?.event !== 'gone').map(({ eventId }) => eventId));
     return gone.filter(({ eventId }) => !moved.has(eventId));
   }
 

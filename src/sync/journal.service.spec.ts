@@ -148,6 +148,25 @@ describe('a run that is taken back', () => {
     await expectQuiet(world);
   });
 
+  it('was about a deletion that waits for a person’s decision: it is the same event again, and nothing waits', async () => {
+    await world.services.settings.put(USER, { conflictResolution: 'manual' });
+    const id = await world.book(visit());
+    const first = await world.sync();
+    const graphId = (await world.get(id)).graphEventId!;
+    const { jobIds } = await world.services.journalService.revert(USER, first.id);
+    world.mailbox.updateEvent(graphId, { importance: 'high' });
+    for (const next of jobIds) await world.carryOut(next);
+    expect(await world.allConflicts()).toMatchObject([{ conflictType: 'LOCAL_DELETE_REMOTE_UPDATE' }]);
+
+    const { reverted } = await takeBack(jobIds[0] as JobId);
+    expect(reverted).toMatchObject([{ eventId: id, action: 'recreated', newEventId: null }]);
+    expect((await world.all()).map((event) => [event.id, event.content.importance])).toEqual([[id, 'high']]);
+    expect(world.mailbox.listEvents().map(({ id: there }) => there)).toEqual([graphId]);
+    const waiting = (await world.allConflicts()).filter(({ resolvedAt }) => !resolvedAt);
+    expect(waiting).toEqual([]);
+    await expectQuiet(world);
+  });
+
   it('took out the copy of what was moved away in Outlook: it stays there, and is not made a second time', async () => {
     const { id, graphId } = await agreed();
     world.mailbox.moveEvent(graphId, world.mailbox.addCalendar('Other'));
@@ -308,6 +327,28 @@ describe('taking back', () => {
     expect(made.map(({ id }) => there(String(id))?.importance)).toEqual(['normal', 'normal', 'high']);
     world.simulator.clearLog();
     expect((await world.sync({ calendarId: 'all' })).status).toBe('COMPLETED');
+    expect(world.simulator.writes()).toEqual([]);
+  });
+
+  it('of a deletion Outlook was never told of brings the event back to the calendar Outlook has moved it to', async () => {
+    const teamThere = world.mailbox.addCalendar('Team');
+    const { items } = await world.services.calendarService.refresh(USER);
+    const team = items.find(({ name }) => name === 'Team')!.id;
+    await world.services.calendarService.update(USER, team, { enabled: true });
+    await world.sync({ calendarId: 'all' });
+    const id = await world.book(visit());
+    const first = await world.sync();
+    const graphId = (await world.get(id)).graphEventId!;
+    const { jobIds } = await world.services.journalService.revert(USER, first.id);
+    world.simulator.failNext({ path: /delta/, status: 403 });
+    await world.carryOut(jobIds[0] as JobId);
+    world.mailbox.moveEvent(graphId, teamThere);
+    await world.sync({ calendarId: 'all', direction: 'pull' });
+
+    expect((await takeBack(jobIds[0] as JobId)).reverted).toMatchObject([{ eventId: id, newEventId: null }]);
+    expect((await world.get(id)).calendarId).toBe(team);
+    world.simulator.clearLog();
+    expect(await world.sync({ calendarId: 'all' })).toMatchObject({ status: 'COMPLETED', localCreated: 0 });
     expect(world.simulator.writes()).toEqual([]);
   });
 

@@ -102,13 +102,19 @@ export class JournalService {
       const ids = [...lines.keys()];
       const stored = await this.#events.lockMany(tx, userId, ids);
       const work = new RevertWork(userId, jobId, this.#clock.now());
-      const closed = await this.#closedCalendars(tx, userId, lines);
       const known = await this.#knownAgain(tx, userId, ids, work);
       const foreign = await this.#events.listForeign(tx, userId, ids);
       const bases = await this.#bases.findByEventIds(tx, userId, ids);
       const untold = await this.#tombstones.findUntold(tx, userId, ids);
+      const calendars = new Map(
+        [...lines].map(([id, journal]) => [
+          id,
+          stored.get(id)?.calendarId ?? untold.get(id)?.base.calendarId ?? journal[0]?.calendarId,
+        ]),
+      );
+      const closed = await this.#closedCalendars(tx, userId, [...calendars.values()]);
       for (const [eventId, journal] of lines) {
-        const calendarId = stored.get(eventId)?.calendarId ?? journal[0]?.calendarId;
+        const calendarId = calendars.get(eventId);
         if (!calendarId) continue;
         if (closed.has(calendarId)) work.keep(eventId, 'event', 'read-only');
         else if (known.has(work.newIdOf(eventId))) work.keep(eventId, 'event', 'already-as-before');
@@ -159,11 +165,11 @@ export class JournalService {
   async #closedCalendars(
     tx: Tx,
     userId: UserId,
-    lines: ReadonlyMap<EventId, readonly OwnSyncOperation[]>,
+    calendars: readonly (CalendarId | undefined)[],
   ): Promise<ReadonlySet<CalendarId>> {
-    const ids = new Set([...lines.values()].flat().map(({ calendarId }) => calendarId));
     const closed = new Set<CalendarId>();
-    for (const id of ids) {
+    for (const id of new Set(calendars)) {
+      if (id === undefined) continue;
       try {
         await this.#gate.assertWritable(tx, userId, id);
       } catch (error) {

@@ -50,7 +50,7 @@ function isLater({ lastModifiedAt, etag }: RemoteEvent | RemoteSeries, base: Eve
 }
 
 /** Whether a view of the window shows it for certain. */
-function isInView(content: EventContent, window: Window): boolean {
+export function isInView(content: EventContent, window: Window): boolean {
   const marginMs = content.isAllDay ? EDGE_MS : 0;
   const view = {
     start: new Date(window.start.getTime() + marginMs),

@@ -301,3 +301,20 @@ describe.each(SIDES)('a preview while a refusal stands, %s', (side) => {
     expect(await world.sync()).toMatchObject({ ...REFUSED, errorDetails: { side, count: 10, of: 25 } });
   });
 });
+
+describe('an event that is put back in Outlook after it was proven to be gone', () => {
+  it('is the same event still, and what was written here meanwhile reaches it', async () => {
+    const [id] = (await synced(1)) as [EventId];
+    const graphId = (await world.get(id)).graphEventId!;
+    world.mailbox.deleteEvent(graphId);
+    await world.edit(id, { subject: 'written here' });
+    world.onRequest(/iCalUId/, () => world.mailbox.restoreEvent(graphId));
+
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', localDeleted: 0, remoteCreated: 0 });
+
+    expect((await world.all()).map((event) => [event.id, event.graphEventId])).toEqual([[id, graphId]]);
+    expect(world.mailbox.listEvents().map((event) => [event.id, event.subject])).toEqual([[graphId, 'written here']]);
+    expect(await world.allConflicts()).toEqual([]);
+    await expectQuiet(world);
+  });
+});

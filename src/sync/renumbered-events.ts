@@ -17,12 +17,14 @@ export interface Renumbered {
  * what lies outside of the window was never listed since. Each is asked for by its UID before it counts as deleted; made anew,
  * it would stand there twice.
  *
+ * @param how.mayBeBack  they were proven to be gone a while ago: somebody may have put them back since, under the same id
  * @returns the states in their order, each under the id it has now
  */
 export async function underNewIds(
   parts: { readonly db: Db; readonly bases: BaseRepository; readonly graph: CalendarGraph },
   context: RunContext,
   states: readonly RemoteState[],
+  how: { readonly mayBeBack: boolean } = { mayBeBack: false },
 ): Promise<Renumbered> {
   const gone = states.flatMap(({ id, event }) => (event === 'gone' ? [id] : []));
   if (gone.length === 0) return { states, adoption: undefined };
@@ -30,10 +32,10 @@ export async function underNewIds(
   const adoption = new AdoptionIndex();
   const moved = new Map<GraphEventId, RemoteState>();
   for (const [id, base] of known) {
-    const found = await copyOf(parts, context, base);
+    const found = await copyOf(parts, context, base, how);
     if (!found || !base.iCalUId) continue;
     moved.set(id, found);
-    adoption.addGone(base.eventId, base.iCalUId);
+    if (found.id !== id) adoption.addGone(base.eventId, base.iCalUId);
   }
   return { states: states.map((state) => moved.get(state.id) ?? state), adoption };
 }
@@ -42,13 +44,16 @@ async function copyOf(
   { db, bases, graph }: { readonly db: Db; readonly bases: BaseRepository; readonly graph: CalendarGraph },
   context: RunContext,
   base: EventBase,
+  { mayBeBack }: { readonly mayBeBack: boolean },
 ): Promise<RemoteState | undefined> {
   const found = base.iCalUId
     ? await graph.findByICalUId(context.session, base.iCalUId, context.graphCalendarId)
     : undefined;
-  if (!found || found.id === base.graphEventId || !isAlike(found, base)) return undefined;
+  if (!found || !isAlike(found, base)) return undefined;
+  const isBack = found.id === base.graphEventId;
+  if (isBack && !mayBeBack) return undefined;
   // Copies in several calendars share a UID as well: one that is another event here is not this one.
-  if ((await bases.findByGraphIds(db, context.userId, [found.id])).size > 0) return undefined;
+  if (!isBack && (await bases.findByGraphIds(db, context.userId, [found.id])).size > 0) return undefined;
   if (found.content.recurrence === null) return { id: found.id, event: found };
   const series = (await graph.readSeries(context.session, [found.id], context.window)).get(found.id);
   return series && series !== 'gone' ? { id: found.id, event: series } : undefined;

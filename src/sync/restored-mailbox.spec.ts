@@ -70,6 +70,23 @@ describe('a mailbox that comes back from a backup, where every id is another', (
     await expectQuiet(world);
   });
 
+  it('does not bring back with the window what was deleted here and lies outside of it now', async () => {
+    world.mailbox.createEvent({ subject: 'Kept', ...at(9, 10) });
+    world.mailbox.createEvent({ subject: 'Cancelled', ...at(30, 10) });
+    await world.sync();
+    await world.remove((await world.bySubject('Cancelled')).id);
+    await world.services.settings.put(USER, { window: { pastDays: 7, futureDays: 14 } });
+
+    world.mailbox.misfortunes.restoreFromBackup();
+    expect(await world.sync()).toMatchObject({ status: 'COMPLETED', localCreated: 0 });
+    await world.services.settings.put(USER, { window: { pastDays: 7, futureDays: 60 } });
+    await world.sync();
+
+    expect((await world.all()).map(({ content }) => content.subject)).toEqual(['Kept']);
+    expect(world.mailbox.listEvents().map(({ subject }) => subject)).toEqual(['Kept']);
+    await expectQuiet(world);
+  });
+
   it.each([
     ['an event', {}],
     [

@@ -93,6 +93,21 @@ describe('as a day passes, the window', () => {
     expect(await world.differences()).toEqual([]);
   });
 
+  it('asks no second time for a series edited here that the new day does not show, and is told of as gone from it', async () => {
+    await openWith(1, { switches: { deltaEmptyPages: 'first' } });
+    world.mailbox.createEvent(weekly('series', '2026-03-09', { type: 'endDate', endDate: '2026-04-20' }));
+    await world.sync();
+    await nextDay();
+    const { id } = await world.bySubject('series');
+    await world.edit(id, { subject: 'renamed here' });
+    expect(await world.sync()).toMatchObject({ remoteUpdated: 1 });
+    await world.sync();
+    world.simulator.clearLog();
+    await world.sync();
+    expect(asked().filter(({ path }) => path.includes('/events/'))).toEqual([]);
+    expect(await world.differences()).toEqual([]);
+  });
+
   it('keeps what falls behind it: linked, and edited from both sides', async () => {
     await openWith(0, { settings: { window: { pastDays: 1, futureDays: 30 } } });
     world.mailbox.createEvent(lunch('soon past', '2026-03-03'));

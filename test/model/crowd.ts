@@ -104,18 +104,21 @@ export class Crowd {
     const share = chance.pick(SHARES);
     const { db, store } = this.#engine;
     const here = await store.events.listWindow(db, this.#userId, { limit: MANY });
+    const calendarIds = [...(await this.#calendars.idsHere(this.#engine, this.#userId)).values()];
+    const gone = await Promise.all(calendarIds.map((calendarId) => store.bases.listGone(db, this.#userId, calendarId)));
+    const toBeMade = new Set(gone.flat().flatMap(({ eventId, isChanged }) => (isChanged ? [eventId] : [])));
     const standing = new Set([
       ...[...this.#calendars.all().values()].map(({ content }) => this.#ledger.eventOf(content.subject)),
-      // Made here anew in the meantime, it would be there twice by the person's own doing.
+      // Made there anew in the meantime, or about to be, it would be there twice by the person's own doing.
       ...here
-        .filter(({ event }) => event.graphEventId === undefined)
+        .filter(({ event }) => event.graphEventId === undefined || toBeMade.has(event.id))
         .map(({ event }) => this.#ledger.eventOf(event.content.subject)),
     ]);
-    const gone = this.#mailbox.deletedEvents().flatMap((wire) => {
+    const deleted = this.#mailbox.deletedEvents().flatMap((wire) => {
       const event = this.#ledger.eventOf(String(wire.subject));
       return event && !standing.has(event) && wire.id ? [{ id: wire.id, subject: String(wire.subject), event }] : [];
     });
-    const latest = [...new Map(gone.map((each) => [each.event, each])).values()];
+    const latest = [...new Map(deleted.map((each) => [each.event, each])).values()];
     const chosen = this.#chosenWith(chance.next(), latest, share);
     const back = chosen.filter(({ id, event }) => {
       try {

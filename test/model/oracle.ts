@@ -52,6 +52,8 @@ export interface Findings {
   readonly asTheyWent: readonly unknown[];
   /** Events in Outlook with something that may not leave the service: a deletion that would mail guests, too. */
   readonly heldThere: ReadonlySet<string>;
+  /** Events here with a file that would mail guests. */
+  readonly withHeldFiles: ReadonlySet<string>;
   /** Runs that deleted many events on one side, and nobody had confirmed it. */
   readonly unasked: readonly { readonly runId: string; readonly side: string; readonly count: number }[];
 }
@@ -81,11 +83,17 @@ export async function look(engine: Engine, userId: UserId, calendars: Calendars)
   ) as [Map<string, Placed>, Map<string, Placed>];
   const named = await calendars.idsHere(engine, userId);
   const calendarsHere = new Map([...named].map(([name, id]) => [id as string, name]));
-  const there = await store.bases.findByGraphIds(db, userId, [...remote.keys()] as GraphEventId[]);
-  const held = [...there].filter(([, { heldUnits }]) => heldUnits.length > 0);
-  const heldThere = new Set<string>(held.map(([id]) => id));
+  const there = await store.bases.findByGraphIds(db, userId, all.map(([id]) => id) as GraphEventId[]);
+  const heldThere = new Set<string>([...there].flatMap(([id, { heldUnits }]) => (heldUnits.length > 0 ? [id] : [])));
+  const files = await engine.store.attachments.listOf(
+    db,
+    userId,
+    local.map(({ id }) => id),
+  );
+  const withHeldFiles = new Set<string>(files.flatMap(({ eventId, isHeld }) => (isHeld ? [eventId] : [])));
   const unasked = await unaskedDeletions(engine, userId, trail);
-  return { local, bases, remote, apart, calendarsHere, conflicts, heldAndDeleted, asTheyWent, heldThere, unasked };
+  const held = { heldAndDeleted, heldThere, withHeldFiles };
+  return { local, bases, remote, apart, calendarsHere, conflicts, asTheyWent, ...held, unasked };
 }
 
 function valuesHeldAndDeleted(
@@ -137,7 +145,8 @@ function unbraked({ events }: Ledger, { unasked }: Findings): Violation[] {
   }));
 }
 
-function unequal({ local, bases, remote, apart, calendarsHere, conflicts, heldThere }: Findings): Violation[] {
+function unequal(findings: Findings): Violation[] {
+  const { local, bases, remote, apart, calendarsHere, conflicts, heldThere, withHeldFiles } = findings;
   const violations: Violation[] = [];
   const unmatched = new Map(remote);
   const waiting = new Map(conflicts.filter(({ resolvedAt }) => !resolvedAt).map((each) => [each.eventId, each]));
@@ -148,7 +157,7 @@ function unequal({ local, bases, remote, apart, calendarsHere, conflicts, heldTh
     if (linked) unmatched.delete(linked);
     if (!there) {
       // What somebody else organizes and what would mail guests stays here alone, and says so.
-      const isHeld = (base?.heldUnits.length ?? 0) > 0;
+      const isHeld = (base?.heldUnits.length ?? 0) > 0 || withHeldFiles.has(id);
       if (!waiting.has(id) && !isHeld) {
         const where = linked && apart.has(linked) ? 'here, and in a calendar that is not synced' : 'only here';
         violations.push({ kind: 'unequal', what: `“${content.subject}” is ${where}` });
