@@ -13,6 +13,8 @@ export interface AttachmentMark {
   readonly etag: string;
   /** How often in a row Graph broke down over its list. */
   readonly failures?: number | undefined;
+  /** How often in a row its list was not believed. */
+  readonly doubts?: number | undefined;
 }
 
 /** One that is to be read again, and not before then. */
@@ -42,6 +44,7 @@ interface MarkRow {
   readonly originalDate: string | null;
   readonly etag: string;
   readonly failures: number;
+  readonly doubts: number;
 }
 
 /** Which events' attachments are to be read: rows, so that a crash between pull and reading loses nothing. */
@@ -91,7 +94,7 @@ export class AttachmentMarkRepository {
     { limit, now }: { limit: number; now: Date },
   ): Promise<AttachmentMark[]> {
     const found = await sql<MarkRow>`
-      select m."graphEventId", m."eventId", m."originalDate", m.etag, m.failures
+      select m."graphEventId", m."eventId", m."originalDate", m.etag, m.failures, m.doubts
       from "AttachmentMark" m join "CalendarEvent" e on e.id = m."eventId" and e."userId" = m."userId"
       where m."userId" = ${userId} and e."calendarId" = ${calendarId} and ${isDue(now)}
       order by m."originalDate" nulls first, m."graphEventId" limit ${limit}
@@ -102,6 +105,7 @@ export class AttachmentMarkRepository {
       originalDate: optional(row.originalDate),
       etag: row.etag,
       failures: row.failures,
+      doubts: row.doubts,
     }));
   }
 
@@ -160,7 +164,7 @@ export class AttachmentMarkRepository {
       from "CalendarEvent" e where e.id = ${eventId} and e."userId" = ${userId}
       on conflict ("userId", "graphEventId") do update set
         written = case when "AttachmentMark"."settlesAt" > ${timestamp(now)} or "AttachmentMark".doubts > 0
-          then "AttachmentMark".written || excluded.written else excluded.written end,
+          then coalesce("AttachmentMark".written, '{}') || excluded.written else excluded.written end,
         "settlesAt" = excluded."settlesAt", doubts = 0
     `.execute(tx.kysely);
   }

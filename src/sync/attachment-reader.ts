@@ -95,6 +95,7 @@ export class AttachmentReader {
           // What became of the event itself, the next pull tells; or the list comes from before there was one.
           const settling = settlings.get(mark.graphEventId);
           if (settling) doubted.push({ ...mark, retryAt: lookedAtAgain(settling, now) });
+          else if ((mark.doubts ?? 0) < MOST_DOUBTS) doubted.push({ ...mark, retryAt: now });
           else await attachmentMarks.deleteMany(tx, context.userId, [mark.graphEventId]);
         } else {
           const { graphRequestId, graphCode } = listed;
@@ -129,7 +130,7 @@ export class AttachmentReader {
           continue;
         }
         if (eventId === undefined && context.counters.isExhausted) return false;
-        await this.#fetch(context, attachment);
+        await this.#fetch(context, attachment, postponedIds);
         if (eventId === undefined) {
           context.counters.found(1);
           context.counters.handled(1);
@@ -209,7 +210,8 @@ export class AttachmentReader {
     return [...known.filter((each) => !strays.includes(each)), ...kept];
   }
 
-  async #fetch(context: RunContext, attachment: StoredAttachment): Promise<void> {
+  /** @param postponedIds  gets what the next run is to ask for once more */
+  async #fetch(context: RunContext, attachment: StoredAttachment, postponedIds: Set<string>): Promise<void> {
     const { db, attachmentGraph, attachments, leases } = this.#parts;
     const { userId, session } = context;
     const { graphEventId, graphAttachmentId } = attachment;
@@ -235,7 +237,14 @@ export class AttachmentReader {
       const now = await attachments.find(tx, userId, attachment.id);
       // Deleted here while it travelled.
       if (now?.state !== 'synced') return;
-      if (content === 'gone') return attachments.deleteMany(tx, userId, [attachment.id]);
+      if (content === 'gone') {
+        // A server that is behind does not know it yet: it is asked for twice before it counts as deleted.
+        const isLast = (now.failures ?? 0) > 0;
+        postponedIds.add(attachment.id);
+        return isLast
+          ? attachments.deleteMany(tx, userId, [attachment.id])
+          : attachments.saveMany(tx, userId, [{ ...now, failures: 1 }]);
+      }
       const digest = digestOf(content);
       const own = (await this.#pendingLike(tx, userId, attachment)).find((each) => each.digest === digest);
       if (own) {

@@ -452,3 +452,20 @@ async function rawList(graphId: string): Promise<unknown[]> {
   });
   return ((await response.json()) as { value: unknown[] }).value;
 }
+
+describe('a server that has not heard of an event or a file yet', () => {
+  it.each([
+    ['lists', /\/attachments$|\/attachments\?/],
+    ['contents', /\/attachments\/./],
+  ])('is asked again for %s: what hangs on the event arrives', async (_what, path) => {
+    const { id } = world.mailbox.createEvent({ ...VISIT, subject: 'Made there' });
+    await world.sync();
+    world.mailbox.attachFile(String(id), { name: 'plan.txt', content: 'plan' });
+    world.simulator.failNext({ status: 404, code: 'ErrorItemNotFound', path, count: 1 });
+    await world.sync();
+    await world.sync();
+    const event = await world.bySubject('Made there');
+    expect(await both(event.id)).toEqual([['plan.txt'], ['plan.txt']]);
+    await expectQuiet(world);
+  });
+});
