@@ -196,3 +196,30 @@ describe('laws', () => {
     );
   });
 });
+
+describe('a rule that is taken back', () => {
+  const rule = aSeries({ recurrence: null });
+  const special = { '2026-03-16': { isCancelled: false as const, fields: { subject: 'Special' } } };
+  const made = aSeries({ occurrences: special });
+  const line = { side: 'local' as const, operation: 'update' as const, fields: ['time', 'occurrence:2026-03-16'] };
+
+  it('takes along what is said about its dates', () => {
+    const { revert } = planRevert({ lines: [{ ...line, before: rule, after: made }], current: made, isOurs: true });
+    expect(revert).toMatchObject({
+      kind: 'restore',
+      units: ['time', 'occurrence:2026-03-16'],
+      content: { occurrences: {} },
+    });
+  });
+
+  it('stays when somebody said something since about a date of its own', () => {
+    const later = aSeries({ occurrences: { '2026-03-16': { isCancelled: false, fields: { subject: 'Newer' } } } });
+    const { revert, kept } = planRevert({
+      lines: [{ ...line, before: rule, after: made }],
+      current: later,
+      isOurs: true,
+    });
+    expect(revert).toEqual({ kind: 'nothing' });
+    expect(kept).toContainEqual({ unit: 'time', why: 'changed-since' });
+  });
+});

@@ -1,5 +1,6 @@
 import { sameUnit, type Unit, unitsOf, withUnit } from './canonical-event.ts';
 import type { EventContent } from './event.ts';
+import { occursOn } from './rule-dates.ts';
 import { withoutRevived } from './series-edit.ts';
 
 /** One line of the journal, as far as taking it back is concerned. */
@@ -124,15 +125,29 @@ function undoUpdate(
     if (!sameUnit(undone, after, unit)) kept.push({ unit, why: 'changed-since' });
     else if (!isOurs && !PERSONAL.has(unit)) kept.push({ unit, why: 'not-ours' });
     else {
-      const candidate = withUnit(undone, unit, before);
-      if (withoutRevived(candidate, there) !== candidate) kept.push({ unit, why: 'gone-in-outlook' });
+      const { candidate, dropped } = withoutStrays(withUnit(undone, unit, before));
+      // What somebody said since about a date that goes with its rule is newer than the rule.
+      if (dropped.some((date) => !sameUnit(undone, after, date))) kept.push({ unit, why: 'changed-since' });
+      else if (withoutRevived(candidate, there) !== candidate) kept.push({ unit, why: 'gone-in-outlook' });
       else {
         undone = candidate;
-        restored.add(unit);
+        for (const each of [unit, ...dropped]) restored.add(each);
       }
     }
   }
   return undone;
+}
+
+/** What is said about a date goes with the rule that gives it. */
+function withoutStrays(content: EventContent): { candidate: EventContent; dropped: readonly Unit[] } {
+  const { recurrence, occurrences } = content;
+  const strays = Object.keys(occurrences).filter((date) => !recurrence || !occursOn(recurrence, date));
+  if (strays.length === 0) return { candidate: content, dropped: [] };
+  const kept = Object.entries(occurrences).filter(([date]) => !strays.includes(date));
+  return {
+    candidate: { ...content, occurrences: Object.fromEntries(kept) },
+    dropped: strays.map((date): Unit => `occurrence:${date}`),
+  };
 }
 
 function isChange({ operation }: JournalLine): boolean {

@@ -20,7 +20,10 @@ export interface CalendarGraph {
   /** The same for several streams in one request: an outcome for each, in the order of `starts`. */
   fetchDeltaPages(session: GraphSession, starts: readonly DeltaStart[]): Promise<DeltaOutcome[]>;
   /** Which calendar each event is in now. Left out are those Graph does not say it of. */
-  findCalendars(session: GraphSession, ids: readonly GraphEventId[]): Promise<Map<GraphEventId, GraphCalendarId>>;
+  findCalendars(
+    session: GraphSession,
+    ids: readonly GraphEventId[],
+  ): Promise<Map<GraphEventId, GraphCalendarId | 'gone'>>;
   /**
    * Events by id, read in batches; masters come without their exceptions. Left out are those of which Graph says neither that
    * they are there nor that they are gone, such as one whose id it cannot read any more.

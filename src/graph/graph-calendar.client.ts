@@ -71,7 +71,7 @@ export class GraphCalendarClient implements CalendarGraph {
   async findCalendars(
     session: GraphSession,
     ids: readonly GraphEventId[],
-  ): Promise<Map<GraphEventId, GraphCalendarId>> {
+  ): Promise<Map<GraphEventId, GraphCalendarId | 'gone'>> {
     return readCalendarsOf(this.#access, session, ids);
   }
 

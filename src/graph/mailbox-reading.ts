@@ -3,6 +3,7 @@ import type { GraphCalendarId, GraphEventId } from '../core/ids.ts';
 import type { GraphSession, RemoteCalendar, RemoteMailbox } from './calendar-graph.ts';
 import { batch, type GraphAccess, readList } from './graph-access.ts';
 import type { BatchItem } from './graph-batch.ts';
+import { isGone } from './graph-errors.ts';
 import type { WireEvent } from './graph-event-reader.ts';
 import { eventPath, query, segment, userPath } from './graph-paths.ts';
 import { members, text } from './wire-values.ts';
@@ -47,17 +48,18 @@ export async function readCalendars(access: GraphAccess, session: GraphSession):
   return [...byId.values()];
 }
 
-/** @returns the calendar each event is in; nothing of an event Graph does not find, or whose calendar it does not tell */
+/** @returns the calendar each event is in; nothing of an event whose calendar Graph does not tell */
 export async function readCalendarsOf(
   access: GraphAccess,
   session: GraphSession,
   ids: readonly GraphEventId[],
-): Promise<Map<GraphEventId, GraphCalendarId>> {
+): Promise<Map<GraphEventId, GraphCalendarId | 'gone'>> {
   const items = [...new Set(ids)].map(
     (id): BatchItem => ({ key: id, method: 'GET', path: `${eventPath(session, id)}/calendar` }),
   );
-  const found = new Map<GraphEventId, GraphCalendarId>();
+  const found = new Map<GraphEventId, GraphCalendarId | 'gone'>();
   for (const [key, outcome] of await batch(access, session, items)) {
+    if (!outcome.ok && isGone(outcome.error)) found.set(key as GraphEventId, 'gone');
     if (!outcome.ok && outcome.error.recovery !== 'give-up') throw outcome.error;
     const { id } = members(outcome.ok ? outcome.body : undefined);
     if (typeof id === 'string' && id !== '') found.set(key as GraphEventId, id as GraphCalendarId);

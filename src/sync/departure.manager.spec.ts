@@ -55,6 +55,14 @@ const single = (id: string, start = '2026-03-10T09:00:00', end = '2026-03-10T10:
 });
 
 describe('an event that is missing and exists all the same', () => {
+  it('is doubted when it is not found a moment later', async () => {
+    const { left: away, here } = await left(
+      { in: { a: 'gone', b: 'on' } },
+      { singles: ['a', 'b'].map((id) => single(id)) },
+    );
+    expect([away, here]).toEqual([[], ['a']]);
+  });
+
   it('left when it is in a calendar that is not synced', async () => {
     const there = { in: { a: 'off', b: 'on', c: 'here', s: 'off' }, known: { off: false, on: true } };
     expect(await left(there, { singles: ['a', 'b', 'c', 'd'].map((id) => single(id)), series: ['s'] })).toEqual({

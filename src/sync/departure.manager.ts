@@ -20,7 +20,7 @@ const TAKE_OUT: EventPlan = { action: 'none', local: { kind: 'delete' }, base: {
 export interface Whereabouts {
   /** In a calendar that is not synced. */
   readonly away: readonly GraphEventId[];
-  /** In the very calendar that does not list them. */
+  /** In the very calendar that does not list them, or told of as there and as gone in one breath. */
   readonly here: readonly GraphEventId[];
 }
 
@@ -69,8 +69,12 @@ export class DepartureManager {
     ];
     if (ids.length === 0) return { away: [], here: [] };
     const found = await this.#graph.findCalendars(context.session, ids);
-    const elsewhere = [...found].filter(([, calendarId]) => calendarId !== context.graphCalendarId);
-    const here = [...found].flatMap(([id, calendarId]) => (calendarId === context.graphCalendarId ? [id] : []));
+    const isHere = (calendarId: GraphCalendarId | 'gone') =>
+      calendarId === 'gone' || calendarId === context.graphCalendarId;
+    const elsewhere = [...found].flatMap(([id, calendarId]): [GraphEventId, GraphCalendarId][] =>
+      calendarId === 'gone' || isHere(calendarId) ? [] : [[id, calendarId]],
+    );
+    const here = [...found].flatMap(([id, calendarId]) => (isHere(calendarId) ? [id] : []));
     if (elsewhere.length === 0) return { away: [], here };
     const synced = new Map(await context.syncedCalendars());
     if (elsewhere.some(([, calendarId]) => !synced.has(calendarId))) {
