@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { type FixedUnit, withUnit } from '../../src/core/canonical-event.ts';
+import { isSyncError } from '../../src/core/errors.ts';
 import type { EventContent, OccurrenceOverride } from '../../src/core/event.ts';
 import { patchContent } from '../../src/core/event-input.ts';
 import { withoutIdleDates } from '../../src/core/idle-dates.ts';
@@ -71,8 +72,19 @@ export function edited(content: EventContent, edit: Edit, how: { readonly dropsD
 function withRule(series: EventContent, rule: number | 'single', dropsDates: boolean): EventContent {
   if (rule === 'single') return patchContent(series, { recurrence: null });
   if (rule === 0) return series;
-  const moved = patchContent(series, { start: onLaterDay(series.start, rule), end: onLaterDay(series.end, rule) });
+  const moved = movedBy(series, rule);
+  if (!moved) return series;
   return dropsDates ? { ...moved, occurrences: {} } : moved;
+}
+
+/** @returns nothing where nobody may: an event that a change of the clock would let end before it starts is refused */
+function movedBy(series: EventContent, days: number): EventContent | undefined {
+  try {
+    return patchContent(series, { start: onLaterDay(series.start, days), end: onLaterDay(series.end, days) });
+  } catch (error) {
+    if (isSyncError(error)) return undefined;
+    throw error;
+  }
 }
 
 function withDate(series: EventContent, nth: number, change: Edit['dates'][number]['change'], subject: string) {
