@@ -212,6 +212,16 @@ describe('a rule that is taken back', () => {
     });
   });
 
+  it('alone does so: another field leaves alone what is said about a date its rule does not give', () => {
+    const astray = { '2026-03-17': { isCancelled: false as const, fields: { subject: 'Astray' } } };
+    const [was, is] = ['low', 'high'].map((importance) =>
+      aSeries({ importance: importance as 'low', occurrences: astray }),
+    );
+    const lines = [{ ...line, fields: ['importance'], before: was, after: is }];
+    const { revert } = planRevert({ lines, current: is!, isOurs: true });
+    expect(revert).toMatchObject({ kind: 'restore', units: ['importance'], content: { occurrences: astray } });
+  });
+
   it('stays when somebody said something since about a date of its own', () => {
     const later = aSeries({ occurrences: { '2026-03-16': { isCancelled: false, fields: { subject: 'Newer' } } } });
     const { revert, kept } = planRevert({

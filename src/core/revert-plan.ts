@@ -1,7 +1,6 @@
 import { sameUnit, type Unit, unitsOf, withUnit } from './canonical-event.ts';
 import type { EventContent } from './event.ts';
-import { occursOn } from './rule-dates.ts';
-import { withoutRevived } from './series-edit.ts';
+import { onOwnDates, withoutRevived } from './series-edit.ts';
 
 /** One line of the journal, as far as taking it back is concerned. */
 export interface JournalLine {
@@ -125,7 +124,9 @@ function undoUpdate(
     if (!sameUnit(undone, after, unit)) kept.push({ unit, why: 'changed-since' });
     else if (!isOurs && !PERSONAL.has(unit)) kept.push({ unit, why: 'not-ours' });
     else {
-      const { candidate, dropped } = withoutStrays(withUnit(undone, unit, before));
+      const replaced = withUnit(undone, unit, before);
+      const candidate = unit === 'time' ? onOwnDates(replaced) : replaced;
+      const dropped = unitsOf(replaced).filter((each) => !unitsOf(candidate).includes(each));
       // What somebody said since about a date that goes with its rule is newer than the rule.
       if (dropped.some((date) => !sameUnit(undone, after, date))) kept.push({ unit, why: 'changed-since' });
       else if (withoutRevived(candidate, there) !== candidate) kept.push({ unit, why: 'gone-in-outlook' });
@@ -136,18 +137,6 @@ function undoUpdate(
     }
   }
   return undone;
-}
-
-/** What is said about a date goes with the rule that gives it. */
-function withoutStrays(content: EventContent): { candidate: EventContent; dropped: readonly Unit[] } {
-  const { recurrence, occurrences } = content;
-  const strays = Object.keys(occurrences).filter((date) => !recurrence || !occursOn(recurrence, date));
-  if (strays.length === 0) return { candidate: content, dropped: [] };
-  const kept = Object.entries(occurrences).filter(([date]) => !strays.includes(date));
-  return {
-    candidate: { ...content, occurrences: Object.fromEntries(kept) },
-    dropped: strays.map((date): Unit => `occurrence:${date}`),
-  };
 }
 
 function isChange({ operation }: JournalLine): boolean {

@@ -188,3 +188,11 @@ function withOverride(series: EventContent, date: string, override: OccurrenceOv
 function asSingle(fields: EventFields): EventContent {
   return { ...fields, recurrence: null, occurrences: {} };
 }
+
+/** A series without what is said about dates its rule does not give; it goes with the rule that gave them. */
+export function onOwnDates(series: EventContent): EventContent {
+  const { recurrence, occurrences } = series;
+  const kept = Object.entries(occurrences).filter(([date]) => recurrence && occursOn(recurrence, date));
+  if (kept.length === Object.keys(occurrences).length) return series;
+  return { ...series, occurrences: Object.fromEntries(kept) };
+}

@@ -6,7 +6,7 @@ import { assert } from './errors.ts';
 import type { EventContent } from './event.ts';
 import { type EventPlan, type LocalStep, type PlanInput, type PlannedConflict, timesOf } from './event-plan.ts';
 import { withoutIdleDates, withSilencedDates } from './idle-dates.ts';
-import { occursOn } from './rule-dates.ts';
+import { onOwnDates } from './series-edit.ts';
 import {
   type AgreedContent,
   applyDecisions,
@@ -143,14 +143,8 @@ function withPersonalValues(merged: EventContent, decision: PersonalDecision | u
   const values = decision?.resolution === 'manual' ? decision.values : undefined;
   if (!values) return merged;
   const decided = values.units.reduce((content, unit) => withUnit(content, unit as Unit, values.content), merged);
+  // A rule of the person's own has no place for what was said about dates it does not give; the record keeps that.
   return values.units.includes('time') ? onOwnDates(decided) : decided;
-}
-
-/** A rule of the person's own has no place for what was said about dates it does not give; the record keeps that. */
-function onOwnDates(content: EventContent): EventContent {
-  const { recurrence } = content;
-  const kept = Object.entries(content.occurrences).filter(([date]) => recurrence && occursOn(recurrence, date));
-  return { ...content, occurrences: Object.fromEntries(kept) };
 }
 
 function conflictOf(

@@ -69,12 +69,12 @@ export class DepartureManager {
     ];
     if (ids.length === 0) return { away: [], here: [] };
     const found = await this.#graph.findCalendars(context.session, ids);
-    const isHere = (calendarId: GraphCalendarId | 'gone') =>
-      calendarId === 'gone' || calendarId === context.graphCalendarId;
-    const elsewhere = [...found].flatMap(([id, calendarId]): [GraphEventId, GraphCalendarId][] =>
-      calendarId === 'gone' || isHere(calendarId) ? [] : [[id, calendarId]],
-    );
-    const here = [...found].flatMap(([id, calendarId]) => (isHere(calendarId) ? [id] : []));
+    const here: GraphEventId[] = [];
+    const elsewhere: [GraphEventId, GraphCalendarId][] = [];
+    for (const [id, calendarId] of found) {
+      if (calendarId === 'gone' || calendarId === context.graphCalendarId) here.push(id);
+      else elsewhere.push([id, calendarId]);
+    }
     if (elsewhere.length === 0) return { away: [], here };
     const synced = new Map(await context.syncedCalendars());
     if (elsewhere.some(([, calendarId]) => !synced.has(calendarId))) {
