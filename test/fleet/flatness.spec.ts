@@ -25,6 +25,20 @@ describe('what is flat', () => {
     expect(trend).toMatchObject({ isFlat: true });
   });
 
+  it('is memory that falls back to the same, with more garbage at each moment of looking than at the one before', () => {
+    const garbage = (seconds: number) => (seconds % 130 === 0 ? 0 : seconds / 20);
+    const trend = judged('service heap MB', (seconds) => 60 + garbage(seconds));
+    expect(Math.min(trend?.perHour ?? 0, trend?.restPerHour ?? 0)).toBeGreaterThan(trend?.bound ?? 0);
+    expect(trend).toMatchObject({ isFlat: true });
+  });
+
+  it('is not memory that falls back to more and more', () => {
+    const garbage = (seconds: number) => (seconds % 130 === 0 ? 0 : seconds / 20);
+    expect(judged('service heap MB', (seconds) => 60 + seconds / 50 + garbage(seconds))).toMatchObject({
+      isFlat: false,
+    });
+  });
+
   it('is not memory, handles or connections that go on growing', () => {
     expect(judged('service rss MB', (seconds) => 200 + seconds / 20)).toMatchObject({ isFlat: false });
     expect(judged('worker 1 handles', (seconds) => 30 + seconds / 60)).toMatchObject({ isFlat: false });

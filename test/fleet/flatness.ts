@@ -11,6 +11,8 @@ export interface Trend {
   readonly perHour: number;
   /** The slope of the last quarter alone. */
   readonly restPerHour: number;
+  /** The slope of what it falls back to, over the second half. */
+  readonly floorPerHour: number;
   /** What it may grow by in an hour; without one it is only reported. */
   readonly bound: number | undefined;
   readonly isFlat: boolean;
@@ -33,9 +35,13 @@ const BOUNDS: readonly (readonly [name: RegExp, bound: (level: number) => number
   [/^lag ms$/, (level) => Math.max(10_000, level * 2)],
 ];
 
+/** Stretches of the second half, each long enough for the collector to come by. */
+const STRETCHES = 4;
+
 /**
  * A figure is flat when the second half does not rise by more than its bound allows; or when it took a step in there and came
- * to rest, as memory does when the collector has chosen a larger heap: what leaks does not rest.
+ * to rest, as memory does when the collector has chosen a larger heap; or when it always falls back to the same, however much
+ * garbage lay about at the moments of looking. What leaks neither rests nor falls back.
  */
 export function judgeFlatness(samples: readonly Sample[]): Trend[] {
   const half = samples.slice(Math.floor(samples.length / 2));
@@ -46,16 +52,25 @@ export function judgeFlatness(samples: readonly Sample[]): Trend[] {
     const levels = points.map(([, level]) => level);
     const perHour = slopeOf(points) * 3600;
     const restPerHour = slopeOf(points.slice(Math.floor(points.length / 2))) * 3600;
+    const floorPerHour = slopeOf(floorOf(points)) * 3600;
     const middle = levels.reduce((sum, level) => sum + level, 0) / levels.length;
     const bound = BOUNDS.find(([pattern]) => pattern.test(name))?.[1](middle);
     return [
       {
-        ...{ name, atHalf: levels[0] ?? 0, atEnd: levels.at(-1) ?? 0, perHour, restPerHour, bound },
+        ...{ name, atHalf: levels[0] ?? 0, atEnd: levels.at(-1) ?? 0, perHour, restPerHour, floorPerHour, bound },
         ...{ least: Math.min(...levels), most: Math.max(...levels) },
-        isFlat: bound === undefined || perHour <= bound || restPerHour <= bound,
+        isFlat: bound === undefined || Math.min(perHour, restPerHour, floorPerHour) <= bound,
       },
     ];
   });
+}
+
+/** The least of each stretch. */
+function floorOf(points: readonly (readonly [x: number, y: number])[]): (readonly [x: number, y: number])[] {
+  const size = Math.ceil(points.length / STRETCHES);
+  return Array.from({ length: Math.ceil(points.length / size) }, (_, at) =>
+    points.slice(at * size, (at + 1) * size).reduce((least, point) => (point[1] < least[1] ? point : least)),
+  );
 }
 
 /** Of the straight line that fits best. */

@@ -46,7 +46,7 @@ const soaked = await Promise.all(
 for (const { store, trends, complaints, writes, tables } of soaked) {
   console.log(`\n${store}: ${writes} acknowledged writes`);
   console.table(
-    trends.map(({ name, atHalf, atEnd, least, most, perHour, restPerHour, bound, isFlat }) => ({
+    trends.map(({ name, atHalf, atEnd, least, most, perHour, restPerHour, floorPerHour, bound, isFlat }) => ({
       figure: name,
       'at half': round(atHalf),
       'at the end': round(atEnd),
@@ -54,6 +54,7 @@ for (const { store, trends, complaints, writes, tables } of soaked) {
       most: round(most),
       'an hour': round(perHour),
       'in the last quarter': round(restPerHour),
+      'at its least': round(floorPerHour),
       bound: bound === undefined ? '' : round(bound),
       flat: bound === undefined ? '' : isFlat,
     })),
