@@ -87,6 +87,24 @@ describe('a batch', () => {
     expect(paused).toEqual(new Date('2026-03-02T08:00:30Z'));
   });
 
+  it('keeps the silence of the last try, too, before the next items are sent', async () => {
+    const world = withEvents(8);
+    world.sim.failNext({ batchItem: true, status: 429, retryAfter: 30, count: 20 });
+    const outcomes = await world.send(4);
+    expect(outcomes.filter(({ ok }) => ok)).toHaveLength(4);
+    // Four between five tries, and one before the items that come next.
+    expect(sleepsOf(world)).toEqual([30_000, 30_000, 30_000, 30_000, 30_000]);
+  });
+
+  it('waits for what it was told without being throttled, and so does the mailbox', async () => {
+    const world = withEvents(4);
+    world.sim.failNext({ batchItem: true, status: 429, retryAfter: 3 });
+    world.sim.failNext({ batchItem: true, status: 503, code: 'MailboxInfoStale', retryAfter: 40 });
+    expect(subjects(await world.send())).toEqual(expected(world.ids));
+    expect(sleepsOf(world)).toEqual([40_000]);
+    expect(world.limiter.pausedUntil(world.session.mailbox)).toBeUndefined();
+  });
+
   it.each([
     [500, undefined],
     [502, undefined],

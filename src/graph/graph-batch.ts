@@ -164,7 +164,10 @@ class Chunk {
       else if (outcome.error.recovery === 'retry' && round < MAX_ROUNDS) {
         if (outcome.error.code === 'unavailable') this.#repeated.add(item.key);
         retries.push(outcome.error);
-      } else this.#settle(outcome);
+      } else {
+        if (outcome.error.recovery === 'retry') this.#client.keepSilence(this.#session, outcome.error, round);
+        this.#settle(outcome);
+      }
     }
     return retries;
   }
@@ -191,8 +194,8 @@ class Chunk {
 
   /** Sits the longest of the waits out; one that is too long for a run is the outcome of everything still open. */
   async #wait(retries: readonly SyncError[], round: number): Promise<void> {
-    const throttled = retries.filter(({ code }) => code === 'throttled');
-    const worst = (throttled.length > 0 ? throttled : retries).reduce((a, b) => (waitOf(b) > waitOf(a) ? b : a));
+    const told = retries.filter(({ code, retryAfterMs }) => code === 'throttled' || retryAfterMs !== undefined);
+    const worst = (told.length > 0 ? told : retries).reduce((a, b) => (waitOf(b) > waitOf(a) ? b : a));
     try {
       await this.#client.waitForRetry(this.#session, worst, round);
       this.#session.stats.retried += 1;

@@ -182,6 +182,20 @@ describe('a throttled mailbox', () => {
     expect(world.sim.requests).toHaveLength(4);
   });
 
+  it.each([
+    [503, 'ErrorMailboxStoreUnavailable'],
+    [503, 'ErrorMailboxMoveInProgress'],
+    [503, 'MailboxInfoStale'],
+    [500, 'ErrorInternalServerTransientError'],
+  ])('is silent for everybody when %i %s names a wait', async (status, code) => {
+    const world = openGraphWorld();
+    world.sim.failNext({ status, code, retryAfter: 300 });
+    expect(await errorOf(read(world))).toMatchObject({ code: 'unavailable', retryAfterMs: 300_000 });
+    expect(world.limiter.pausedUntil(world.mailbox.id)).toEqual(new Date('2026-03-02T08:05:00Z'));
+    expect(await errorOf(read(world))).toMatchObject({ code: 'throttled', retryAfterMs: 300_000 });
+    expect(world.sim.requests).toHaveLength(1);
+  });
+
   it('is given back to the job when the wait is longer than a run should hold its mailbox', async () => {
     const world = openGraphWorld();
     world.sim.failNext({ status: 429, retryAfter: 600 });

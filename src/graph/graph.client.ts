@@ -237,12 +237,24 @@ export class GraphClient {
     if (error.recovery !== 'retry') throw error;
     // Nothing is sent for now: a worker that sat that out would be missing to other mailboxes.
     if (error.details?.['isUnasked'] && (error.retryAfterMs ?? 0) > PROBE_WAIT_MS) throw error;
-    const delayMs = retryDelayMs({ attempt, retryAfterMs: error.retryAfterMs, jitter: this.#random.next() });
-    if (error.code === 'throttled') this.#limiter.pause(session.mailbox, delayMs);
+    const delayMs = this.keepSilence(session, error, attempt);
     const isSlow = isTimeout(error) && attempt >= MAX_TIMEOUTS;
     if (attempt >= MAX_ATTEMPTS || isSlow || delayMs > LONGEST_WAIT_MS) throw withWait(error, delayMs);
     this.#logger.debug({ mailbox: session.mailbox, code: error.code, delayMs, attempt }, 'waiting before a retry');
     await this.#clock.sleep(delayMs, session.signal);
+  }
+
+  /**
+   * Lets nothing go to the mailbox before the wait is over that Graph asked for, in whatever words and whether or not there
+   * is another try (graph contract 8.3).
+   *
+   * @returns the wait before another try, in ms
+   */
+  keepSilence(session: GraphSession, error: SyncError, attempt: number): number {
+    const delayMs = retryDelayMs({ attempt, retryAfterMs: error.retryAfterMs, jitter: this.#random.next() });
+    const isTold = error.httpStatus !== undefined && error.retryAfterMs !== undefined;
+    if (isTold || error.code === 'throttled') this.#limiter.pause(session.mailbox, delayMs);
+    return delayMs;
   }
 
   /** A request as an item of a batch has it. */
