@@ -274,6 +274,32 @@ describe('a run that is taken back', () => {
     await expectQuiet(world);
   });
 
+  it.each<[string, (id: EventId, graphId: string) => Promise<void>, object]>([
+    ['a deletion', async (_, graphId) => world.mailbox.deleteEvent(graphId), { subject: 'Visit' }],
+    [
+      'a change',
+      async (_, graphId) => {
+        world.mailbox.updateEvent(graphId, { subject: 'Changed' });
+      },
+      { subject: 'Visit' },
+    ],
+  ])('is not taken forth again by asking twice where no run follows: %s', async (_, act, before) => {
+    await world.services.settings.put(USER, { direction: 'pull' });
+    world.mailbox.createEvent(visit());
+    await world.sync();
+    const { id, graphEventId } = await world.bySubject('Visit');
+    await act(id, graphEventId as string);
+    const run = await world.sync();
+    const first = await takeBack(run.id);
+    expect(first).toMatchObject({ jobIds: [], reverted: [{ eventId: id }] });
+    const trail = await world.operations.listOwn(world.db, { userId: USER, runId: run.id, limit: 10, offset: 0 });
+    expect(trail.items.at(-1)).toMatchObject({ side: 'local', reason: expect.stringMatching('taken back') });
+    for (let again = 0; again < 2; again += 1) {
+      expect(await takeBack(run.id)).toMatchObject({ reverted: [], kept: [{ why: 'already-as-before' }] });
+    }
+    expect((await world.all()).map(({ content }) => content)).toMatchObject([before]);
+  });
+
   it('leaves nothing half done when the process dies before the run that follows', async () => {
     const { graphId } = await agreed();
     world.mailbox.updateEvent(graphId, { subject: 'Changed' });

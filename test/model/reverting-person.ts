@@ -2,7 +2,7 @@ import { isSyncError } from '../../src/core/errors.ts';
 import type { JobId, UserId } from '../../src/core/ids.ts';
 import type { OwnSyncOperation } from '../../src/store/operation.repository.ts';
 import { inScopeOf } from '../../src/store/row-scope.ts';
-import type { RevertReport } from '../../src/sync/journal.service.ts';
+import type { RevertReport } from '../../src/sync/revert-work.ts';
 import { type Done, pickBySubject } from './application-person.ts';
 import type { Engine } from './engine.ts';
 import type { Ledger } from './ledger.ts';
