@@ -64,7 +64,7 @@ export function createErrorHandler(logger: Logger) {
   };
 }
 
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, answer: Answer): void {
+function sendProblem(request: FastifyRequest, reply: FastifyReply, answer: Answer): void {
   const { status, code, detail, headers, problems, details } = answer;
   const { id: correlationId, url } = request;
   reply

@@ -5,7 +5,7 @@ export interface Cloud {
   readonly loginHosts: readonly string[];
 }
 
-export const CLOUDS: readonly Cloud[] = [
+const CLOUDS: readonly Cloud[] = [
   { name: 'global', graphHosts: ['graph.microsoft.com'], loginHosts: ['login.microsoftonline.com'] },
   {
     name: 'US Government',

@@ -1,7 +1,7 @@
 /** Fewer deletions than this are never suspicious, however small the calendar. */
 export const BRAKE_MIN_DELETIONS = 20;
 /** More than this share of what is synced, gone at once, is more likely an accident than an intention. */
-export const BRAKE_SHARE = 1 / 3;
+const BRAKE_SHARE = 1 / 3;
 /** Deletions so far apart are no part of one accident. */
 export const BRAKE_WINDOW_MS = 24 * 60 * 60_000;
 

@@ -120,7 +120,7 @@ export function overrideFor(
  *
  * @throws {SyncError} `impossible-input`
  */
-export function assertBetweenNeighbours(series: EventContent, date: string): void {
+function assertBetweenNeighbours(series: EventContent, date: string): void {
   const crossing = crossedNeighbour(series, date);
   if (!crossing) return;
   const { day, neighbour, side } = crossing;

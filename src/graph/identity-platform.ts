@@ -181,7 +181,7 @@ export class IdentityPlatform {
 const OPERATOR_ERRORS = new Set(['invalid_client', 'unauthorized_client', 'invalid_scope', 'invalid_request']);
 
 /** Whether Microsoft's answer is about the application itself rather than about who signed in. */
-export const isOperatorsError = (error: AuthError): boolean => OPERATOR_ERRORS.has(error.errorCode);
+const isOperatorsError = (error: AuthError): boolean => OPERATOR_ERRORS.has(error.errorCode);
 
 /** @returns `unauthenticated`, the operator's, where the application itself is refused; `undefined` for anything else */
 export function applicationRefusal(error: unknown): SyncError | undefined {

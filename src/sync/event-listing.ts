@@ -147,7 +147,7 @@ const EARLIEST = new Date(-8_640_000_000_000_000);
 const LATEST = new Date(8_640_000_000_000_000);
 
 /** A year's view with some days around it; a longer one is read in parts. */
-export const MAX_EXPANDED_DAYS = 400;
+const MAX_EXPANDED_DAYS = 400;
 const DAY_MS = 86_400_000;
 
 /** @throws {SyncError} `invalid-input` for more than can be expanded at once */

@@ -226,7 +226,7 @@ export function localState(
 }
 
 /** Graph's instants are brought to our clock, so that both sides' can be compared. */
-export function remoteState(event: RemoteState['event'], clockOffsetMs: number): SideState {
+function remoteState(event: RemoteState['event'], clockOffsetMs: number): SideState {
   if (event === 'gone') return { state: 'deleted' };
   const modifiedAt = event.lastModifiedAt ? new Date(event.lastModifiedAt.getTime() - clockOffsetMs) : undefined;
   return { state: 'present', content: event.content, modifiedAt };

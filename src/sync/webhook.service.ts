@@ -40,7 +40,7 @@ export interface WebhookCaller {
 }
 
 /** Enough for every system of an organization; each costs a request for every change. */
-export const MAX_WEBHOOKS = 20;
+const MAX_WEBHOOKS = 20;
 /** As long as the signature's hash; Standard Webhooks ask for 24 to 64. */
 const SECRET_BYTES = 32;
 

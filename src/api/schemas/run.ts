@@ -79,7 +79,7 @@ const RUN = {
 
 export const Run = Type.Object(RUN, { title: 'Run' });
 
-export const PastRun = Type.Object(
+const PastRun = Type.Object(
   {
     ...RUN,
     userId: Type.String(),

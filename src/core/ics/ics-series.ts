@@ -73,7 +73,7 @@ export function withExceptions(
 }
 
 /** @returns the date of the series that a time names, by its date and, if it has one, its wall clock to the minute */
-export function dateInSeries({ start, isAllDay, recurrence }: EventContent, time: IcsTime): string | undefined {
+function dateInSeries({ start, isAllDay, recurrence }: EventContent, time: IcsTime): string | undefined {
   const { date, minute } = placeInSeries(time, start.timeZone);
   const isSameClock = minute === undefined || isAllDay || minute === normalDateTime(start.dateTime).slice(11, 16);
   return recurrence && isSameClock && occursOn(recurrence, date) ? date : undefined;

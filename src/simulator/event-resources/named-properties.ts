@@ -20,7 +20,7 @@ const ID =
   /^(String|Integer|Boolean|SystemTime|Binary|Double|Float|Short|Long|Currency|ApplicationTime|CLSID)(Array)?\s+(?:\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?\s+(?:Name\s+(\S.*)|Id\s+(0x[0-9a-f]+|\d+))|(0x[0-9a-f]{1,8}))$/i;
 
 /** One spelling of an id: types, GUIDs and numbers in any case, a name exactly as it is. */
-export function canonicalId(id: string): string {
+function canonicalId(id: string): string {
   let known = canonical.get(id);
   if (known === undefined) {
     known = spell(id);

@@ -139,7 +139,7 @@ const previews = new Map<string, string>();
 const PREVIEW_LENGTH = 255;
 
 /** What Teams appends to the body of an online meeting; the meeting lives and dies with it. */
-export function joinBlock(joinUrl: string): string {
+function joinBlock(joinUrl: string): string {
   return (
     '<div class="me-email-text"><hr><div><span style="font-size:24px">Microsoft Teams meeting</span></div>' +
     `<div><a id="meet_invite_block.action.join_link" href="${joinUrl}">Join the meeting now</a></div><hr></div>`

@@ -65,7 +65,7 @@ export function sameZone(a: string, b: string): boolean {
 export const windowsNames = (): string[] => [...new Set(windowsByLowerName.values())].sort();
 
 /** Offset east of UTC at an instant, in milliseconds. */
-export function offsetAt(zone: string, utcMs: number): number {
+function offsetAt(zone: string, utcMs: number): number {
   if (zone === 'UTC') return 0;
   const day = Math.floor(utcMs / DAY_MS);
   const before = dayOffset(zone, day);

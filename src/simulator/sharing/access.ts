@@ -18,7 +18,7 @@ export interface Access {
 }
 
 /** A signed-in user under another user's path. Applications are at home everywhere. */
-export const isVisitor = ({ caller, mailbox }: Pick<RouteContext, 'caller' | 'mailbox'>): boolean =>
+const isVisitor = ({ caller, mailbox }: Pick<RouteContext, 'caller' | 'mailbox'>): boolean =>
   caller.oid !== undefined && caller.oid.toLowerCase() !== mailbox.state.id.toLowerCase();
 
 /** The mailbox of the signed-in user, when there is one. */
@@ -33,7 +33,7 @@ const hasScope = ({ caller }: RootContext, ...scopes: string[]): boolean => {
 const isWrite = ({ request }: RootContext): boolean => request.method !== 'GET';
 
 /** How another user's calendar without rights is refused. */
-export const notShared = ({ world }: RootContext): GraphError =>
+const notShared = ({ world }: RootContext): GraphError =>
   world.switches.foreignCalendarRefusal === 404 ? itemNotFound() : accessDenied();
 
 /**
