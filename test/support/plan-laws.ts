@@ -52,7 +52,11 @@ function expectContentLawful(input: PlanInput, plan: EventPlan, local: EventCont
     : named;
   const recorded = plan.conflict?.units ?? [];
   // What is said about a date means what it means beside the rest of the event, as it will be.
-  const after = [...sent, ...agreed.conflictUnits].reduce((all, unit) => withUnit(all, unit, merged), remote);
+  const become = (there: EventContent) =>
+    [...sent, ...agreed.conflictUnits].reduce((all, unit) => withUnit(all, unit, merged), there);
+  const after = become(remote);
+  // A date that fell silent there says what it said again where the series it fell silent beside does not prevail, or waits.
+  const afterAll = base ? become(withSilencedDates(base.remote, remote)) : after;
   const unsilenced = (content: EventContent) =>
     withSilencedDates(local, base ? withSilencedDates(base.local, content) : content);
   const broken: string[] = [];
@@ -66,6 +70,7 @@ function expectContentLawful(input: PlanInput, plan: EventPlan, local: EventCont
     // A date that fell silent there because its series changed may have to say what it said, where that series does not prevail.
     const asSaidThere = base ? withUnit(merged, unit, withSilencedDates(base.remote, remote)) : remote;
     const isSame = sameUnit(merged, remote, unit) || (!isFixedUnit(unit) && sameUnit(merged, asSaidThere, unit));
+    const isAlike = sameUnit(merged, after, unit) || (!isFixedUnit(unit) && sameUnit(merged, afterAll, unit));
     const isRecorded = recorded.includes(unit);
     const law = (what: string, holds: boolean) => {
       if (!holds) broken.push(`${unit} (changed${isHere ? ' here' : ''}${isThere ? ' there' : ''}): ${what}`);
@@ -79,11 +84,11 @@ function expectContentLawful(input: PlanInput, plan: EventPlan, local: EventCont
     if (agreed.conflictUnits.includes(unit)) {
       law('what waits has a record and stays as it is', isRecorded && isKeptHere && !sent.includes(unit));
     } else {
-      law('what does not wait becomes the same', sameUnit(merged, after, unit) || (!isHere && !isThere));
+      law('what does not wait becomes the same', isAlike || (!isHere && !isThere));
     }
     if (isRecorded) continue;
     law('a change here is followed', !isHere || isThere || isKeptHere);
-    law('a change there is followed', !isThere || isHere || sameUnit(merged, after, unit));
+    law('a change there is followed', !isThere || isHere || isAlike);
     law(
       'what nobody changed is left alone',
       isHere || isThere || (isKeptHere && (!named.includes(unit) || isSilenced)),
