@@ -119,8 +119,10 @@ describe('mails to guests', () => {
     expect((await world.sync()).status).toBe('COMPLETED');
     expect(mailed()).toBe(8);
     await world.book(meeting('Small', 1));
+    await world.book({ subject: 'Alone', ...HOURS });
     expect((await world.sync()).errorCode).toBe('GUEST_MAIL_BUDGET');
     expect(mailed()).toBe(8);
+    expect(inOutlook().sort()).toEqual(['Alone', 'Large']);
   });
 
   it('are given back when Graph refuses the write', async () => {
@@ -131,6 +133,19 @@ describe('mails to guests', () => {
     await world.book(meeting('Good', 4));
     expect((await world.sync()).status).toBe('COMPLETED');
     expect(mailed()).toBe(4);
+  });
+
+  it('are given back when Graph is too busy for the write, for as long as it is', async () => {
+    await open(4);
+    world.simulator.failNext({ method: 'POST', path: /events$/, status: 503, count: 'always' });
+    const busy = await world.book(meeting('Not taken', 4));
+    await world.syncWhileTimePasses().catch(() => undefined);
+    world.simulator.clearFaults();
+    await world.remove(busy);
+    await world.book(meeting('Good', 4));
+    expect((await world.syncWhileTimePasses()).status).toBe('COMPLETED');
+    expect(mailed()).toBe(4);
+    expect(inOutlook()).toEqual(['Good']);
   });
 
   it('are given back when Graph refuses a deletion', async () => {
