@@ -15,6 +15,7 @@ import type { SharedCounts } from './rate-limits.ts';
  * The use cases as the HTTP API calls them. They are named here by their shape, so that a route can be tried with a
  * stand-in; what they answer is described by the schemas, which the specs hold real answers against.
  */
+
 export type Role = 'user' | 'operator' | 'admin';
 
 /** Who calls, as their token says. */

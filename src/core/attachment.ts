@@ -4,6 +4,7 @@
  * Graph takes and gives files of up to 3 MB in one request (graph contract 1.8); larger ones need an upload session, and items
  * and links have no content of their own.
  */
+
 export type AttachmentKind = 'file' | 'item' | 'reference';
 
 /** Why an attachment is listed without its content. */

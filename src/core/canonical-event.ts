@@ -15,6 +15,7 @@ import { canonicalZone, datePart, normalDateTime, toInstant } from './time-zones
  * The canonical form both sides are reduced to before anything is compared, unit by unit. A unit is what is merged as one:
  * start, end, zone, all-day and recurrence belong together; every overridden date of a series is a unit of its own.
  */
+
 export type FixedUnit =
   | 'subject'
   | 'body'

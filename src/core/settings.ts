@@ -1,4 +1,5 @@
 /** How a calendar is kept in step; a calendar's own value wins over its user's, which wins over these defaults. */
+
 export const SYNC_DIRECTIONS = ['pull', 'push', 'bidirectional'] as const;
 export type SyncDirection = (typeof SYNC_DIRECTIONS)[number];
 

@@ -4,6 +4,7 @@ import { type TSchema, Type } from 'typebox';
  * One description of everything that goes in and out: what validates a request is what the OpenAPI document shows.
  * A schema with a title becomes a component of that name.
  */
+
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 /** Of a closed list of words. */
@@ -54,7 +55,7 @@ export const listOf = <T extends TSchema>(title: string, item: T) =>
 export const pageOf = <T extends TSchema>(title: string, item: T) =>
   Type.Object({ items: Type.Array(item), total: Count, limit: Count, offset: Count }, { title });
 
-export const ProblemSchema = Type.Object(
+const ProblemSchema = Type.Object(
   {
     type: Type.String({ description: 'a URN made of the code' }),
     title: Type.String({ description: 'the status in words' }),
