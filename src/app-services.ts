@@ -208,6 +208,7 @@ export function createServices(parts: {
     troubledMailboxes: () => client.breakers.troubledMailboxes,
     refusal: () => operatorAlarm.reason,
     hasTrouble: () => store.connections.hasTrouble(db),
+    outagesElsewhere: () => queue.outages(db),
     verifyKeys: () => cipher.verify(db),
     version: packageVersion(),
   });

@@ -131,6 +131,7 @@ export async function createApp(config: AppConfig, plugs: AppPlugs = {}): Promis
     runs: store.runs,
     leases: store.leases,
     connections: store.connections,
+    outageAt: (mailboxId) => client.breakers.outageAt(mailboxId),
     clock,
     random,
     logger,

@@ -1,3 +1,4 @@
+import type { Outage } from '../core/outage.ts';
 import type { Clock } from '../core/runtime.ts';
 import { type BreakerState, CircuitBreaker } from './circuit-breaker.ts';
 
@@ -38,6 +39,13 @@ export class Breakers {
 
   stateOf(mailbox: string): BreakerState {
     return this.#mailboxes.get(mailbox)?.state ?? 'closed';
+  }
+
+  /** What keeps requests from a mailbox now; Graph as a whole comes first. */
+  outageAt(mailbox: string): Outage | undefined {
+    if (this.state !== 'closed') return { of: 'graph', until: this.#whole.openUntil };
+    const own = this.#mailboxes.get(mailbox);
+    return own && own.state !== 'closed' ? { of: 'mailbox', until: own.openUntil } : undefined;
   }
 
   /** @throws {SyncError} `unavailable`, with the time left, while the mailbox, or Graph, is not asked */

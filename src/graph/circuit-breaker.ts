@@ -35,6 +35,11 @@ export class CircuitBreaker {
     return this.#clock.now().getTime() < this.#openUntilMs ? 'open' : 'half-open';
   }
 
+  /** Of a breaker that is not closed: when one request may try again. */
+  get openUntil(): Date {
+    return new Date(this.#openUntilMs);
+  }
+
   /** @throws {SyncError} `unavailable`, with the time left, while the breaker is open or its one probe is out */
   assertClosed(): void {
     const { state } = this;

@@ -2,19 +2,29 @@ import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import { fromKysely, type PgBoss } from 'pg-boss';
 import type { JobId, UserId } from '../core/ids.ts';
+import type { Outage } from '../core/outage.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import { DEFAULT_SETTINGS, type SyncDirection } from '../core/settings.ts';
 import type { CalendarRepository } from '../store/calendar.repository.ts';
+import { toOptionalDate } from '../store/columns.ts';
 import type { Db, Queryable, Tx } from '../store/db.ts';
 import type { RunRepository, RunTrigger, StoredRun, StoredRunRequest } from '../store/run.repository.ts';
 import type { SettingsRepository } from '../store/settings.repository.ts';
+import type { Outages } from '../sync/health.service.ts';
 import type { QueuedRun, RunQueue, RunRequest } from '../sync/run-queue.ts';
 import { SYNC_QUEUE } from './boss.ts';
 
 /** What a job carries: which run to look at. */
 export interface Doorbell {
   readonly runId: JobId;
+  /** Why the run was put back, for the health that other processes tell; `until` as ISO 8601. */
+  readonly outage?: { readonly of: Outage['of']; readonly until: string };
 }
+
+/** Once its time has come, a doorbell is heard within about a second; what nobody hears by then tells nothing of Graph. */
+const HEARD_WITHIN_MS = 5_000;
+/** A request that tries whether an outage is over fails within this time, or the run has got through and goes on. */
+const PROBE_MS = 60_000;
 
 /**
  * These ask for what has just happened to be carried over. A run already at work may have passed that point, so only one
@@ -88,8 +98,11 @@ export class PgBossRunQueue implements RunQueue {
    *
    * One run at a time works on a user's mailbox: jobs are grouped by user, and a group has one active job.
    */
-  async ring(tx: Tx, run: Pick<StoredRun, 'id' | 'userId'>, delayMs = 0): Promise<void> {
-    const doorbell: Doorbell = { runId: run.id };
+  async ring(tx: Tx, run: Pick<StoredRun, 'id' | 'userId'>, delayMs = 0, outage?: Outage): Promise<void> {
+    const doorbell: Doorbell = {
+      runId: run.id,
+      ...(outage ? { outage: { of: outage.of, until: outage.until.toISOString() } } : {}),
+    };
     await this.#boss.send(SYNC_QUEUE, doorbell, {
       db: fromKysely(tx.kysely),
       group: { id: run.userId },
@@ -135,6 +148,28 @@ export class PgBossRunQueue implements RunQueue {
     `.execute(q.kysely);
     const waitMs = found.rows[0]?.waitMs;
     return waitMs === null || waitMs === undefined ? undefined : Math.round(Number(waitMs));
+  }
+
+  /**
+   * Outages that runs in whatever process were put back for, or that they are trying now. It takes no news to end one: its
+   * time passes, also when whoever met it was killed.
+   */
+  async outages(q: Queryable): Promise<Outages> {
+    const now = this.#clock.now();
+    const ago = (ms: number) => sql`${new Date(now.getTime() - ms).toISOString()}::timestamptz`;
+    const found = await sql<{ mailboxes: unknown; graphUntil: unknown }>`
+      select count(distinct c."mailboxId") filter (where o.of = 'mailbox') as mailboxes,
+        max(o.until) filter (where o.of = 'graph') as "graphUntil"
+      from pgboss.job j
+      cross join jsonb_to_record(j.data -> 'outage') as o(of text, until timestamptz)
+      join "CalendarConnection" c on c."userId" = j.group_id
+      where j.name = ${SYNC_QUEUE} and j.state < 'completed'
+        and (o.until > ${ago(HEARD_WITHIN_MS)} or (j.state = 'active' and o.until > ${ago(PROBE_MS)}))
+    `.execute(q.kysely);
+    const [row] = found.rows;
+    const until = toOptionalDate(row?.graphUntil);
+    const state = until === undefined ? 'closed' : until > now ? 'open' : 'half-open';
+    return { state, mailboxes: Number(row?.mailboxes ?? 0) };
   }
 
   async #directionOf(tx: Tx, { userId, calendarId }: RunRequest): Promise<SyncDirection> {

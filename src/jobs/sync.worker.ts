@@ -1,9 +1,10 @@
 import type { Job, PgBoss } from 'pg-boss';
 import { isSyncError, SyncError } from '../core/errors.ts';
 import type { JobId } from '../core/ids.ts';
+import type { Outage } from '../core/outage.ts';
 import type { Clock, Logger, Random } from '../core/runtime.ts';
 import type { ConnectionRepository } from '../store/connection.repository.ts';
-import type { Db } from '../store/db.ts';
+import type { Db, Tx } from '../store/db.ts';
 import { LEASE_MS, type Lease, type LeaseRepository } from '../store/lease.repository.ts';
 import { inScopeOf, withoutScope } from '../store/row-scope.ts';
 import type { RunRepository, StoredRun } from '../store/run.repository.ts';
@@ -38,7 +39,8 @@ export class SyncWorker {
   readonly #engine: RunEngine;
   readonly #runs: RunRepository;
   readonly #leases: LeaseRepository;
-  readonly #connections: Pick<ConnectionRepository, 'queueAtMailbox'>;
+  readonly #connections: Pick<ConnectionRepository, 'queueAtMailbox' | 'findMailboxId'>;
+  readonly #outageAt: (mailboxId: string) => Outage | undefined;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #logger: Logger;
@@ -54,7 +56,9 @@ export class SyncWorker {
     engine: RunEngine;
     runs: RunRepository;
     leases: LeaseRepository;
-    connections: Pick<ConnectionRepository, 'queueAtMailbox'>;
+    connections: Pick<ConnectionRepository, 'queueAtMailbox' | 'findMailboxId'>;
+    /** What keeps this process from asking a mailbox for a while. */
+    outageAt?: (mailboxId: string) => Outage | undefined;
     clock: Clock;
     random: Random;
     logger: Logger;
@@ -68,6 +72,7 @@ export class SyncWorker {
     this.#runs = parts.runs;
     this.#leases = parts.leases;
     this.#connections = parts.connections;
+    this.#outageAt = parts.outageAt ?? (() => undefined);
     this.#clock = parts.clock;
     this.#random = parts.random;
     this.#logger = parts.logger;
@@ -161,7 +166,7 @@ export class SyncWorker {
     // Whoever has the mailbox now works on a run of their own; this one goes on after it.
     if (isSyncError(error, 'lease-lost')) return this.#putBack(run, BUSY_DELAY_MS);
     // Nothing was sent to a mailbox, or a Graph, that does not answer: that is no attempt, and the slot is free for others.
-    if (isUnasked(error)) return this.#putBack(run, error.retryAfterMs ?? BUSY_DELAY_MS);
+    if (isUnasked(error)) return this.#putBack(run, error.retryAfterMs ?? BUSY_DELAY_MS, error);
     const attempts = run.attempts + 1;
     const fields = { jobId: run.id, userId: run.userId, attempts, err: error };
     if (attempts >= MAX_ATTEMPTS || (isSyncError(error) && error.recovery !== 'retry')) {
@@ -173,8 +178,15 @@ export class SyncWorker {
     await this.#db.transaction(async (tx) => {
       if (!(await this.#runs.holdUnfinished(tx, run.id))) return;
       await this.#runs.update(tx, run.id, { attempts });
-      await this.#queue.ring(tx, run, delayMs);
+      await this.#queue.ring(tx, run, delayMs, await this.#outageOf(tx, run, error));
     });
+  }
+
+  /** @returns the outage behind an error, which the doorbell carries: other processes' health knows of it from there */
+  async #outageOf(tx: Tx, { userId }: StoredRun, error: unknown): Promise<Outage | undefined> {
+    if (!isSyncError(error, 'unavailable')) return undefined;
+    const mailboxId = await this.#connections.findMailboxId(tx, userId);
+    return mailboxId === undefined ? undefined : this.#outageAt(mailboxId);
   }
 
   /** A wait the server asked for is obeyed in full; our own guess grows to a ceiling, past which nothing is gained. */
@@ -184,10 +196,11 @@ export class SyncWorker {
     return Math.round((guessMs * (1 + this.#random.next())) / 2);
   }
 
-  async #putBack(run: StoredRun, delayMs: number): Promise<void> {
+  async #putBack(run: StoredRun, delayMs: number, error?: unknown): Promise<void> {
     await this.#db.transaction(async (tx) => {
       // It may have been ended meanwhile, or erased with its user: then nothing is to be left of it.
-      if (await this.#runs.holdUnfinished(tx, run.id)) await this.#queue.ring(tx, run, delayMs);
+      if (!(await this.#runs.holdUnfinished(tx, run.id))) return;
+      await this.#queue.ring(tx, run, delayMs, await this.#outageOf(tx, run, error));
     });
   }
 

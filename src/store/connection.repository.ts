@@ -84,6 +84,14 @@ export class ConnectionRepository {
     };
   }
 
+  /** @returns the mailbox's object id at Graph */
+  async findMailboxId(q: Queryable, userId: UserId): Promise<string | undefined> {
+    const found = await sql<{ mailboxId: string }>`
+      select "mailboxId" from "CalendarConnection" where "userId" = ${userId}
+    `.execute(q.kysely);
+    return found.rows[0]?.mailboxId;
+  }
+
   /** Keeps it until the transaction ends. @returns false when there is none */
   async hold(tx: Tx, userId: UserId): Promise<boolean> {
     const held = await sql`

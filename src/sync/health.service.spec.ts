@@ -4,7 +4,7 @@ import { ManualClock } from '../../test/support/jobs-world.ts';
 import { SyncWorld, USER } from '../../test/support/sync-world.ts';
 import { SyncError } from '../core/errors.ts';
 import type { Db } from '../store/db.ts';
-import { type HealthReport, HealthService } from './health.service.ts';
+import { type HealthReport, HealthService, type Outages } from './health.service.ts';
 
 const NEVER = new Promise<never>(() => {});
 
@@ -17,6 +17,7 @@ function healthOf(
     troubledMailboxes: () => number;
     refusal: () => string | undefined;
     hasTrouble: () => Promise<boolean>;
+    outagesElsewhere: () => Promise<Outages>;
     verifyKeys: () => Promise<void>;
   }> = {},
 ) {
@@ -29,6 +30,7 @@ function healthOf(
     troubledMailboxes: trouble.troubledMailboxes ?? (() => 0),
     refusal: trouble.refusal ?? (() => undefined),
     hasTrouble: trouble.hasTrouble ?? (async () => false),
+    outagesElsewhere: trouble.outagesElsewhere ?? (async () => ({ state: 'closed', mailboxes: 0 })),
     verifyKeys: trouble.verifyKeys ?? (async () => {}),
     clock,
     version: '1.2.3',
@@ -93,6 +95,22 @@ describe('health', () => {
         checks: { graph: { status: 'degraded' }, database: { status: 'ok' } },
       });
     }
+  });
+
+  it('tells what other processes know as well, and counts no mailbox twice', async () => {
+    const messageWith = async (outagesElsewhere: () => Promise<Outages>) => {
+      const { service } = healthOf({ troubledMailboxes: () => 2, outagesElsewhere });
+      return (await service.check()).checks.graph.message;
+    };
+    expect(await messageWith(async () => ({ state: 'closed', mailboxes: 1 }))).toContain('2 mailboxes');
+    expect(await messageWith(async () => ({ state: 'closed', mailboxes: 3 }))).toContain('3 mailboxes');
+    expect(await messageWith(async () => ({ state: 'open', mailboxes: 0 }))).toContain(
+      'Microsoft Graph does not answer',
+    );
+    const away = async () => {
+      throw new Error('away');
+    };
+    expect(await messageWith(away)).toContain('2 mailboxes');
   });
 
   it.each([

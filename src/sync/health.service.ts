@@ -22,6 +22,17 @@ export interface HealthReport {
   readonly version: string;
 }
 
+/** Of the breaker towards Graph. */
+export type GraphState = 'closed' | 'open' | 'half-open';
+
+/** What of Graph is not asked for a while. */
+export interface Outages {
+  /** Of Graph as a whole. */
+  readonly state: GraphState;
+  /** How many mailboxes have trouble of their own. */
+  readonly mailboxes: number;
+}
+
 /** Longer than this and whoever asks has stopped waiting. */
 const PATIENCE_MS = 2_000;
 /** One user's jobs wait for each other, so some wait is normal; this much says that nobody works. */
@@ -33,10 +44,11 @@ const KEYS_STAY_GOOD_MS = 60_000;
 export class HealthService {
   readonly #db: Db;
   readonly #oldestWaitMs: () => Promise<number | undefined>;
-  readonly #graphState: () => 'closed' | 'open' | 'half-open';
+  readonly #graphState: () => GraphState;
   readonly #troubledMailboxes: () => number;
   readonly #refusal: () => string | undefined;
   readonly #hasTrouble: () => Promise<boolean>;
+  readonly #outagesElsewhere: () => Promise<Outages>;
   readonly #verifyKeys: () => Promise<void>;
   readonly #clock: Clock;
   readonly #version: string;
@@ -47,13 +59,15 @@ export class HealthService {
     /** How long the job that is due longest has been due, milliseconds; `undefined` when none is. */
     oldestWaitMs: () => Promise<number | undefined>;
     /** The breaker towards Graph. */
-    graphState: () => 'closed' | 'open' | 'half-open';
+    graphState: () => GraphState;
     /** Mailboxes that this process does not ask for a while, because Graph cannot serve them. */
     troubledMailboxes?: () => number;
     /** Why Microsoft refuses the application itself, while it does. */
     refusal?: () => string | undefined;
     /** Whether runs of other processes have lately met such a refusal. */
     hasTrouble?: () => Promise<boolean>;
+    /** What runs of all processes were put back for; one that runs nothing itself knows of it from there. */
+    outagesElsewhere?: () => Promise<Outages>;
     /** Proves that the key ring opens the database. */
     verifyKeys: () => Promise<void>;
     clock: Clock;
@@ -65,6 +79,7 @@ export class HealthService {
     this.#troubledMailboxes = parts.troubledMailboxes ?? (() => 0);
     this.#refusal = parts.refusal ?? (() => undefined);
     this.#hasTrouble = parts.hasTrouble ?? (async () => false);
+    this.#outagesElsewhere = parts.outagesElsewhere ?? (async () => ({ state: 'closed', mailboxes: 0 }));
     this.#verifyKeys = parts.verifyKeys;
     this.#clock = parts.clock;
     this.#version = parts.version;
@@ -78,11 +93,9 @@ export class HealthService {
   async #check(): Promise<HealthReport> {
     const database = await this.#database();
     const isReachable = database.status === 'ok';
-    const [queue, encryption, access] = isReachable
-      ? await Promise.all([this.#queue(), this.#encryption(), this.#access()])
-      : [NOT_LOOKED_AT, NOT_LOOKED_AT, undefined];
-    const own = this.#graph();
-    const graph = own.status === 'ok' && access ? access : own;
+    const [queue, encryption, graph] = isReachable
+      ? await Promise.all([this.#queue(), this.#encryption(), this.#graph()])
+      : [NOT_LOOKED_AT, NOT_LOOKED_AT, this.#graphAsTold(this.#ownOutages())];
     const checks = { database, queue, graph, encryption };
     return { status: worst(Object.values(checks)), checks, version: this.#version };
   }
@@ -113,25 +126,31 @@ export class HealthService {
     });
   }
 
-  async #access(): Promise<HealthCheck> {
-    return this.#inTime('the connections', async () => {
-      if (!(await this.#hasTrouble())) return { status: 'ok' };
+  async #graph(): Promise<HealthCheck> {
+    const own = this.#ownOutages();
+    const known = this.#graphAsTold(own);
+    const told = await this.#inTime('the connections', async () => {
+      const graph = this.#graphAsTold(together(own, await this.#outagesElsewhere()));
+      if (graph.status !== 'ok' || !(await this.#hasTrouble())) return graph;
       const message = 'Microsoft refused the application in runs of the last hour; see the log of the workers';
       return { status: 'degraded', message };
     });
+    return told.status === 'down' && known.status !== 'ok' ? known : told;
   }
 
-  #graph(): HealthCheck {
+  #ownOutages(): Outages {
+    return { state: this.#graphState(), mailboxes: this.#troubledMailboxes() };
+  }
+
+  #graphAsTold({ state, mailboxes }: Outages): HealthCheck {
     const refusal = this.#refusal();
     if (refusal !== undefined) {
       const message = `Microsoft refuses the application itself (${refusal}): its secret or certificate may have expired`;
       return { status: 'degraded', message };
     }
-    const state = this.#graphState();
     if (state === 'closed') {
-      const troubled = this.#troubledMailboxes();
-      if (troubled === 0) return { status: 'ok' };
-      const which = troubled === 1 ? '1 mailbox' : `${troubled} mailboxes`;
+      if (mailboxes === 0) return { status: 'ok' };
+      const which = mailboxes === 1 ? '1 mailbox' : `${mailboxes} mailboxes`;
       return { status: 'degraded', message: `Graph does not serve ${which} for now; all others are synced` };
     }
     const next = state === 'open' ? 'nothing is sent for a while' : 'the next request tries whether it is back';
@@ -160,6 +179,14 @@ export class HealthService {
 }
 
 const NOT_LOOKED_AT: HealthCheck = { status: 'down', message: 'not looked at: the database does not answer' };
+
+/** A mailbox may be in trouble at this process and at another one; it is not counted twice. */
+function together(own: Outages, elsewhere: Outages): Outages {
+  return {
+    state: own.state === 'closed' ? elsewhere.state : own.state,
+    mailboxes: Math.max(own.mailboxes, elsewhere.mailboxes),
+  };
+}
 
 function worst(checks: readonly HealthCheck[]): HealthStatus {
   if (checks.some(({ status }) => status === 'down')) return 'down';
