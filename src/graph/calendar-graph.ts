@@ -27,19 +27,25 @@ export interface CalendarGraph {
   /**
    * Events by id, read in batches; masters come without their exceptions. Left out are those of which Graph says neither that
    * they are there nor that they are gone, such as one whose id it cannot read any more.
+   *
+   * @param unread  takes those that Graph refuses to show or breaks down on; without it the others are not read either
    */
-  readEvents(session: GraphSession, ids: readonly GraphEventId[]): Promise<Map<GraphEventId, RemoteEvent | 'gone'>>;
+  readEvents(
+    session: GraphSession,
+    ids: readonly GraphEventId[],
+    unread?: Unread,
+  ): Promise<Map<GraphEventId, RemoteEvent | 'gone'>>;
   /**
    * Series whole: master, exceptions and cancelled dates. One that became a single event comes as such, without a rule; a
    * member of a series is answered under its master's id. What is left out is neither there nor gone, as above.
    *
-   * @param unread  takes those on which Graph breaks down while it answers; without it the others are not read either
+   * @param unread  as above
    */
   readSeries(
     session: GraphSession,
     masterIds: readonly GraphEventId[],
     window: { readonly start: Date; readonly end: Date },
-    unread?: Set<GraphEventId>,
+    unread?: Unread,
   ): Promise<Map<GraphEventId, RemoteSeries | 'gone'>>;
   /** Writes in batches. An event may appear once in a call; every operation gets its outcome, in any order. */
   write(session: GraphSession, operations: readonly WriteOperation[]): Promise<WriteOutcome[]>;
@@ -62,6 +68,9 @@ export interface CalendarGraph {
   /** Graph's clock minus ours, milliseconds, good to a second; unknown before the first answer. */
   serverClockOffsetMs(): number | undefined;
 }
+
+/** Events that Graph refuses to show, or breaks down on, each with what it said: a reading of several goes on without them. */
+export type Unread = Map<GraphEventId, SyncError>;
 
 /** One run's conversation with one mailbox. */
 export interface GraphSession {
@@ -112,6 +121,8 @@ export type DeltaItem =
       readonly id: GraphEventId;
       readonly seriesMasterId: GraphEventId;
       readonly etag: string;
+      /** Of what came in part, and does not let itself be read whole. */
+      readonly isUnread?: true;
     }
   | { readonly kind: 'removed'; readonly id: GraphEventId };
 

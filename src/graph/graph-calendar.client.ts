@@ -12,6 +12,7 @@ import type {
   RemoteEvent,
   RemoteMailbox,
   RemoteSeries,
+  Unread,
   WriteOperation,
   WriteOutcome,
 } from './calendar-graph.ts';
@@ -22,6 +23,7 @@ import { type GraphAccess, getEvents, itemsOf, toRemoteEvents } from './graph-ac
 import { isDoubtful, isGone } from './graph-errors.ts';
 import type { WireEvent } from './graph-event-reader.ts';
 import { calendarPath, query } from './graph-paths.ts';
+import { isOwnTrouble } from './item-reading.ts';
 import { readCalendars, readCalendarsOf, readMailbox } from './mailbox-reading.ts';
 import { MailboxZones } from './mailbox-zones.ts';
 import { copyOf, sendResponse } from './meeting-response.ts';
@@ -78,12 +80,16 @@ export class GraphCalendarClient implements CalendarGraph {
   async readEvents(
     session: GraphSession,
     ids: readonly GraphEventId[],
+    unread?: Unread,
   ): Promise<Map<GraphEventId, RemoteEvent | 'gone'>> {
     const outcomes = await getEvents(this.#access, session, ids);
     const found: WireEvent[] = [];
-    for (const outcome of outcomes.values()) {
+    for (const [id, outcome] of outcomes) {
       if (outcome.ok) found.push(outcome.body as WireEvent);
-      else if (!isGone(outcome.error) && !isDoubtful(outcome.error)) throw outcome.error;
+      else if (isGone(outcome.error) || isDoubtful(outcome.error)) continue;
+      else if (unread && isOwnTrouble(outcome.error, [...outcomes.values()])) {
+        unread.set(id as GraphEventId, outcome.error);
+      } else throw outcome.error;
     }
     const events = (await toRemoteEvents(this.#access, session, found)).values();
     return new Map(
@@ -98,7 +104,7 @@ export class GraphCalendarClient implements CalendarGraph {
     session: GraphSession,
     masterIds: readonly GraphEventId[],
     window: { readonly start: Date; readonly end: Date },
-    unread?: Set<GraphEventId>,
+    unread?: Unread,
   ): Promise<Map<GraphEventId, RemoteSeries | 'gone'>> {
     return readSeriesWhole(this.#access, session, masterIds, { window, unread });
   }
@@ -162,13 +168,17 @@ export class GraphCalendarClient implements CalendarGraph {
     const events = new Map<WireEvent | GraphEventId, RemoteEvent | 'gone'>();
     const mapped = await toRemoteEvents(this.#access, session, complete);
     for (const [index, wire] of complete.entries()) events.set(wire, mapped[index] as RemoteEvent);
-    if (partial.length > 0) for (const [id, event] of await this.readEvents(session, partial)) events.set(id, event);
+    const unread: Unread = new Map();
+    const whole = partial.length > 0 ? await this.readEvents(session, partial, unread) : events;
+    for (const [id, event] of whole) events.set(id, event);
     return wires.map((wire): DeltaItem => {
       const id = idOf(wire);
       if (isBare(wire)) {
-        const { seriesMasterId } = wire as { seriesMasterId: GraphEventId };
-        return { kind: 'occurrence', id, seriesMasterId, etag: text(wire['@odata.etag']) };
+        return { kind: 'occurrence', id, seriesMasterId: masterOf(wire) ?? id, etag: text(wire['@odata.etag']) };
       }
+      // Only a sign of life, then: whoever reads the page asks for it again, until it can be read.
+      if (unread.has(id))
+        return { kind: 'occurrence', id, seriesMasterId: masterOf(wire) ?? id, etag: '', isUnread: true };
       const event = events.get(wire) ?? events.get(id);
       return event === undefined || event === 'gone' ? { kind: 'removed', id } : { kind: 'event', event };
     });
@@ -182,6 +192,10 @@ function deltaPath(session: GraphSession, from: Extract<DeltaStart, { calendarId
 
 function idOf(wire: WireEvent): GraphEventId {
   return text(wire['id']) as GraphEventId;
+}
+
+function masterOf(wire: WireEvent): GraphEventId | undefined {
+  return (text(wire['seriesMasterId']) as GraphEventId) || undefined;
 }
 
 function isFull(wire: WireEvent): boolean {

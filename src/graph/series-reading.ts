@@ -2,12 +2,13 @@ import type { Event as PublishedEvent } from '@microsoft/microsoft-graph-types';
 import { assert, isSyncError, SyncError } from '../core/errors.ts';
 import type { GraphEventId } from '../core/ids.ts';
 import { expandOccurrences } from '../core/recurrence.ts';
-import type { GraphSession, RemoteEvent, RemoteSeries } from './calendar-graph.ts';
+import type { GraphSession, RemoteEvent, RemoteSeries, Unread } from './calendar-graph.ts';
 import { batch, type GraphAccess, getEvents, readList, toRemoteEvent } from './graph-access.ts';
 import type { BatchItem, BatchOutcome } from './graph-batch.ts';
-import { isBreakdown, isDoubtful, isGone } from './graph-errors.ts';
+import { isDoubtful, isGone } from './graph-errors.ts';
 import { fromWire, seriesFromWire, statedOriginalDate, type WireEvent } from './graph-event-reader.ts';
 import { eventPath, query } from './graph-paths.ts';
+import { isOwnTrouble } from './item-reading.ts';
 import { members, text } from './wire-values.ts';
 
 /**
@@ -65,8 +66,8 @@ const WITH_MEMBERS = query({
   $expand: 'exceptionOccurrences',
 });
 /** All that is needed to know which date an instance stands for; exceptions are read whole afterwards. */
-export const INSTANCE_SELECT = 'id,type,start,end,isAllDay,originalStart,iCalUId,seriesMasterId';
-export const INSTANCES_PER_PAGE = '500';
+const INSTANCE_SELECT = 'id,type,start,end,isAllDay,originalStart,iCalUId,seriesMasterId';
+const INSTANCES_PER_PAGE = '500';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Graph refuses longer windows: five years without leap days. */
@@ -82,7 +83,7 @@ export async function readSeriesWhole(
   access: GraphAccess,
   session: GraphSession,
   ids: readonly GraphEventId[],
-  { window, unread }: { window: Window; unread?: Set<GraphEventId> | undefined },
+  { window, unread }: { window: Window; unread?: Unread | undefined },
 ): Promise<SeriesById> {
   const found: SeriesById = new Map();
   const masterIds = await readExpanded(access, session, [...new Set(ids)], { window, found, unread });
@@ -96,19 +97,16 @@ async function readExpanded(
   access: GraphAccess,
   session: GraphSession,
   ids: readonly GraphEventId[],
-  to: { window: Window; found: SeriesById; unread: Set<GraphEventId> | undefined },
+  to: { window: Window; found: SeriesById; unread: Unread | undefined },
 ): Promise<GraphEventId[]> {
   const items = ids.map((id): BatchItem => ({ key: id, method: 'GET', path: eventPath(session, id) + WITH_MEMBERS }));
   const outcomes = await batch(access, session, items);
   const refused = ids.filter((id) => isRefused(outcomes.get(id)));
   const plain = refused.length > 0 ? await getEvents(access, session, refused) : new Map<string, BatchOutcome>();
   const masterIds: GraphEventId[] = [];
-  // Where none of several is read, it is no series that is the trouble.
-  const isServed =
-    ids.length === 1 || [...outcomes.values()].some((outcome) => outcome.ok || !isBreakdown(outcome.error));
   const leave = (id: GraphEventId, error: unknown): void => {
-    if (!isSyncError(error) || !isBreakdown(error) || !isServed || !to.unread) throw error;
-    to.unread.add(id);
+    if (!isSyncError(error) || !to.unread || !isOwnTrouble(error, [...outcomes.values()])) throw error;
+    to.unread.set(id, error);
   };
   for (const id of ids) {
     const outcome = plain.get(id) ?? outcomes.get(id);

@@ -111,7 +111,7 @@ export class EventRepository {
     q: Queryable,
     userId: UserId,
     calendarId: CalendarId,
-    page: { limit: number; now?: Date; after?: bigint; range?: { start: Date; end: Date } },
+    page: { limit: number; now?: Date; after?: bigint; range?: { start: Date; end: Date }; isNewestFirst?: boolean },
   ): Promise<PendingEvent[]> {
     const { range } = page;
     const found = await sql<EventRow & { base: BaseRow | null }>`
@@ -122,7 +122,7 @@ export class EventRepository {
         and (b."failedRevision" is null or b."failedRevision" < e.revision or ${isDueAgain(page.now)})
         ${page.after === undefined ? sql`` : sql`and e.revision > ${page.after.toString()}::bigint`}
         ${range ? sql`and ${overlaps(range)}` : sql``}
-      order by e.revision limit ${page.limit}
+      order by e.revision ${page.isNewestFirst ? sql`desc` : sql``} limit ${page.limit}
     `.execute(q.kysely);
     if (found.rows.length === 0) return [];
     const cipher = await this.#cipher.forUser(q, userId);

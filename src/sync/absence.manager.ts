@@ -1,6 +1,6 @@
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import type { Clock, Random } from '../core/runtime.ts';
-import type { CalendarGraph } from '../graph/calendar-graph.ts';
+import type { CalendarGraph, Unread } from '../graph/calendar-graph.ts';
 import type { BaseRepository } from '../store/base.repository.ts';
 import type { CursorRepository, SeriesMark } from '../store/cursor.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
@@ -11,11 +11,14 @@ import type { DepartureManager } from './departure.manager.ts';
 import { isInView } from './late-servers.ts';
 import type { PlanApplier } from './plan-applier.ts';
 import type { PlannedEvent } from './planned-event.ts';
+import { NO_PROOFS, type Proofs, withoutThose } from './proofs.ts';
 import type { PullRound } from './pull-round.ts';
 import type { RemotePlanner, RemoteState } from './remote-planner.ts';
 import { underNewIds } from './renumbered-events.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
+
+export { type Proofs, withoutThose } from './proofs.ts';
 
 /** Five batches of twenty: enough to keep the mailbox busy, few enough to commit often. */
 const PROOFS_PER_STEP = 100;
@@ -23,25 +26,6 @@ const PROOFS_PER_STEP = 100;
 const SAMPLE = 20;
 /** Deletions applied in one transaction. */
 const DELETIONS_PER_STEP = 200;
-
-/** What asking Graph for events one by one told about those that left the view. */
-export interface Proofs {
-  readonly gone: readonly GraphEventId[];
-  /** Still there: moved out of the window, or merely touched. */
-  readonly singles: readonly RemoteState[];
-  readonly series: readonly SeriesMark[];
-  /** Of those still there: in a calendar that is not synced. */
-  readonly away: readonly GraphEventId[];
-}
-
-export const NO_PROOFS: Proofs = { gone: [], singles: [], series: [], away: [] };
-
-/** What is left to do once some of the events have left. */
-export function withoutThose(proofs: Proofs, left: ReadonlySet<GraphEventId>): Proofs {
-  if (left.size === 0) return proofs;
-  const singles = proofs.singles.filter(({ id }) => !left.has(id));
-  return { ...proofs, singles, series: proofs.series.filter(({ graphEventId }) => !left.has(graphEventId)) };
-}
 
 /**
  * A tombstone says "no longer in this view", not "deleted" (graph contract 5.4). Nothing is deleted here before a GET
@@ -104,9 +88,11 @@ export class AbsenceManager {
     const strangers = ids.filter((id) => !known.has(id));
     const masters = await this.#cursors.findSeriesOf(this.#db, userId, calendarId, strangers);
     const ofOthers = new Set(ids.filter((id) => known.has(id) && known.get(id)?.calendarId !== calendarId));
+    const unread: Unread = new Map();
     const asked = await this.ask(
       context,
       ids.filter((id) => known.has(id)),
+      unread,
     );
     // An event known in another calendar may have been moved into this one and deleted before this one was read: the other
     // one heard of the move alone. Anything else about it is the other one's to tell.
@@ -119,15 +105,21 @@ export class AbsenceManager {
       const content = known.get(id)?.remote;
       return !content?.recurrence || isInView(content, window);
     });
-    const doubted = missed.map((id) => ({ ...suspect(id), isToldGone: true }));
+    // The tombstone is told once, and the calendar goes on: of what nobody could ask about, the question is kept.
+    const open = [...unread.keys()].filter((id) => !ofOthers.has(id));
+    const doubted = [...missed, ...open].map((id) => ({ ...suspect(id), isToldGone: true }));
     const rest = withoutThose(proofs, new Set(missed));
-    return { ...rest, series: [...rest.series, ...suspects, ...doubted], away };
+    return { ...rest, series: [...rest.series, ...suspects, ...doubted], away, unread: open };
   }
 
-  /** Asks Graph for events one by one, twenty to a batch, whoever knows them. */
-  async ask(context: RunContext, ids: readonly GraphEventId[]): Promise<Proofs> {
+  /**
+   * Asks Graph for events one by one, twenty to a batch, whoever knows them.
+   *
+   * @param unread  takes those that Graph does not let be read while it serves others; without it they end the run
+   */
+  async ask(context: RunContext, ids: readonly GraphEventId[], unread?: Unread): Promise<Proofs> {
     if (ids.length === 0) return NO_PROOFS;
-    const answers = await this.#graph.readEvents(context.session, [...ids]);
+    const answers = await this.#graph.readEvents(context.session, [...ids], unread);
     const gone: GraphEventId[] = [];
     const singles: RemoteState[] = [];
     const series: SeriesMark[] = [];
@@ -137,14 +129,18 @@ export class AbsenceManager {
       else if (event.type === 'singleInstance') singles.push({ id, event });
       else series.push(suspect(event.seriesMasterId ?? id));
     }
-    return { gone, singles, series, away: [] };
+    return { gone, singles, series, away: [], unread: [] };
   }
 
   /**
    * After a full round: looks for everything of the window that we know and the round did not list. Of a slice that the window
    * has just reached a series need not show any date, and is looked for with the whole window the next time.
    */
-  async proveUnseen(context: RunContext, round: PullRound, adoption: AdoptionIndex): Promise<void> {
+  async proveUnseen(
+    context: RunContext,
+    round: PullRound,
+    { adoption, unread }: { adoption: AdoptionIndex; unread: Set<GraphEventId> },
+  ): Promise<void> {
     for (;;) {
       assertNotCancelled(context);
       const unseen = await this.#bases.listUnseen(this.#db, context.userId, context.calendarId, {
@@ -154,14 +150,20 @@ export class AbsenceManager {
         isOfSinglesOnly: round.isRolled,
       });
       if (unseen.length === 0) return;
-      const asked = await this.ask(context, unseen);
+      const refused: Unread = new Map();
+      const asked = await this.ask(context, unseen, refused);
+      const open = [...refused.keys()].map((id) => ({ ...suspect(id), isToldGone: true }));
+      for (const id of refused.keys()) unread.add(id);
       const { away } = await this.#departures.whereabouts(context, asked, round.window);
       await this.#db.transaction(async (tx) => {
         await this.#leases.assert(tx, context.lease);
         const proofs = withoutThose(asked, await this.takeOut(tx, context, away));
         await this.#applier.apply(tx, context, await this.#planner.plan(tx, context, proofs.singles, adoption));
         await this.markGone(tx, context, proofs.gone);
-        await this.#cursors.markSeries(tx, context.userId, context.calendarId, round.roundId, [...proofs.series]);
+        await this.#cursors.markSeries(tx, context.userId, context.calendarId, round.roundId, [
+          ...proofs.series,
+          ...open,
+        ]);
         await this.#bases.markSeen(tx, context.userId, unseen, round.roundId);
         await this.#recorder.saveProgress(tx, context);
       });
@@ -187,7 +189,7 @@ export class AbsenceManager {
       const isSample = after === undefined;
       if (linked.length === 0) return !isSample;
       const ids = linked.map(({ graphEventId }) => graphEventId);
-      const { gone } = await this.ask(context, ids);
+      const { gone } = await this.ask(context, ids, new Map());
       if (isSample && gone.length < ids.length) return false;
       await this.#db.transaction(async (tx) => {
         await this.#leases.assert(tx, context.lease);

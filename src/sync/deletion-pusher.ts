@@ -7,7 +7,9 @@ import type { Db } from '../store/db.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
 import type { TombstoneRepository } from '../store/tombstone.repository.ts';
 import { type DeletionGuard, massDeleteRefused } from './deletion-guard.ts';
+import type { ForbiddenWrites } from './forbidden-writes.ts';
 import type { GuestMailBudget } from './guest-mail-budget.ts';
+import { asPassing } from './item-trouble.ts';
 import { sortDeletions } from './outgoing.ts';
 import type { OutgoingDeletion } from './outgoing-event.ts';
 import type { PullOutcome } from './pull-round.ts';
@@ -61,10 +63,14 @@ export class DeletionPusher {
   }
 
   /**
+   * @param forbidden  takes what Graph forbids; the deletions after that wait until it is known what that means
    * @returns how far it came, and `mass-delete-refused` for what a person must confirm: the rest is deleted
    * @throws {SyncError} `lease-lost`, `cancelled`, and whatever Graph answers for good
    */
-  async push(context: RunContext): Promise<{ outcome: PullOutcome; refusal: SyncError | undefined }> {
+  async push(
+    context: RunContext,
+    forbidden: ForbiddenWrites,
+  ): Promise<{ outcome: PullOutcome; refusal: SyncError | undefined }> {
     const { due: wanted, held, left } = sortDeletions(context, await this.#pending(context));
     await this.#recorder.holdDeletions(context, held);
     await this.#recorder.forgetDeletions(context, left);
@@ -75,7 +81,8 @@ export class DeletionPusher {
       const step = due.slice(from, from + PUSH_STEP);
       const allowed = await this.#mails.take(context, step);
       context.counters.waitingForMails += step.length - allowed.length;
-      await this.#pushStep(context, allowed);
+      await this.#pushStep(context, allowed, forbidden);
+      if (forbidden.isOpen) break;
     }
     return { outcome: 'complete', refusal };
   }
@@ -96,14 +103,16 @@ export class DeletionPusher {
     return list();
   }
 
-  async #pushStep(context: RunContext, step: readonly OutgoingDeletion[]): Promise<void> {
+  async #pushStep(context: RunContext, step: readonly OutgoingDeletion[], forbidden: ForbiddenWrites): Promise<void> {
     const operations = step.flatMap(({ base }): WriteOperation[] =>
       base.graphEventId
         ? [{ kind: 'delete', key: base.eventId, id: base.graphEventId, ...(base.etag ? { etag: base.etag } : {}) }]
         : [],
     );
     const outcomes = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
-    const { settled, stale, present, counted, fatal } = sortDeleted(step, outcomes);
+    await forbidden.note(outcomes);
+    const sorted = sortDeleted(step, outcomes, forbidden.isServed);
+    const { settled, stale, present, counted, fatal } = sorted;
     const renumbered = await this.#reconciler.followRenumbered(context, unknownIn(settled));
     await this.#recorder.settleDeletions(
       context,
@@ -112,9 +121,18 @@ export class DeletionPusher {
     await this.#recorder.countFailures(context, counted);
     await this.#mails.giveBack(context, step, outcomes);
     if (fatal) throw fatal;
-    await this.#reconciler.reconcile(context, stale, { isLastTry: false, present });
+    this.#holdForbidden(context, sorted.forbidden, forbidden);
+    const { unread } = await this.#reconciler.reconcile(context, stale, { isLastTry: false, present });
+    await this.#recorder.settleDeletions(context, unreadOf(step, unread));
     context.counters.found(step.length);
     context.counters.handled(step.length);
+  }
+
+  #holdForbidden(context: RunContext, refused: SortedDeletions['forbidden'], forbidden: ForbiddenWrites): void {
+    const [error] = refused.flatMap(({ outcome }) => (outcome && !outcome.ok ? [outcome.error] : []));
+    if (!error) return;
+    const bases = refused.map(({ target }) => target.base);
+    forbidden.hold({ error, bases, park: () => this.#recorder.settleDeletions(context, refused) });
   }
 
   /** Takes out what is suspiciously much, unless a person has confirmed it. */
@@ -129,6 +147,19 @@ export class DeletionPusher {
     const confirmed = due.filter(({ base }) => context.confirmedDeletions.has(base.eventId));
     return { due: confirmed, refusal: massDeleteRefused(context, this.#random, refused) };
   }
+}
+
+/** What was edited there meanwhile and does not let itself be read is tried again after a pause. */
+function unreadOf(
+  step: readonly OutgoingDeletion[],
+  unread: ReadonlyMap<EventId, SyncError>,
+): SortedDeletions['settled'] {
+  return step.flatMap((target) => {
+    const error = unread.get(target.base.eventId);
+    return error
+      ? [{ target, outcome: { key: target.base.eventId, ok: false as const, error: asPassing(error) } }]
+      : [];
+  });
 }
 
 /** Deletions that Graph knew no event for: gone already, or there under another id. */

@@ -119,14 +119,15 @@ export class DeltaSyncManager {
     const own = isCursorKept ? undefined : await this.#series.ownMarks(context);
     const first = await FirstPages.fetch(this.#graph, context, ladder.rungs);
     const replaced = ladder.isWhole ? ladder.retired : [];
-    const results = await this.#readRungs(context, ladder, { adoption, own, first, replaced });
+    const known: PullKnowledge = { adoption, own, first, replaced, unread: new Set() };
+    const results = await this.#readRungs(context, ladder, known);
     if (results === 'out-of-capacity') return results;
 
     const rounds = results.map(({ round }) => round);
     const lead = rounds.find(({ isFullRound, isRolled }) => isFullRound && !isRolled) ?? rounds[0];
     const round = { ...(lead as PullRound), window: spanOf(ladder.rungs) };
     if (round.isFullRound && !round.isRolled) await this.#relinks.relink(context, round, adoption);
-    const series = await this.#series.readMarked(context, round, adoption, own);
+    const series = await this.#series.readMarked(context, round, known);
     if (series === 'out-of-capacity') return series;
     const refusal = mode === 'apply' ? await this.#applyDeletions(context) : undefined;
     // What is refused stays marked as gone; only the deletions wait for a person, not whatever happens meanwhile.
@@ -176,7 +177,7 @@ export class DeltaSyncManager {
           : await this.#rungs.read(context, rung, { ...known, first });
         const { round } = rung;
         if (read.outcome === 'complete' && round.isFullRound && round.mode === 'apply') {
-          await this.#absences.proveUnseen(context, round, known.adoption);
+          await this.#absences.proveUnseen(context, round, known);
         }
         return { ...read, round };
       } catch (error) {

@@ -24,16 +24,18 @@ describe('a write that failed', () => {
     expect(blamed(error(code, 400))).toEqual({ alone: 'event', besideOthers: 'event' });
   });
 
-  it('because it is forbidden is the event’s doing where others are allowed, and the mailbox’s where none is', () => {
+  it('because it is forbidden is the event’s doing where others are allowed, and where none is the rest of the run tells', () => {
     for (const failures of [undefined, FAILURES_ALONE]) {
-      expect(blamed(error('forbidden', 403), failures)).toEqual({ alone: 'all', besideOthers: 'event' });
+      expect(blamed(error('forbidden', 403), failures)).toEqual({ alone: 'unknown', besideOthers: 'event' });
     }
   });
 
-  it('because it is forbidden is counted where nothing else was tried, and the event’s doing at the third time', () => {
+  it('because it is forbidden is the event’s doing where anything was written in the run, if more than nothing', () => {
     const forbidden = error('forbidden', 403);
-    const only = (failures: number | undefined) => blame(forbidden, { outcomes: [failed(forbidden)], failures });
-    expect([undefined, 0, 1, 2, 3].map(only)).toEqual(['count', 'count', 'count', 'event', 'event']);
+    const beside = (other: WriteOutcome, isServed: boolean) =>
+      blame(forbidden, { outcomes: [failed(forbidden), other], failures: undefined, isServed });
+    expect(beside(failed(forbidden, 'other'), true)).toBe('event');
+    expect(beside({ key: 'other', ok: true, wasGone: true }, false)).toBe('unknown');
   });
 
   it.each([

@@ -2,7 +2,7 @@ import type { SyncError, SyncErrorCode } from '../core/errors.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import type { WriteOutcome } from '../graph/calendar-graph.ts';
 import type { EventBase } from '../store/base.repository.ts';
-import { blame } from './item-trouble.ts';
+import { asPassing, blame } from './item-trouble.ts';
 import type { Outgoing, OutgoingDeletion } from './outgoing-event.ts';
 import { emptyBase } from './pushed-base.ts';
 import { type VanishedCreate, vanishedCreate } from './vanished-creates.ts';
@@ -22,6 +22,8 @@ interface SortedOutcomes<Settled> {
   readonly unknown: ReadonlySet<EventId>;
   /** Broken down on, and it cannot be told yet whether that is the event's own doing. */
   readonly counted: readonly EventBase[];
+  /** Forbidden, and whether that is the event's own trouble depends on what else goes through in the run. */
+  readonly forbidden: readonly Settled[];
   /** The first error that ends the run. */
   readonly fatal: SyncError | undefined;
 }
@@ -39,11 +41,16 @@ export type SortedDeletions = SortedOutcomes<{
 }>;
 
 /** Tells the creates and updates of a step apart by what is to become of them. */
-export function sortWrites(sent: readonly Outgoing[], outcomes: readonly WriteOutcome[]): SortedWrites {
+export function sortWrites(
+  sent: readonly Outgoing[],
+  outcomes: readonly WriteOutcome[],
+  isServed = false,
+): SortedWrites {
   const byKey = new Map(outcomes.map((outcome) => [outcome.key, outcome]));
   const stale = new Map<EventId, GraphEventId>();
   let fatal: SyncError | undefined;
   const settled: { target: Outgoing; outcome: WriteOutcome }[] = [];
+  const forbidden: typeof settled = [];
   const reborn: Outgoing[] = [];
   const vanished: VanishedCreate[] = [];
   const counted: EventBase[] = [];
@@ -62,21 +69,27 @@ export function sortWrites(sent: readonly Outgoing[], outcomes: readonly WriteOu
     else if (!outcome.ok && outcome.error.code === 'duplicate-transaction' && !target.isResent) reborn.push(target);
     else if (outcome.ok) settled.push({ target, outcome });
     else {
-      const whose = blame(outcome.error, { outcomes, failures: target.base?.failures });
+      const whose = blame(outcome.error, { outcomes, failures: target.base?.failures, isServed });
       if (whose === 'event') settled.push({ target, outcome });
+      else if (whose === 'unknown') forbidden.push({ target, outcome });
       else fatal ??= outcome.error;
       if (whose === 'count') counted.push(target.base ?? emptyBase(target.event));
     }
   }
-  return { settled, stale, ...doubtsIn(outcomes), counted, fatal, reborn, vanished };
+  return { settled, stale, ...doubtsIn(outcomes), counted, forbidden, fatal, reborn, vanished };
 }
 
 /** The same for a step of deletions. */
-export function sortDeleted(step: readonly OutgoingDeletion[], outcomes: readonly WriteOutcome[]): SortedDeletions {
+export function sortDeleted(
+  step: readonly OutgoingDeletion[],
+  outcomes: readonly WriteOutcome[],
+  isServed = false,
+): SortedDeletions {
   const byKey = new Map(outcomes.map((outcome) => [outcome.key, outcome]));
   const stale = new Map<EventId, GraphEventId>();
   let fatal: SyncError | undefined;
   const settled: { target: OutgoingDeletion; outcome: WriteOutcome | undefined }[] = [];
+  const forbidden: typeof settled = [];
   const counted: EventBase[] = [];
   for (const target of step) {
     const outcome = byKey.get(target.base.eventId);
@@ -85,12 +98,13 @@ export function sortDeleted(step: readonly OutgoingDeletion[], outcomes: readonl
       continue;
     }
     const { failures } = target.base;
-    const whose = !outcome || outcome.ok ? 'event' : blame(outcome.error, { outcomes, failures });
+    const whose = !outcome || outcome.ok ? 'event' : blame(outcome.error, { outcomes, failures, isServed });
     if (whose === 'event') settled.push({ target, outcome });
+    else if (whose === 'unknown') forbidden.push({ target, outcome });
     else if (outcome && !outcome.ok) fatal ??= outcome.error;
     if (whose === 'count') counted.push(target.base);
   }
-  return { settled, stale, ...doubtsIn(outcomes), counted, fatal };
+  return { settled, stale, ...doubtsIn(outcomes), counted, forbidden, fatal };
 }
 
 function doubtsIn(outcomes: readonly WriteOutcome[]): Pick<SortedOutcomes<never>, 'present' | 'unknown'> {
@@ -103,4 +117,27 @@ function doubtsIn(outcomes: readonly WriteOutcome[]): Pick<SortedOutcomes<never>
 
 function isStale(error: SyncError): boolean {
   return error.code === 'precondition-failed' || error.code === 'not-found';
+}
+
+/** What was edited there meanwhile, and does not let itself be read, is tried again after a pause. */
+export function refusedToShow(
+  targets: readonly Outgoing[],
+  unread: ReadonlyMap<EventId, SyncError>,
+): SortedWrites['settled'] {
+  return targets.flatMap((target) => {
+    const key = target.event.id;
+    const error = unread.get(key);
+    return error ? [{ target, outcome: { key, ok: false as const, error: asPassing(error) } }] : [];
+  });
+}
+
+export function noteReplaced(
+  replaced: Map<EventId, string>,
+  sent: readonly Outgoing[],
+  outcomes: readonly WriteOutcome[],
+): void {
+  const done = new Set(outcomes.flatMap(({ key, ok }) => (ok ? [key] : [])));
+  for (const { event, base, operation } of sent) {
+    if (operation?.kind === 'update' && base?.etag && done.has(event.id)) replaced.set(event.id, base.etag);
+  }
 }

@@ -10,12 +10,14 @@ import { parkUnsettled } from '../store/unsettled-dates.ts';
 import type { DeletionPusher } from './deletion-pusher.ts';
 import { recognised } from './earlier-creates.ts';
 import { sortFollowers } from './earlier-series.ts';
+import { ForbiddenWrites } from './forbidden-writes.ts';
 import type { GuestMailBudget } from './guest-mail-budget.ts';
 import { hasOccurrencesToPush, isUndecided, prepare, type UndecidedEvent } from './outgoing.ts';
 import type { Outgoing } from './outgoing-event.ts';
 import type { PullOutcome } from './pull-round.ts';
 import type { PushRecorder } from './push-recorder.ts';
-import { PUSH_STEP, sortWrites } from './push-step.ts';
+import { noteReplaced, PUSH_STEP, refusedToShow, sortWrites } from './push-step.ts';
+import { emptyBase } from './pushed-base.ts';
 import type { Reconciler } from './reconciler.ts';
 import { restlessOf } from './restless.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
@@ -31,6 +33,7 @@ interface Pass {
   readonly number: number;
   /** Tags of states that this run has written over: who shows one of them is behind. */
   readonly replaced: Map<EventId, string>;
+  readonly forbidden: ForbiddenWrites;
 }
 
 /**
@@ -82,18 +85,27 @@ export class PushManager {
    * @throws {SyncError} `lease-lost`, `cancelled`, and whatever Graph answers for good
    */
   async push(context: RunContext): Promise<{ outcome: PullOutcome; refusal: SyncError | undefined }> {
-    const { outcome, refusal } = await this.#deletions.push(context);
-    return { outcome: outcome === 'complete' ? await this.#pushChanges(context) : outcome, refusal };
+    const forbidden = new ForbiddenWrites();
+    const first = await this.#deletions.push(context, forbidden);
+    const isInDoubt = forbidden.isOpen;
+    const outcome = first.outcome === 'complete' ? await this.#pushChanges(context, forbidden) : first.outcome;
+    const close = () => forbidden.close((bases) => this.#recorder.countFailures(context, bases));
+    await close();
+    if (!isInDoubt || outcome !== 'complete') return { outcome, refusal: first.refusal };
+    // Not all writes are forbidden: the deletions behind those that are have their turn now.
+    const second = await this.#deletions.push(context, forbidden);
+    await close();
+    return second;
   }
 
-  async #pushChanges(context: RunContext): Promise<PullOutcome> {
+  async #pushChanges(context: RunContext, forbidden: ForbiddenWrites): Promise<PullOutcome> {
     await this.#keepParked(context);
     const replaced = new Map<EventId, string>();
-    const first = await this.#pushPass(context, { number: 1, replaced });
+    const first = await this.#pushPass(context, { number: 1, replaced, forbidden });
     let { unsettled } = first;
     // Also a run that is at the end of its capacity: else its continuation would try the same ones, again as the first time.
-    for (let number = 2; number <= MAX_PASSES && unsettled > 0; number += 1) {
-      ({ unsettled } = await this.#pushPass(context, { number, replaced }, first.upTo));
+    for (let number = 2; number <= MAX_PASSES && unsettled > 0 && !forbidden.isOpen; number += 1) {
+      ({ unsettled } = await this.#pushPass(context, { number, replaced, forbidden }, first.upTo));
     }
     return first.outcome;
   }
@@ -112,19 +124,25 @@ export class PushManager {
     let after: bigint | undefined;
     for (;;) {
       assertNotCancelled(context);
+      // A mailbox in which nothing may be written is not tried with all there is; what was written last is its last chance.
+      const isLastChance = pass.forbidden.isOpen && pass.forbidden.isAlmostSure;
       const found = await this.#events.listPending(this.#db, context.userId, context.calendarId, {
         limit: PUSH_STEP,
         now: context.now,
         ...(after === undefined ? {} : { after }),
         ...(context.dateRange ? { range: context.dateRange } : {}),
+        isNewestFirst: isLastChance,
       });
-      const pending = found.filter(({ event }) => upTo === undefined || event.revision <= upTo);
+      const pending = found.filter(({ event: { id, revision } }) => {
+        return (upTo === undefined || revision <= upTo) && !(isLastChance && pass.forbidden.holds(id));
+      });
       if (pending.length === 0) return { outcome: 'complete', unsettled };
       if (pass.number === 1 && context.counters.isExhausted) {
         return { outcome: 'out-of-capacity', unsettled, upTo: after ?? 0n };
       }
-      after = pending.at(-1)?.event.revision;
+      if (!isLastChance) after = pending.at(-1)?.event.revision;
       unsettled += await this.#pushStep(context, pending, pass);
+      if (isLastChance && pass.forbidden.isOpen) return { outcome: 'complete', unsettled };
     }
   }
 
@@ -170,32 +188,30 @@ export class PushManager {
     const answered = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
     noteReplaced(pass.replaced, sent, answered);
     const known = await recognised({ db: this.#db, bases: this.#bases }, context, { sent, outcomes: answered });
-    const { stale, present, unknown, fatal, reborn, vanished } = await this.#settle(
-      context,
-      known.sent,
-      known.outcomes,
-    );
+    const { stale, present, unknown, fatal, reborn, vanished, forbidden } = await this.#settle(context, known, pass);
     if (fatal) throw fatal;
-    const unread = await this.#reconciler.reconcile(context, stale, {
+    const { left, unread } = await this.#reconciler.reconcile(context, stale, {
       isLastTry: pass.number >= MAX_PASSES,
       present,
       unknown,
       made: new Set(known.outcomes.flatMap((outcome) => (outcome.ok && outcome.event ? [outcome.key as EventId] : []))),
     });
-    const series = outgoing.filter(
-      (target) => !stale.has(target.event.id) && !vanished.has(target.event.id) && hasOccurrencesToPush(target),
-    );
+    await this.#recorder.settle(context, refusedToShow(known.sent, unread));
+    const isOut = ({ event: { id } }: Outgoing) => stale.has(id) || vanished.has(id) || forbidden.has(id);
+    const series = outgoing.filter((target) => !isOut(target) && hasOccurrencesToPush(target));
     const dates = await this.#series.pushOccurrences(
       context,
       series.map(({ event }) => event.id),
       {
         counted: new Set(sent.map(({ event }) => event.id)),
         replaced: pass.replaced,
+        forbidden: pass.forbidden,
         isFirstTry: pass.number === 1,
         isLastTry: pass.number >= MAX_PASSES,
       },
     );
-    await this.#reconciler.reconcile(context, dates.stale, { isLastTry: false });
+    const ofDates = await this.#reconciler.reconcile(context, dates.stale, { isLastTry: false });
+    await this.#recorder.settle(context, refusedToShow(series, ofDates.unread));
     if (pass.number === 1) {
       // What waits for the day to pass uses up no run: else each continuation would end at the same place.
       context.counters.found(pending.length - waiting);
@@ -203,7 +219,8 @@ export class PushManager {
     }
     // A create whose answer was lost before is sent as it was then; what was edited since goes out in the next pass.
     const edited = sent.filter((target) => target.isResent).length;
-    return undecided.length + stale.size - unread.size + dates.unsettled + edited + reborn;
+    const parked = unread.size + ofDates.unread.size;
+    return undecided.length + stale.size - left.size - parked + dates.unsettled + edited + reborn;
   }
 
   async #keepParked(context: RunContext): Promise<void> {
@@ -234,8 +251,8 @@ export class PushManager {
   /** Commits every outcome; what was refused because Graph had moved on is handed back with what Graph was like then. */
   async #settle(
     context: RunContext,
-    sent: readonly Outgoing[],
-    outcomes: readonly WriteOutcome[],
+    { sent, outcomes }: { sent: readonly Outgoing[]; outcomes: readonly WriteOutcome[] },
+    pass: Pass,
   ): Promise<{
     stale: ReadonlyMap<EventId, GraphEventId>;
     present: ReadonlySet<EventId>;
@@ -243,14 +260,21 @@ export class PushManager {
     fatal: SyncError | undefined;
     reborn: number;
     vanished: ReadonlySet<EventId>;
+    forbidden: ReadonlySet<EventId>;
   }> {
-    const { settled, stale, present, unknown, counted, fatal, reborn, vanished } = sortWrites(sent, outcomes);
+    await pass.forbidden.note(outcomes);
+    const sorted = sortWrites(sent, outcomes, pass.forbidden.isServed);
+    const { settled, stale, present, unknown, counted, forbidden, fatal, reborn, vanished } = sorted;
     await this.#recorder.settle(context, settled);
     await this.#recorder.countFailures(context, counted);
     const lost = await this.#recorder.linkVanished(context, vanished);
     const toCreate = [...reborn, ...lost.reborn];
     await this.#recorder.beginNextLife(context, toCreate);
     await this.#mails.giveBack(context, sent, outcomes);
+    const [refused] = forbidden.flatMap(({ outcome }) => (outcome.ok ? [] : [outcome.error]));
+    const bases = forbidden.map(({ target }) => target.base ?? emptyBase(target.event));
+    const park = () => this.#recorder.settle(context, forbidden);
+    if (refused) pass.forbidden.hold({ error: refused, bases, park });
     return {
       stale: new Map([...stale, ...lost.gone]),
       present,
@@ -258,17 +282,7 @@ export class PushManager {
       fatal,
       reborn: toCreate.length,
       vanished: new Set(vanished.map(({ target }) => target.event.id)),
+      forbidden: new Set(forbidden.map(({ target }) => target.event.id)),
     };
-  }
-}
-
-function noteReplaced(
-  replaced: Map<EventId, string>,
-  sent: readonly Outgoing[],
-  outcomes: readonly WriteOutcome[],
-): void {
-  const done = new Set(outcomes.flatMap(({ key, ok }) => (ok ? [key] : [])));
-  for (const { event, base, operation } of sent) {
-    if (operation?.kind === 'update' && base?.etag && done.has(event.id)) replaced.set(event.id, base.etag);
   }
 }

@@ -4,7 +4,7 @@ import type { EventId, GraphEventId } from '../core/ids.ts';
 import { isOccurrenceUnit } from '../core/outgoing-change.ts';
 import { type PlannedConflict, planEvent } from '../core/sync-plan.ts';
 import type { AgreedContent } from '../core/three-way-merge.ts';
-import type { CalendarGraph, RemoteEvent, RemoteSeries } from '../graph/calendar-graph.ts';
+import type { CalendarGraph, RemoteEvent, RemoteSeries, Unread } from '../graph/calendar-graph.ts';
 import type { AttachmentRepository } from '../store/attachment.repository.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { ConflictRepository, StoredConflict } from '../store/conflict.repository.ts';
@@ -68,7 +68,7 @@ export class Reconciler {
    * @param how.present  known to be there: that one of them is not found is the word of a server that is behind
    * @param how.unknown  not known when they were written to: that one of them is shown in another state is such a word as well
    * @param how.made  just shown by the answer to their creation, under no tag we know: nothing is written to them unread
-   * @returns those that are left as they are for a run that reads
+   * @returns those that are left as they are for a run that reads, and those that Graph did not let be read, with its reasons
    * @throws {SyncError} `unavailable` when one of those is not found
    */
   async reconcile(
@@ -80,12 +80,19 @@ export class Reconciler {
       unknown?: ReadonlySet<EventId>;
       made?: ReadonlySet<EventId>;
     },
-  ): Promise<ReadonlySet<EventId>> {
-    if (stale.size === 0) return new Set();
+  ): Promise<{ left: ReadonlySet<EventId>; unread: ReadonlyMap<EventId, SyncError> }> {
+    if (stale.size === 0) return { left: new Set(), unread: new Map() };
     const idsOf = (ids: ReadonlySet<EventId> | undefined) =>
       new Set([...stale].flatMap(([eventId, id]) => (ids?.has(eventId) ? [id] : [])));
     const present = idsOf(how.present);
-    const answered = await this.#read(context, [...new Set(stale.values())]);
+    const refused: Unread = new Map();
+    const answered = await this.#read(context, [...new Set(stale.values())], refused);
+    const unread = new Map(
+      [...stale].flatMap(([eventId, id]) => {
+        const error = refused.get(id);
+        return error ? [[eventId, error] as const] : [];
+      }),
+    );
     const made = idsOf(how.made);
     const lost = answered.find(({ id, event }) => event === 'gone' && made.has(id));
     if (lost) {
@@ -94,7 +101,8 @@ export class Reconciler {
     }
     const believed = answered.filter(({ id, event }) => event !== 'gone' || !present.has(id));
     const read = await this.#withoutGhosts(context, believed, idsOf(how.unknown));
-    return this.#apply(context, await this.#underNewIds(context, read), how);
+    const left = await this.#apply(context, await this.#underNewIds(context, read), how);
+    return { left, unread };
   }
 
   /** What Graph does not know when it is written to, and shows as it never was when we knew it last, tells nothing. */
@@ -182,16 +190,18 @@ export class Reconciler {
   }
 
   /** Reads events whole; a series comes with its exceptions, so that it is compared as one aggregate. */
-  async #read(context: RunContext, ids: readonly GraphEventId[]): Promise<RemoteState[]> {
-    const events = await this.#graph.readEvents(context.session, [...ids]);
+  async #read(context: RunContext, ids: readonly GraphEventId[], unread: Unread): Promise<RemoteState[]> {
+    const events = await this.#graph.readEvents(context.session, [...ids], unread);
     const masters = [...events]
       .filter(([, event]) => event !== 'gone' && event.type === 'seriesMaster')
       .map(([id]) => id);
     const series =
       masters.length > 0
-        ? await this.#graph.readSeries(context.session, masters, context.window)
+        ? await this.#graph.readSeries(context.session, masters, context.window, unread)
         : new Map<GraphEventId, RemoteSeries | 'gone'>();
-    return [...events].map(([id, event]) => ({ id, event: series.get(id) ?? (event as RemoteEvent | 'gone') }));
+    return [...events]
+      .filter(([id]) => !unread.has(id))
+      .map(([id, event]) => ({ id, event: series.get(id) ?? (event as RemoteEvent | 'gone') }));
   }
 }
 

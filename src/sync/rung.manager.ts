@@ -5,10 +5,11 @@ import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { CursorRepository, DeltaCursor } from '../store/cursor.repository.ts';
 import type { Db, Tx } from '../store/db.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
-import { type AbsenceManager, NO_PROOFS, withoutThose } from './absence.manager.ts';
+import type { AbsenceManager } from './absence.manager.ts';
 import type { AdoptionIndex } from './adoption.ts';
 import { handledBy, idsIn, isEcho, lastOfEach, RoundLinks } from './delta-page.ts';
 import type { PlanApplier } from './plan-applier.ts';
+import { NO_PROOFS, withoutThose } from './proofs.ts';
 import type { OwnMarks, PullOutcome } from './pull-round.ts';
 import type { RemotePlanner, RemoteState } from './remote-planner.ts';
 import { adoptReplaced } from './replaced-events.ts';
@@ -26,6 +27,8 @@ export interface PullKnowledge {
   readonly first: FirstPages;
   /** Rungs that make way for this one with its first page. */
   readonly replaced: readonly number[];
+  /** What Graph has not let be read in this pull: to ask for it again at once would only add to its trouble. */
+  readonly unread: Set<GraphEventId>;
 }
 
 /**
@@ -128,7 +131,7 @@ export class RungManager {
     context: RunContext,
     { number, round }: Rung,
     { page, next, isFirst }: { page: DeltaPage; next: DeltaCursor; isFirst: boolean },
-    { adoption, own, first, replaced }: PullKnowledge,
+    { adoption, own, first, replaced, unread }: PullKnowledge,
   ): Promise<void> {
     const latest = lastOfEach(page.items);
     const singles = latest.flatMap((item) =>
@@ -137,6 +140,7 @@ export class RungManager {
     const removed = latest.flatMap((item) => (item.kind === 'removed' ? [item.id] : []));
     const asked = isFirst ? first.unexplained(number, removed) : removed;
     const proven = round.mode === 'apply' ? await this.#absences.prove(context, asked, round.window) : NO_PROOFS;
+    for (const id of [...proven.unread, ...unreadIn(latest)]) unread.add(id);
     const handled = singles.length + proven.gone.length + proven.singles.length;
     if (round.mode === 'apply') {
       const states = singles.map((event) => ({ id: event.id, event }));
@@ -173,4 +177,8 @@ export class RungManager {
   async #basesOf(tx: Tx, context: RunContext, items: readonly DeltaItem[]): Promise<Map<GraphEventId, EventBase>> {
     return this.#bases.findByGraphIds(tx, context.userId, idsIn(items));
   }
+}
+
+function unreadIn(items: readonly DeltaItem[]): GraphEventId[] {
+  return items.flatMap((item) => (item.kind === 'occurrence' && item.isUnread ? [item.seriesMasterId] : []));
 }

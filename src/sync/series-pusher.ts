@@ -9,6 +9,7 @@ import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
 import { UNSETTLED } from '../store/unsettled-dates.ts';
+import type { ForbiddenWrites } from './forbidden-writes.ts';
 import { blame, isWorthRetrying } from './item-trouble.ts';
 import { policyFor } from './outgoing.ts';
 import { agreedContent } from './remote-planner.ts';
@@ -50,6 +51,7 @@ export class SeriesPusher {
   /**
    * @param how.counted  series that count as written already, because their master was
    * @param how.replaced  the tags of masters that this run has written over
+   * @param how.forbidden  hears of what goes through
    * @param how.isFirstTry  nothing of these was sent in this run yet: what differs from the last reading is somebody else's
    * @param how.isLastTry  what Graph still keeps otherwise is parked until it changes here: each attempt may mail guests
    * @returns how many of these series are not settled and deserve another pass, and those of them that are to be merged
@@ -61,6 +63,7 @@ export class SeriesPusher {
     how: {
       counted: ReadonlySet<EventId>;
       replaced: ReadonlyMap<EventId, string>;
+      forbidden: ForbiddenWrites;
       isFirstTry: boolean;
       isLastTry: boolean;
     },
@@ -82,7 +85,7 @@ export class SeriesPusher {
         unsettled += 1;
         continue;
       }
-      const isSettled = await this.#pushOne(context, series, { isCounted, isLastTry: how.isLastTry });
+      const isSettled = await this.#pushOne(context, series, { ...how, isCounted });
       if (!isSettled) unsettled += 1;
     }
     return { unsettled, stale };
@@ -106,7 +109,7 @@ export class SeriesPusher {
   async #pushOne(
     context: RunContext,
     series: Series,
-    { isCounted, isLastTry }: { isCounted: boolean; isLastTry: boolean },
+    { isCounted, isLastTry, forbidden }: { isCounted: boolean; isLastTry: boolean; forbidden: ForbiddenWrites },
   ): Promise<boolean> {
     const { event, base, remote } = series;
     const { units, held, isStale, sendAttendees } = this.#unitsToSend(context, series);
@@ -116,6 +119,7 @@ export class SeriesPusher {
       dates.length > 0 ? await this.#graph.findOccurrences(context.session, remote.id, dates, zone) : new Map();
     const operations = dates.flatMap((date) => occurrenceOperation(series, date, ids.get(date), sendAttendees));
     const outcomes = operations.length > 0 ? await this.#graph.write(context.session, operations) : [];
+    await forbidden.note(outcomes);
     const broken = firstError(outcomes, isFatal);
     if (broken) {
       const whose = blame(broken, { outcomes, failures: base.failures });

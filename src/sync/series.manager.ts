@@ -1,7 +1,7 @@
 import type { GraphEventId } from '../core/ids.ts';
 import type { Clock } from '../core/runtime.ts';
-import type { CalendarGraph } from '../graph/calendar-graph.ts';
-import type { BaseRepository } from '../store/base.repository.ts';
+import type { CalendarGraph, Unread } from '../graph/calendar-graph.ts';
+import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { CursorRepository, SeriesMark } from '../store/cursor.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { LeaseRepository } from '../store/lease.repository.ts';
@@ -14,6 +14,7 @@ import type { RemotePlanner, RemoteState } from './remote-planner.ts';
 import { adoptReplaced } from './replaced-events.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
+import type { PullKnowledge } from './rung.manager.ts';
 import { isSeriesEcho } from './series-reader.ts';
 
 /** As many as fit into one `$batch`. */
@@ -66,18 +67,20 @@ export class SeriesManager {
     return new OwnMarks(await this.#stored(context, ALL_MARKS));
   }
 
-  /** @param own  the marks of a round that keeps no cursor; those of others are left to them */
+  /**
+   * @param known.own  the marks of a round that keeps no cursor; those of others are left to them
+   * @param known.unread  what could not be read a moment ago stays marked, for the next run to ask again
+   */
   async readMarked(
     context: RunContext,
     round: PullRound,
-    adoption: AdoptionIndex,
-    own?: OwnMarks,
+    { adoption, own, unread }: Pick<PullKnowledge, 'adoption' | 'own' | 'unread'>,
   ): Promise<PullOutcome> {
     if (own) {
-      await this.#readOwn(context, round, adoption, own);
+      await this.#readOwn(context, round, { adoption, own, unread });
       return 'complete';
     }
-    const doubtful = new Set<GraphEventId>();
+    const doubtful = new Set(unread);
     for (;;) {
       assertNotCancelled(context);
       const stored = await this.#stored(context, SERIES_PER_READ + doubtful.size);
@@ -88,11 +91,15 @@ export class SeriesManager {
     }
   }
 
-  async #readOwn(context: RunContext, round: PullRound, adoption: AdoptionIndex, own: OwnMarks): Promise<void> {
+  async #readOwn(
+    context: RunContext,
+    round: PullRound,
+    { adoption, own, unread }: { adoption: AdoptionIndex; own: OwnMarks; unread: ReadonlySet<GraphEventId> },
+  ): Promise<void> {
     const stored = own.madeSince(await this.#stored(context, ALL_MARKS));
     own.add(stored);
     const isStored = new Set(stored.map(({ graphEventId }) => graphEventId));
-    const all = own.all;
+    const all = own.all.filter(({ graphEventId }) => !unread.has(graphEventId));
     for (let from = 0; from < all.length; from += SERIES_PER_READ) {
       assertNotCancelled(context);
       const marks = all.slice(from, from + SERIES_PER_READ);
@@ -104,7 +111,7 @@ export class SeriesManager {
   /**
    * Reads a few series and commits what they are like, with the end of their marks.
    *
-   * @returns those of which Graph says two things, or on which it breaks down: they stay marked, for the next run to ask again
+   * @returns those of which Graph says two things, or that it does not let be read: they stay marked, for the next run to ask again
    */
   async #readStep(
     context: RunContext,
@@ -115,16 +122,18 @@ export class SeriesManager {
     const ids = marks.map((mark) => mark.graphEventId);
     const bases = await this.#bases.findByGraphIds(this.#db, context.userId, ids);
     const dirty = marks.filter((mark) => !isSeriesEcho(mark, bases.get(mark.graphEventId), context.calendarId));
-    const unread = new Set<GraphEventId>();
+    const unread: Unread = new Map();
     const dirtyIds = dirty.map((mark) => mark.graphEventId);
     const states = await this.#read(context, dirtyIds, { window: round.window, unread });
     const missing = states.filter((state) => state.event === 'gone' && bases.has(state.id)).map((state) => state.id);
     const now = this.#clock.now();
     const contradicted = new Set(missing.filter((id) => isListedAlive(id, marks, { base: bases.get(id), now })));
     const gone = missing.filter((id) => !contradicted.has(id));
-    const doubted = new Set(behind(states, { bases, marks: cleared, window: round.window }));
-    const kept = new Set([...contradicted, ...unread, ...doubted]);
-    const present = states.filter((state) => state.event !== 'gone' && !doubted.has(state.id));
+    const moved = new Set(marks.filter((mark) => isElsewhere(mark, bases.get(mark.graphEventId), context)).map(idOf));
+    const told = states.filter(({ id, event }) => event === 'gone' || !moved.has(id));
+    const doubted = new Set(behind(told, { bases, marks: cleared, window: round.window }));
+    const kept = new Set([...contradicted, ...unread.keys(), ...doubted]);
+    const present = told.filter((state) => state.event !== 'gone' && !doubted.has(state.id));
     if (round.mode === 'apply') {
       const parts = { db: this.#db, bases: this.#bases, absences: this.#absences };
       await adoptReplaced(parts, context, { states: present, gone, adoption });
@@ -154,10 +163,23 @@ export class SeriesManager {
   async #read(
     context: RunContext,
     ids: readonly GraphEventId[],
-    { window, unread }: { window: RunContext['window']; unread: Set<GraphEventId> },
+    { window, unread }: { window: RunContext['window']; unread: Unread },
   ): Promise<RemoteState[]> {
     if (ids.length === 0) return [];
     const series = await this.#graph.readSeries(context.session, [...ids], window, unread);
     return [...series].map(([id, event]) => ({ id, event }));
   }
+}
+
+/** Told of here as gone alone, and known in another calendar by now: what it is like is the other one's to tell. */
+function isElsewhere(
+  { isToldGone, masterEtag }: SeriesMark,
+  base: EventBase | undefined,
+  { calendarId }: RunContext,
+): boolean {
+  return isToldGone === true && masterEtag === undefined && base !== undefined && base.calendarId !== calendarId;
+}
+
+function idOf({ graphEventId }: SeriesMark): GraphEventId {
+  return graphEventId;
 }
