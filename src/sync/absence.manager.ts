@@ -18,8 +18,6 @@ import { underNewIds } from './renumbered-events.ts';
 import { assertNotCancelled, type RunContext } from './run-context.ts';
 import type { RunRecorder } from './run-recorder.ts';
 
-export { type Proofs, withoutThose } from './proofs.ts';
-
 /** Five batches of twenty: enough to keep the mailbox busy, few enough to commit often. */
 const PROOFS_PER_STEP = 100;
 /** Asked for to see whether the ids of a calendar are still good: one batch. */

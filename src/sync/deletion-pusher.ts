@@ -75,15 +75,18 @@ export class DeletionPusher {
     await this.#recorder.holdDeletions(context, held);
     await this.#recorder.forgetDeletions(context, left);
     const { due, refusal } = await this.#sortOutUnintended(context, wanted);
+    let waiting = 0;
     for (let from = 0; from < due.length; from += PUSH_STEP) {
       assertNotCancelled(context);
       if (context.counters.isExhausted) return { outcome: 'out-of-capacity', refusal };
       const step = due.slice(from, from + PUSH_STEP);
       const allowed = await this.#mails.take(context, step);
-      context.counters.waitingForMails += step.length - allowed.length;
+      waiting += step.length - allowed.length;
       await this.#pushStep(context, allowed, forbidden);
       if (forbidden.isOpen) break;
     }
+    // Where it is not known yet what is forbidden, all that waits comes again.
+    if (!forbidden.isOpen) context.counters.waitingForMails += waiting;
     return { outcome: 'complete', refusal };
   }
 

@@ -6,7 +6,7 @@ import type { CalendarGraph } from '../graph/calendar-graph.ts';
 import type { BaseRepository } from '../store/base.repository.ts';
 import { type CursorRepository, joinedMarks, type SeriesMark } from '../store/cursor.repository.ts';
 import type { Db } from '../store/db.ts';
-import { type AbsenceManager, type Proofs, withoutThose } from './absence.manager.ts';
+import type { AbsenceManager } from './absence.manager.ts';
 import type { AdoptionIndex } from './adoption.ts';
 import type { DeletionGuard } from './deletion-guard.ts';
 import { idsIn, isEcho, lastOfEach, RoundLinks } from './delta-page.ts';
@@ -15,6 +15,7 @@ import { behind, isListedAlive } from './late-servers.ts';
 import { prepare } from './outgoing.ts';
 import { nextBase, type PlannedEvent } from './planned-event.ts';
 import type { PreviewTally } from './preview-tally.ts';
+import { type Proofs, withoutThose } from './proofs.ts';
 import type { PullMode, PullRound } from './pull-round.ts';
 import type { RemotePlanner, RemoteState } from './remote-planner.ts';
 import { adoptReplaced } from './replaced-events.ts';
@@ -194,11 +195,9 @@ export class PreviewPull {
       );
       const dirty = step.filter((mark) => !isSeriesEcho(mark, known.get(mark.graphEventId), this.#context.calendarId));
       if (dirty.length === 0) continue;
-      const read = await graph.readSeries(
-        session,
-        dirty.map((mark) => mark.graphEventId),
-        round.window,
-      );
+      const ids = dirty.map((mark) => mark.graphEventId);
+      // What Graph does not let be read is left out, as a run leaves it for the next.
+      const read = await graph.readSeries(session, ids, round.window, new Map());
       const states = [...read].map(([id, event]): RemoteState => ({ id, event }));
       const now = this.#parts.clock.now();
       for (const { id, event } of states) {
@@ -290,7 +289,8 @@ export class PreviewPull {
     }
     const { gone, singles, series } = withoutThose(asked, left);
     for (const id of gone) this.#gone.add(id);
-    for (const mark of series) this.#mark(mark);
+    const isUnread = new Set(asked.unread);
+    for (const mark of series) if (!isUnread.has(mark.graphEventId)) this.#mark(mark);
     return singles;
   }
 

@@ -211,7 +211,7 @@ export class PushManager {
       },
     );
     const ofDates = await this.#reconciler.reconcile(context, dates.stale, { isLastTry: false });
-    await this.#recorder.settle(context, refusedToShow(series, ofDates.unread));
+    await this.#recorder.settle(context, refusedToShow(series, new Map([...dates.unread, ...ofDates.unread])));
     if (pass.number === 1) {
       // What waits for the day to pass uses up no run: else each continuation would end at the same place.
       context.counters.found(pending.length - waiting);

@@ -4,7 +4,7 @@ import type { EventId, GraphEventId } from '../core/ids.ts';
 import { inWritableOrder } from '../core/occurrence-order.ts';
 import { dateOfUnit, isOccurrenceUnit, mayOverwrite, planOutgoing } from '../core/outgoing-change.ts';
 import { occurrenceContent, unitsOfFields } from '../core/series.ts';
-import type { CalendarGraph, RemoteSeries, WriteOperation, WriteOutcome } from '../graph/calendar-graph.ts';
+import type { CalendarGraph, RemoteSeries, Unread, WriteOperation, WriteOutcome } from '../graph/calendar-graph.ts';
 import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { EventRepository, StoredEvent } from '../store/event.repository.ts';
@@ -54,8 +54,8 @@ export class SeriesPusher {
    * @param how.forbidden  hears of what goes through
    * @param how.isFirstTry  nothing of these was sent in this run yet: what differs from the last reading is somebody else's
    * @param how.isLastTry  what Graph still keeps otherwise is parked until it changes here: each attempt may mail guests
-   * @returns how many of these series are not settled and deserve another pass, and those of them that are to be merged
-   *   first: somebody changed in Outlook what was about to be overwritten
+   * @returns how many of these series are not settled and deserve another pass; those of them that are to be merged first:
+   *   somebody changed in Outlook what was about to be overwritten; and those that Graph does not let be read
    */
   async pushOccurrences(
     context: RunContext,
@@ -67,11 +67,16 @@ export class SeriesPusher {
       isFirstTry: boolean;
       isLastTry: boolean;
     },
-  ): Promise<{ unsettled: number; stale: ReadonlyMap<EventId, GraphEventId> }> {
+  ): Promise<{
+    unsettled: number;
+    stale: ReadonlyMap<EventId, GraphEventId>;
+    unread: ReadonlyMap<EventId, SyncError>;
+  }> {
     const stale = new Map<EventId, GraphEventId>();
-    if (eventIds.length === 0) return { unsettled: 0, stale };
+    const unread = new Map<EventId, SyncError>();
+    if (eventIds.length === 0) return { unsettled: 0, stale, unread };
     let unsettled = 0;
-    for (const series of await this.#load(context, eventIds)) {
+    for (const series of await this.#load(context, eventIds, unread)) {
       assertNotCancelled(context);
       const { event, remote } = series;
       const isCounted = how.counted.has(event.id);
@@ -88,10 +93,10 @@ export class SeriesPusher {
       const isSettled = await this.#pushOne(context, series, { ...how, isCounted });
       if (!isSettled) unsettled += 1;
     }
-    return { unsettled, stale };
+    return { unsettled, stale, unread };
   }
 
-  async #load(context: RunContext, eventIds: readonly EventId[]): Promise<Series[]> {
+  async #load(context: RunContext, eventIds: readonly EventId[], unread: Map<EventId, SyncError>): Promise<Series[]> {
     const events = await this.#events.findMany(this.#db, context.userId, [...eventIds]);
     const bases = await this.#bases.findByEventIds(this.#db, context.userId, [...eventIds]);
     const linked = [...events.values()].flatMap((event) => {
@@ -99,7 +104,13 @@ export class SeriesPusher {
       return base?.graphEventId && agreedContent(base) ? [{ event, base, graphEventId: base.graphEventId }] : [];
     });
     const ids = linked.map(({ graphEventId }) => graphEventId);
-    const remotes = ids.length > 0 ? await this.#graph.readSeries(context.session, ids, context.window) : new Map();
+    const refused: Unread = new Map();
+    const remotes =
+      ids.length > 0 ? await this.#graph.readSeries(context.session, ids, context.window, refused) : new Map();
+    for (const { event, graphEventId } of linked) {
+      const error = refused.get(graphEventId);
+      if (error) unread.set(event.id, error);
+    }
     return linked.flatMap(({ event, base, graphEventId }) => {
       const remote: RemoteSeries | 'gone' | undefined = remotes.get(graphEventId);
       return remote && remote !== 'gone' ? [{ event, base, remote }] : [];

@@ -54,6 +54,8 @@ describe.each(ANSWERS)(
       await world.edit(ids[2]!, { subject: 'edited here' });
       refuseReading(lost, status, code);
 
+      const preview = world.whileTimePasses(() => world.services.previewService.preview(USER, {}));
+      expect(await preview).toMatchObject({ local: { updated: 1, deleted: 0 }, remote: { updated: 1 } });
       expect(await world.syncWhileTimePasses()).toMatchObject({
         ...{ status: 'COMPLETED', localUpdated: 1, localDeleted: 0, remoteUpdated: 1 },
       });
@@ -95,6 +97,29 @@ describe.each(ANSWERS)(
       world.simulator.clearFaults();
       await world.sync();
       expect(await subjects()).toHaveLength(5);
+      await expectQuiet(world);
+    });
+
+    it('keeps only its own edit waiting where it is a series, and one of its dates was edited here', async () => {
+      const { ids } = await synced();
+      const pattern = { type: 'daily' as const, interval: 1 };
+      const range = { type: 'numbered' as const, startDate: '2026-03-10', numberOfOccurrences: 5 };
+      const id = await world.book({ ...visit('Standup'), recurrence: { pattern, range } });
+      await world.sync();
+      const { graphEventId } = await world.get(id);
+      await world.editContent(id, (content) => ({
+        ...content,
+        occurrences: { '2026-03-12': { isCancelled: false, fields: { subject: 'Retro' } } },
+      }));
+      await world.edit(ids[0]!, { subject: 'edited here' });
+      refuseReading(graphEventId as string, status, code);
+      expect(await world.syncWhileTimePasses()).toMatchObject({
+        ...{ status: 'COMPLETED', remoteUpdated: 1, failedEvents: 1 },
+      });
+      world.simulator.clearFaults();
+      world.clock.advance(2 * MINUTE_MS);
+      expect(await world.sync()).toMatchObject({ status: 'COMPLETED', remoteUpdated: 1 });
+      expect(await world.differences()).toEqual([]);
       await expectQuiet(world);
     });
 
