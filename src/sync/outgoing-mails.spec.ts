@@ -120,6 +120,19 @@ describe('changing a meeting of ours', () => {
     expect(sending(series, { ...series, attendees: [ada, ben, eva] })).toEqual({ told: ['invite eva'], count: 1 });
   });
 
+  it('mails about its dates whoever was invited to it a moment before', () => {
+    const series = aSeries({ attendees: [ada] });
+    const occurrences = { '2026-03-16': own({ subject: 'Other' }), '2026-03-23': { isCancelled: true as const } };
+    expect(sending(series, { ...series, attendees: [ada, eva], occurrences })).toEqual({
+      told: ['invite eva', 'update ada eva', 'cancel ada eva'],
+      count: 5,
+    });
+    expect(sending({ ...series, attendees: [] }, { ...series, occurrences })).toEqual({
+      told: ['invite ada', 'update ada', 'cancel ada'],
+      count: 3,
+    });
+  });
+
   it('mails about a date alone where a date alone is changed, cancelled, or lives again', () => {
     const series = aSeries({ attendees: [ada, ben] });
     const dated = (override?: EventContent['occurrences'][string]) =>

@@ -28,7 +28,9 @@ function allMailsOf(target: Outgoing): Mail[] {
   if (!known || event.facts?.isOrganizer === false) return [];
   const wanted = change.units.includes('attendees') ? event.content : known;
   const mails = operation ? mailsBetween(known, wanted, change.units) : [];
-  return [...mails, ...repeatedForDates(known, mails), ...mailsOfDates(target, known)];
+  // Dates follow the series, whose guests are the new ones by then.
+  const followed = { ...known, attendees: wanted.attendees };
+  return [...mails, ...repeatedForDates(known, mails), ...mailsOfDates(target, followed)];
 }
 
 /** A series that changes mails once more for each of its dates that differs. */
