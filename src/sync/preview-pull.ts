@@ -3,7 +3,7 @@ import { isSyncError } from '../core/errors.ts';
 import type { EventId, GraphEventId } from '../core/ids.ts';
 import type { Clock, Random } from '../core/runtime.ts';
 import type { CalendarGraph } from '../graph/calendar-graph.ts';
-import type { BaseRepository } from '../store/base.repository.ts';
+import type { BaseRepository, EventBase } from '../store/base.repository.ts';
 import { type CursorRepository, joinedMarks, type SeriesMark } from '../store/cursor.repository.ts';
 import type { Db } from '../store/db.ts';
 import type { AbsenceManager } from './absence.manager.ts';
@@ -59,6 +59,8 @@ export class PreviewPull {
   readonly settled = new Set<EventId>();
   /** Deletions here that would not reach Outlook, because the event comes back or waits for a decision. */
   readonly overridden = new Set<EventId>();
+  /** What of events deleted here the pull has learned about Outlook's: rules and guests go by that. */
+  readonly agreedOfDeleted = new Map<EventId, EventBase>();
   readonly #seen = new Set<number>();
   readonly #planned = new Set<number>();
   readonly #marks = new Map<GraphEventId, SeriesMark>();
@@ -264,15 +266,20 @@ export class PreviewPull {
     const { plan, stored, base, eventId, remote } = target;
     if (!stored) {
       if (base && !plan.isPushNeeded) this.overridden.add(eventId);
+      const agreed = plan.base.kind === 'save' ? nextBase(target, this.#context, undefined, this.#now) : undefined;
+      if (agreed) this.agreedOfDeleted.set(eventId, agreed);
       return;
     }
     this.settled.add(eventId);
     if (!plan.isPushNeeded || plan.local.kind === 'delete' || !this.#isPushing) return;
     const content = plan.local.kind === 'write' ? plan.local.content : stored.content;
     const facts = remote?.facts ?? stored.facts;
-    const agreed =
-      plan.base.kind === 'keep' ? base : nextBase(target, this.#context, stored.revision, this.#parts.clock.now());
+    const agreed = plan.base.kind === 'keep' ? base : nextBase(target, this.#context, stored.revision, this.#now);
     this.#tally.addOutgoing(prepare(this.#context, { ...stored, content, facts }, agreed));
+  }
+
+  get #now(): Date {
+    return this.#parts.clock.now();
   }
 
   async #noteProofs(asked: Proofs): Promise<readonly RemoteState[]> {

@@ -275,6 +275,16 @@ describe('a preview', () => {
     expect(await previewThenRun()).toMatchObject({ local: { created: 1 }, remote: { created: 0 } });
   });
 
+  it('leaves an event deleted here alone that Outlook has put among what the rules exclude', async () => {
+    const id = await world.book(visit('private now'));
+    await world.sync();
+    await world.services.settings.put(USER, { rules: [{ action: 'exclude', categories: ['Private'] }] });
+    world.mailbox.updateEvent((await world.get(id)).graphEventId!, { categories: ['Private'] });
+    await world.remove(id);
+    const preview = await previewThenRun({ conflictResolution: 'prefer_local' });
+    expect(preview.remote).toEqual({ created: 0, updated: 0, deleted: 0 });
+  });
+
   it('covers all calendars, and shows at most two hundred items', async () => {
     world.mailbox.addCalendar('Second');
     await world.services.calendarService.refresh(USER);

@@ -160,7 +160,9 @@ export class PreviewService {
     const { db, guard } = this.#parts;
     const { userId, calendarId } = context;
     const pending = await this.#tombstones.listPending(db, userId, calendarId, context.now);
-    const standing = pending.filter(({ base }) => !pull.overridden.has(base.eventId));
+    const standing = pending
+      .filter(({ base }) => !pull.overridden.has(base.eventId))
+      .map((deletion) => ({ ...deletion, base: pull.agreedOfDeleted.get(deletion.base.eventId) ?? deletion.base }));
     const { due, held } = sortDeletions(context, standing);
     const refused = await guard.refusedThere(context, { due, linked: tally.linked });
     if (refused) tally.refuse({ side: 'remote', count: refused.eventIds.length, of: refused.of });
