@@ -59,7 +59,7 @@ export class Ending {
   }
 
   async play(): Promise<void> {
-    const { calendars, crew, files, simulator, story, time } = this.#parts;
+    const { crew, files, simulator, story, time } = this.#parts;
     story.tell('the weather clears');
     simulator.clearFaults();
     crew.worker.database.clear();
@@ -68,7 +68,8 @@ export class Ending {
     await this.#passing(() => this.#resume());
     const fromMs = time.nowMs;
     let convergedMs = await this.#settle(fromMs);
-    if (calendars.areSeveral && (await this.#passing(() => this.#hasStragglers()))) {
+    // What is still to be sent to an event goes where it is now, and its copy here with the reconciliation after that.
+    for (let times = 0; times < 2 && (await this.#areSomeStraying()); times += 1) {
       story.tell('what was moved is not where it was moved to: all is read again');
       await crew.carry(await crew.queued({ forceFull: true }));
       convergedMs = await this.#settle(fromMs);
@@ -79,6 +80,10 @@ export class Ending {
     }
     story.counts.convergedAfterMs = convergedMs - fromMs;
     await this.#judge();
+  }
+
+  async #areSomeStraying(): Promise<boolean> {
+    return this.#parts.calendars.areSeveral && this.#passing(() => this.#hasStragglers());
   }
 
   /** Graph broke down over an event of its own, or refused it: it is sent again after a pause. */
