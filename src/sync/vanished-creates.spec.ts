@@ -198,16 +198,26 @@ describe('an event whose create was never answered and that was deleted in Outlo
     const id = await world.book(VISIT);
     await createAndLose(id);
     // The second look at the event is the reconciling one: its transaction never begins.
-    world.simulator.failNext({
-      method: 'GET',
-      path: /\/events\/[^/]+/,
-      after: 1,
-      like: 'service-not-available',
-      count: 9,
-    });
-    await expect(world.syncWhileTimePasses()).rejects.toMatchObject({ code: 'unavailable' });
+    const secondLook = { method: 'GET' as const, path: /\/events\/[^/]+/, after: 1 };
+    world.simulator.failNext({ ...secondLook, status: 429, retryAfter: 600 });
+    await expect(world.syncWhileTimePasses()).rejects.toMatchObject({ code: 'throttled' });
+    expect(await world.find(id)).toBeDefined();
+    world.clock.advance(600_000);
+    await world.sync();
+    expect(await world.find(id)).toBeUndefined();
+    expect(subjectsThere()).toEqual([]);
+    await expectNoMore();
+  });
+
+  it('goes after a pause where Graph breaks down over the second look at it', async () => {
+    const id = await world.book(VISIT);
+    await createAndLose(id);
+    const secondLook = { method: 'GET' as const, path: /\/events\/[^/]+/, after: 1 };
+    world.simulator.failNext({ ...secondLook, like: 'service-not-available', count: 9 });
+    expect(await world.syncWhileTimePasses()).toMatchObject({ status: 'COMPLETED', failedEvents: 1 });
     world.simulator.clearFaults();
     expect(await world.find(id)).toBeDefined();
+    world.clock.advance(120_000);
     await world.sync();
     expect(await world.find(id)).toBeUndefined();
     expect(subjectsThere()).toEqual([]);
